@@ -1,0 +1,2 @@
+//! Workloads shared by the benches.
+#![forbid(unsafe_code)]

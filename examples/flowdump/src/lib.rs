@@ -1,0 +1,2 @@
+//! The library behind the `flowdump` program.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! flowdump
+fn main() {}

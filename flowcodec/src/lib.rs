@@ -1,0 +1,3 @@
+//! Flow telemetry decoded without copying.
+#![deny(unsafe_code)]
+pub mod ie;
