@@ -1,0 +1,228 @@
+//! The fixed-size row.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::schema::{Field, FieldId, hot_offset};
+use super::types::{ColumnType, FieldType, FieldValue, Mac};
+use super::{CORE, HOT};
+use crate::time::Timestamp;
+
+/// The common numbers, times and addresses of one flow: 192 octets of plain data, no pointer, no `Drop`.
+///
+/// Which fields were present is one bit each; accessors are made from the schema table. Rare fields, text and unknown elements are
+/// not in it: read them from the [`Record`](crate::Record), or keep an owned [`Flow`](super::Flow).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub struct FlowRecord {
+    // Native-endian values at the offsets of the schema table; the first 8 octets are the presence bits. One array, because
+    // executors of a plan write by offset.
+    octets: [u8; Self::SIZE],
+}
+
+impl FlowRecord {
+    /// Its size in octets.
+    pub const SIZE: usize = 192;
+
+    /// A row with nothing in it.
+    pub const EMPTY: Self = Self { octets: [0; Self::SIZE] };
+
+    /// The value of a field, if it has a place in the row and was present.
+    #[must_use]
+    #[inline]
+    pub fn get<T: FieldType>(&self, field: Field<T>) -> Option<T::Out<'static>> {
+        T::out(self.value(field.id())?)
+    }
+
+    /// The same for a field known by number.
+    #[must_use]
+    pub fn value(&self, id: FieldId) -> Option<FieldValue<'static>> {
+        let offset = hot_offset(id)?;
+        self.load(id, usize::from(offset), CORE.get(id.index())?.column)
+    }
+
+    /// Whether a field was present.
+    #[must_use]
+    #[inline]
+    pub fn has(&self, id: FieldId) -> bool {
+        id.index() < HOT.len() && self.present() & bit(id) != 0
+    }
+
+    /// The presence bits: bit n for the field of number n.
+    #[must_use]
+    #[inline]
+    pub fn present(&self) -> u64 {
+        u64::from_ne_bytes(self.at(0))
+    }
+
+    #[inline]
+    pub(crate) fn set_present(&mut self, bits: u64) {
+        self.put(0, bits.to_ne_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn mark(&mut self, bits: u64) {
+        self.set_present(self.present() | bits);
+    }
+
+    /// `N` octets at `offset`; places come from the schema table, which a test holds within the row.
+    #[inline]
+    fn at<const N: usize>(&self, offset: usize) -> [u8; N] {
+        self.octets.get(offset..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    }
+
+    #[inline]
+    pub(crate) fn put<const N: usize>(&mut self, offset: usize, octets: [u8; N]) {
+        if let Some(place) = self.octets.get_mut(offset..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = octets;
+        }
+    }
+
+    #[inline]
+    pub(super) fn load(&self, id: FieldId, offset: usize, column: ColumnType) -> Option<FieldValue<'static>> {
+        if self.present() & bit(id) == 0 {
+            return None;
+        }
+        Some(match column {
+            ColumnType::Address => FieldValue::Address(address(self.at(offset))),
+            ColumnType::U8 => FieldValue::Unsigned(u64::from(u8::from_ne_bytes(self.at(offset)))),
+            ColumnType::U16 => FieldValue::Unsigned(u64::from(u16::from_ne_bytes(self.at(offset)))),
+            ColumnType::U32 => FieldValue::Unsigned(u64::from(u32::from_ne_bytes(self.at(offset)))),
+            ColumnType::U64 => FieldValue::Unsigned(u64::from_ne_bytes(self.at(offset))),
+            ColumnType::Double => FieldValue::Double(f64::from_ne_bytes(self.at(offset))),
+            ColumnType::Time => FieldValue::Time(Timestamp::from_nanos(i64::from_ne_bytes(self.at(offset)))),
+            ColumnType::Mac => FieldValue::Mac(Mac::new(self.at(offset))),
+            ColumnType::Text | ColumnType::Octets | ColumnType::U32List => return None,
+        })
+    }
+
+    /// Puts a value in the place of a field of the row. `false` when the field has no place here, or the value does not fit it.
+    pub fn set(&mut self, id: FieldId, value: FieldValue<'_>) -> bool {
+        let (Some(offset), Some(spec)) = (hot_offset(id), CORE.get(id.index())) else { return false };
+        let offset = usize::from(offset);
+        match (spec.column, value) {
+            (ColumnType::Address, FieldValue::Address(address)) => self.put(offset, octets(address)),
+            (ColumnType::U8, FieldValue::Unsigned(number)) => match u8::try_from(number) {
+                Ok(number) => self.put(offset, number.to_ne_bytes()),
+                Err(_) => return false,
+            },
+            (ColumnType::U16, FieldValue::Unsigned(number)) => match u16::try_from(number) {
+                Ok(number) => self.put(offset, number.to_ne_bytes()),
+                Err(_) => return false,
+            },
+            (ColumnType::U32, FieldValue::Unsigned(number)) => match u32::try_from(number) {
+                Ok(number) => self.put(offset, number.to_ne_bytes()),
+                Err(_) => return false,
+            },
+            (ColumnType::U64, FieldValue::Unsigned(number)) => self.put(offset, number.to_ne_bytes()),
+            (ColumnType::Double, FieldValue::Double(number)) => self.put(offset, number.to_ne_bytes()),
+            (ColumnType::Time, FieldValue::Time(time)) => self.put(offset, time.as_nanos().to_ne_bytes()),
+            (ColumnType::Mac, FieldValue::Mac(mac)) => self.put(offset, mac.octets()),
+            _ => return false,
+        }
+        self.mark(bit(id));
+        true
+    }
+
+    /// All fields that are present, in the table's order.
+    pub fn fields(&self) -> impl Iterator<Item = (FieldId, FieldValue<'static>)> + '_ {
+        (0_u16..).take(HOT.len()).map(FieldId::new).filter_map(|id| Some((id, self.value(id)?)))
+    }
+}
+
+/// The presence bit of a field of the row.
+#[inline]
+pub(crate) const fn bit(id: FieldId) -> u64 {
+    #[expect(clippy::as_conversions, reason = "widening; From is not const")]
+    1_u64.wrapping_shl(id.number() as u32)
+}
+
+/// 16 octets as an address, IPv4 unmapped.
+#[inline]
+pub(crate) fn address(octets: [u8; 16]) -> IpAddr {
+    let v6 = Ipv6Addr::from(octets);
+    v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4)
+}
+
+/// An address as 16 octets, IPv4 mapped.
+#[inline]
+pub(crate) fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}
+
+impl Default for FlowRecord {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl core::fmt::Debug for FlowRecord {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut map = f.debug_map();
+        for (id, value) in self.fields() {
+            if let Some(spec) = CORE.get(id.index()) {
+                map.entry(&spec.name, &value);
+            }
+        }
+        map.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::field;
+
+    fn width(column: ColumnType) -> usize {
+        match column {
+            ColumnType::Address => 16,
+            ColumnType::U8 => 1,
+            ColumnType::U16 => 2,
+            ColumnType::U32 => 4,
+            ColumnType::U64 | ColumnType::Double | ColumnType::Time => 8,
+            ColumnType::Mac => 6,
+            other => panic!("{other:?} has no place in a row"),
+        }
+    }
+
+    #[test]
+    fn places_are_aligned_apart_and_inside() {
+        assert!(HOT.len() <= 64, "one presence bit each");
+        let mut taken = [false; FlowRecord::SIZE];
+        taken[..8].fill(true);
+        for (spec, &offset) in CORE.iter().zip(HOT) {
+            let width = width(spec.column);
+            let offset = usize::from(offset);
+            assert!(width == 6 || offset % width == 0, "{} is not aligned", spec.name);
+            for (at, taken) in taken.iter_mut().enumerate().skip(offset).take(width) {
+                assert!(!*taken, "{} overlaps another field at {at}", spec.name);
+                *taken = true;
+            }
+            assert!(offset + width <= FlowRecord::SIZE, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_no_element_feeds_two_fields_with_one_meaning() {
+        let mut names = std::collections::HashSet::new();
+        let mut sources = std::collections::HashSet::new();
+        for spec in CORE {
+            assert!(names.insert(&spec.name), "{} twice", spec.name);
+            for source in spec.sources.iter() {
+                assert!(sources.insert((source.element, source.take)), "{:?} twice ({})", source, spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn absent_is_not_zero() {
+        let mut row = FlowRecord::EMPTY;
+        assert_eq!(row.octets(), None);
+        assert!(row.set(field::OCTETS.id(), FieldValue::Unsigned(0)));
+        assert_eq!(row.octets(), Some(0));
+        assert!(!row.set(field::SRC_PORT.id(), FieldValue::Unsigned(70_000)));
+        assert_eq!(row.src_port(), None);
+    }
+}

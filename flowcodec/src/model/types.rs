@@ -1,0 +1,267 @@
+//! The types a common field can have.
+
+use core::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
+use crate::time::Timestamp;
+
+/// How a field is laid out in a column or row. Only outputs map these to the types of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ColumnType {
+    /// 16 octets, IPv4 mapped.
+    Address,
+    /// Unsigned, 1 octet.
+    U8,
+    /// Unsigned, 2 octets.
+    U16,
+    /// Unsigned, 4 octets.
+    U32,
+    /// Unsigned, 8 octets.
+    U64,
+    /// IEEE 754 binary64.
+    Double,
+    /// Nanoseconds since the Unix epoch.
+    Time,
+    /// 6 octets.
+    Mac,
+    /// Octets that should be UTF-8.
+    Text,
+    /// Octets without a meaning of their own.
+    Octets,
+    /// A short list of unsigned numbers.
+    U32List,
+}
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unit {
+    /// Nothing: an identifier, an address, a name.
+    None,
+    /// Octets.
+    Octets,
+    /// Packets.
+    Packets,
+    /// Flows.
+    Flows,
+    /// Nanoseconds since the Unix epoch.
+    UnixNanos,
+    /// Bits.
+    Bits,
+    /// Packets for one that was sampled.
+    PacketsPerSample,
+    /// Bits per second.
+    BitsPerSecond,
+    /// Hops.
+    Hops,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl Unit {
+    /// The unit in words, empty for [`Unit::None`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Octets => "octets",
+            Self::Packets => "packets",
+            Self::Flows => "flows",
+            Self::UnixNanos => "nanoseconds since 1970",
+            Self::Bits => "bits",
+            Self::PacketsPerSample => "packets per sampled packet",
+            Self::BitsPerSecond => "bits per second",
+            Self::Hops => "hops",
+            Self::Nanos => "nanoseconds",
+        }
+    }
+}
+
+/// A value of any common field, borrowed from a record or copied out of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum FieldValue<'a> {
+    /// Of [`ColumnType::Address`].
+    Address(IpAddr),
+    /// Of the unsigned types.
+    Unsigned(u64),
+    /// Of [`ColumnType::Double`].
+    Double(f64),
+    /// Of [`ColumnType::Time`].
+    Time(Timestamp),
+    /// Of [`ColumnType::Mac`].
+    Mac(Mac),
+    /// Of [`ColumnType::Text`].
+    Text(Text<'a>),
+    /// Of [`ColumnType::Octets`].
+    Octets(&'a [u8]),
+    /// Of [`ColumnType::U32List`].
+    Numbers(Numbers),
+}
+
+/// A MAC address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mac([u8; 6]);
+
+impl Mac {
+    /// From its octets.
+    #[must_use]
+    pub const fn new(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+
+    /// Its octets.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Up to ten numbers: the MPLS labels of a record (elements 70 to 79), top of stack first.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Numbers {
+    items: [u32; 10],
+    len: u8,
+}
+
+impl Numbers {
+    /// Adds a number at the end; `false` when ten are there already.
+    pub fn push(&mut self, item: u32) -> bool {
+        match self.items.get_mut(usize::from(self.len)) {
+            Some(slot) => {
+                *slot = item;
+                self.len = self.len.saturating_add(1);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u32] {
+        self.items.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+/// Whether an exporter's counters were already multiplied by its sampling rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Scaled {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// They count sampled packets only.
+    No,
+    /// They were multiplied by the exporter.
+    Yes,
+}
+
+impl Scaled {
+    /// The word used in outputs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::No => "no",
+            Self::Yes => "yes",
+        }
+    }
+
+    /// The number used in a row: 0 unknown, 1 no, 2 yes.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::No => 1,
+            Self::Yes => 2,
+        }
+    }
+}
+
+/// A type that a [`Field`](super::Field) can have: what reading it gives.
+pub trait FieldType: sealed::Sealed + 'static {
+    /// What [`Record::get`](crate::Record::get) gives.
+    type Out<'a>;
+    /// Its layout.
+    const COLUMN: ColumnType;
+    /// Picks the value out of its dynamic form.
+    fn out(value: FieldValue<'_>) -> Option<Self::Out<'_>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! field_types {
+    ($($(#[doc = $doc:literal])+ $name:ident => $out:ty, $column:ident, $pattern:pat => $value:expr;)*) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name;
+        impl sealed::Sealed for $name {}
+        impl FieldType for $name {
+            type Out<'a> = $out;
+            const COLUMN: ColumnType = ColumnType::$column;
+            #[inline]
+            fn out(value: FieldValue<'_>) -> Option<Self::Out<'_>> {
+                match value {
+                    $pattern => $value,
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+field_types! {
+    /// An IP address.
+    Address => IpAddr, Address, FieldValue::Address(address) => Some(address);
+    /// An unsigned number of 8 bits.
+    U8 => u8, U8, FieldValue::Unsigned(number) => u8::try_from(number).ok();
+    /// An unsigned number of 16 bits.
+    U16 => u16, U16, FieldValue::Unsigned(number) => u16::try_from(number).ok();
+    /// An unsigned number of 32 bits.
+    U32 => u32, U32, FieldValue::Unsigned(number) => u32::try_from(number).ok();
+    /// An unsigned number of 64 bits.
+    U64 => u64, U64, FieldValue::Unsigned(number) => Some(number);
+    /// A number with a fraction.
+    Double => f64, Double, FieldValue::Double(number) => Some(number);
+    /// A moment.
+    Moment => Timestamp, Time, FieldValue::Time(time) => Some(time);
+    /// A MAC address.
+    MacAddress => Mac, Mac, FieldValue::Mac(mac) => Some(mac);
+    /// Text.
+    String => Text<'a>, Text, FieldValue::Text(text) => Some(text);
+    /// Octets.
+    Octets => &'a [u8], Octets, FieldValue::Octets(octets) => Some(octets);
+    /// A short list of unsigned numbers.
+    U32List => Numbers, U32List, FieldValue::Numbers(labels) => Some(labels);
+}

@@ -1,0 +1,444 @@
+//! Executors of a plan: one value, or a whole run of rows.
+
+use std::net::IpAddr;
+
+use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
+use super::sampling::SamplingTable;
+use super::{Template, variable_end};
+use crate::context::Context;
+use crate::model::{
+    FieldId, FieldValue, FlowRecord, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit,
+};
+use crate::text::Text;
+use crate::time::Timestamp;
+use crate::wire::unsigned;
+
+/// One record and all that is needed to read it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordRef<'a> {
+    pub(crate) template: &'a Template,
+    pub(crate) context: &'a Context,
+    pub(crate) sampling: Option<&'a SamplingTable>,
+    pub(crate) raw: &'a [u8],
+}
+
+/// Where a value stands in its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl<'a> RecordRef<'a> {
+    /// Start of segment `segment`: the end of the variable-length field before it.
+    #[inline]
+    fn segment(&self, segment: u16) -> Option<usize> {
+        let mut at = 0_usize;
+        for &skip in self.template.skips().get(..usize::from(segment))? {
+            at = variable_end(self.raw, at.wrapping_add(usize::from(skip)))?;
+        }
+        Some(at)
+    }
+
+    /// The octets of the template field number `at`. Cost: one step for each variable-length field in front of it.
+    #[inline]
+    pub(crate) fn octets(&self, at: u16) -> Option<&'a [u8]> {
+        let field = self.template.fields().get(usize::from(at))?;
+        let start = self.segment(field.segment)?.wrapping_add(usize::from(field.offset));
+        let place = if field.is_variable() {
+            variable(self.raw, start)?
+        } else {
+            Located { start, end: start.wrapping_add(usize::from(field.length)) }
+        };
+        self.raw.get(place.start..place.end)
+    }
+
+    /// The value of a common field by its bindings: the best source that is there and, where there are several or zero means
+    /// absent, is not zero.
+    #[inline]
+    pub(crate) fn bound(&self, bindings: &[Binding]) -> Option<FieldValue<'a>> {
+        let first = bindings.first()?;
+        if first.extract == Extract::Label {
+            return self.labels(bindings);
+        }
+        let mut zero = None;
+        for binding in bindings {
+            let Some(value) = self.extract(binding) else { continue };
+            if !is_zero(&value) {
+                return Some(value);
+            }
+            if !binding.nonzero && zero.is_none() {
+                zero = Some(value);
+            }
+        }
+        zero
+    }
+
+    fn labels(&self, bindings: &[Binding]) -> Option<FieldValue<'a>> {
+        let mut labels = Numbers::default();
+        for binding in bindings {
+            let entry = unsigned(self.octets(binding.at)?.get(..3)?)?;
+            // Exporters fill the stack's unused places with zeros.
+            if entry != 0 {
+                labels.push(u32::try_from(entry >> 4).ok()?);
+            }
+        }
+        (!labels.as_slice().is_empty()).then_some(FieldValue::Numbers(labels))
+    }
+
+    fn extract(&self, binding: &Binding) -> Option<FieldValue<'a>> {
+        let octets = self.octets(binding.at)?;
+        Some(match binding.extract {
+            Extract::Unsigned => FieldValue::Unsigned(unsigned(octets)?),
+            Extract::HighOctet => FieldValue::Unsigned(u64::from(*octets.first()?)),
+            Extract::LowOctet => FieldValue::Unsigned(u64::from(*octets.get(1)?)),
+            Extract::IcmpHighOctet | Extract::IcmpLowOctet => {
+                let protocol = self.octets(binding.with)?;
+                if !matches!(protocol, [1 | 58]) {
+                    return None;
+                }
+                FieldValue::Unsigned(u64::from(*octets.get(usize::from(binding.extract == Extract::IcmpLowOctet))?))
+            }
+            Extract::Label => FieldValue::Unsigned(unsigned(octets.get(..3)?)? >> 4),
+            Extract::Ipv4 => FieldValue::Address(IpAddr::from(*octets.first_chunk::<4>()?)),
+            Extract::Ipv6 => FieldValue::Address(address_of_octets(*octets.first_chunk::<16>()?)),
+            Extract::AddressText => FieldValue::Address(Text::new(octets).trimmed().to_str().ok()?.parse().ok()?),
+            Extract::Mac => FieldValue::Mac(Mac::new(*octets.first_chunk::<6>()?)),
+            Extract::Seconds => FieldValue::Time(Timestamp::from_seconds(unsigned(octets)?)),
+            Extract::Millis => FieldValue::Time(Timestamp::from_millis(unsigned(octets)?)),
+            Extract::NtpMicros => FieldValue::Time(ntp_micros(unsigned(octets)?)),
+            Extract::NtpNanos => FieldValue::Time(Timestamp::from_ntp(unsigned(octets)?)),
+            Extract::BeforeExport => FieldValue::Time(before(self.context.exported, unsigned(octets)?)),
+            Extract::Uptime => FieldValue::Time(self.at_uptime(binding.with, unsigned(octets)?)?),
+            Extract::Float => FieldValue::Double(match octets.len() {
+                4 => f64::from(f32::from_be_bytes(*octets.first_chunk()?)),
+                _ => f64::from_be_bytes(*octets.first_chunk()?),
+            }),
+            Extract::Text => FieldValue::Text(Text::new(octets)),
+            Extract::Octets => FieldValue::Octets(octets),
+        })
+    }
+
+    fn at_uptime(&self, with: u16, then: u64) -> Option<Timestamp> {
+        let then_ms = u32::try_from(then & 0xffff_ffff).ok()?;
+        if with != NONE {
+            // The record tells its own system init time (element 160).
+            let boot = unsigned(self.octets(with)?)?;
+            if boot != 0 {
+                return Some(Timestamp::from_millis(boot.saturating_add(then)));
+            }
+        }
+        Some(self.context.exported.at_uptime(self.context.uptime_ms?, then_ms))
+    }
+
+    /// The sampling rate of this record: settings, then its own sampler, then what it says itself, then its interface's or domain's
+    /// sampler, then the message header's.
+    pub(crate) fn sampling_rate(&self) -> Option<f64> {
+        if self.context.sampling_fixed {
+            return self.context.sampling_rate;
+        }
+        let fields = self.template.plan().sampling;
+        let number = |at: u16| self.octets(at).and_then(unsigned);
+        let by_sampler = || self.sampling?.by_sampler(number(fields.selector?)?);
+        let in_record = || {
+            if let Some((interval, space)) = fields.packets {
+                return super::sampling::systematic(number(interval)?, number(space)?);
+            }
+            super::sampling::interval(number(fields.interval?)?)
+        };
+        let by_scope = || {
+            let table = self.sampling?;
+            let interface = |id: FieldId| match self.bound(self.template.bindings(id))? {
+                FieldValue::Unsigned(number) => u32::try_from(number).ok(),
+                _ => None,
+            };
+            if fields.interfaces && table.has_interfaces() {
+                let found = interface(field::IN_IF.id()).and_then(|index| table.by_interface(index));
+                if let Some(rate) = found.or_else(|| interface(field::OUT_IF.id()).and_then(|index| table.by_interface(index))) {
+                    return Some(rate);
+                }
+            }
+            table.for_domain()
+        };
+        by_sampler().or_else(in_record).or_else(by_scope).or(self.context.sampling_rate)
+    }
+
+    /// A common field of the message rather than of the record.
+    pub(crate) fn of_context(&self, id: FieldId) -> Option<FieldValue<'a>> {
+        let context = self.context;
+        Some(match id {
+            _ if id == field::RECEIVED.id() => FieldValue::Time(context.received),
+            _ if id == field::EXPORTED.id() => FieldValue::Time(context.exported),
+            _ if id == field::EXPORTER.id() => FieldValue::Address(context.exporter.address()),
+            _ if id == field::EXPORTER_PORT.id() => FieldValue::Unsigned(u64::from(context.exporter.port())),
+            _ if id == field::DOMAIN.id() => FieldValue::Unsigned(u64::from(context.domain)),
+            _ if id == field::PROTOCOL.id() => FieldValue::Unsigned(u64::from(context.protocol.code())),
+            _ if id == field::TEMPLATE.id() => FieldValue::Unsigned(u64::from(self.template.id())),
+            _ if id == field::COUNTERS_SCALED.id() => FieldValue::Unsigned(u64::from(context.counters_scaled.code())),
+            _ if id == SAMPLING_RATE => FieldValue::Double(self.sampling_rate()?),
+            _ => return None,
+        })
+    }
+
+    /// Fills a row with all that this record and its message say.
+    pub(crate) fn fill(&self, row: &mut FlowRecord) {
+        *row = self.prototype();
+        for op in self.template.plan().rows() {
+            self.general(op, row);
+        }
+        self.finish(row);
+    }
+
+    /// The part of a row that all records of the message share.
+    fn prototype(&self) -> FlowRecord {
+        let context = self.context;
+        let mut row = FlowRecord::EMPTY;
+        row.set(field::RECEIVED.id(), FieldValue::Time(context.received));
+        row.set(field::EXPORTER.id(), FieldValue::Address(context.exporter.address()));
+        row.set(field::EXPORTER_PORT.id(), FieldValue::Unsigned(u64::from(context.exporter.port())));
+        row.set(field::DOMAIN.id(), FieldValue::Unsigned(u64::from(context.domain)));
+        row.set(field::PROTOCOL.id(), FieldValue::Unsigned(u64::from(context.protocol.code())));
+        row.set(field::TEMPLATE.id(), FieldValue::Unsigned(u64::from(self.template.id())));
+        row.set(field::COUNTERS_SCALED.id(), FieldValue::Unsigned(u64::from(context.counters_scaled.code())));
+        row
+    }
+
+    fn general(&self, op: &RowOp, row: &mut FlowRecord) {
+        let (from, count) = (usize::from(op.bindings.0), usize::from(op.bindings.1));
+        let bindings = self.template.plan().all().get(from..from.wrapping_add(count)).unwrap_or_default();
+        if let (Some(first), Some(value)) = (bindings.first(), self.bound(bindings)) {
+            row.set(first.field, value);
+        }
+    }
+
+    fn finish(&self, row: &mut FlowRecord) {
+        if let Some(rate) = self.sampling_rate() {
+            row.set(SAMPLING_RATE, FieldValue::Double(rate));
+        }
+    }
+
+    /// Whether every record of the message has the same rate.
+    fn rate_is_shared(&self) -> bool {
+        let fields = self.template.plan().sampling;
+        self.context.sampling_fixed
+            || (fields.selector.is_none()
+                && fields.interval.is_none()
+                && fields.packets.is_none()
+                && !(fields.interfaces && self.sampling.is_some_and(SamplingTable::has_interfaces)))
+    }
+}
+
+/// The value behind its length.
+#[inline]
+pub(crate) fn variable(octets: &[u8], at: usize) -> Option<Located> {
+    let end = variable_end(octets, at)?;
+    let prefix = if *octets.get(at)? < 255 { 1 } else { 3 };
+    Some(Located { start: at.wrapping_add(prefix), end })
+}
+
+fn is_zero(value: &FieldValue<'_>) -> bool {
+    match value {
+        FieldValue::Address(address) => address.is_unspecified(),
+        FieldValue::Unsigned(number) => *number == 0,
+        FieldValue::Text(text) => text.is_empty(),
+        FieldValue::Octets(octets) => octets.is_empty(),
+        FieldValue::Mac(mac) => mac.octets() == [0; 6],
+        FieldValue::Time(time) => *time == Timestamp::EPOCH,
+        FieldValue::Double(_) | FieldValue::Numbers(_) => false,
+    }
+}
+
+/// Microseconds leave the lowest 11 bits of the fraction without meaning (RFC 7011 §6.1.9); the value is rounded to a microsecond.
+pub(crate) fn ntp_micros(ntp: u64) -> Timestamp {
+    let nanos = Timestamp::from_ntp(ntp & !0x7ff).as_nanos();
+    Timestamp::from_nanos(nanos.saturating_add(999).div_euclid(1_000).saturating_mul(1_000))
+}
+
+/// The moment `micros` before an export time.
+fn before(exported: Timestamp, micros: u64) -> Timestamp {
+    exported.offset(i64::try_from(micros).map_or(i64::MIN, |micros| micros.saturating_mul(-1_000)))
+}
+
+/// Rows a caller owns and lends, and the working space to fill them: no allocation for each set once it has grown to the widest template.
+#[derive(Debug, Clone)]
+pub struct RowScratch {
+    rows: Box<[FlowRecord]>,
+    // Start of each segment of each record of the run, record by record.
+    bases: Vec<u32>,
+}
+
+/// Rows of one run: enough to amortise an operation, few enough to stay in the first-level cache.
+const RUN: usize = 32;
+
+impl RowScratch {
+    /// Room for one run of rows.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { rows: vec![FlowRecord::EMPTY; RUN].into_boxed_slice(), bases: Vec::new() }
+    }
+}
+
+impl Default for RowScratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs the plan over `octets`, which hold whole records, and hands the rows out in runs.
+pub(crate) fn rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
+    let mut prototype = record.prototype();
+    let plan = record.template.plan();
+    let shared_rate = record.rate_is_shared();
+    if shared_rate {
+        record.finish(&mut prototype);
+    }
+    prototype.mark(plan.always);
+    let fixed = record.template.record_len().and_then(|length| usize::try_from(length).ok());
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let (count, used) = match fixed {
+            Some(length) => {
+                let count = rest.len().checked_div(length).unwrap_or(0).min(RUN);
+                (count, count.saturating_mul(length))
+            }
+            None => segments(record.template, rest, &mut scratch.bases),
+        };
+        let (Some(run), Some(rows)) = (rest.get(..used), scratch.rows.get_mut(..count)) else { return };
+        if rows.is_empty() {
+            return;
+        }
+        rows.fill(prototype);
+        for op in plan.rows() {
+            if op.kind == RowKind::General {
+                continue;
+            }
+            match fixed {
+                Some(length) => run_op(op, record.context, rows, Fixed { octets: run, length }),
+                None => run_op(op, record.context, rows, Variable { octets: run, bases: &scratch.bases, stride: stride(record.template) }),
+            }
+        }
+        if !shared_rate || plan.rows().iter().any(|op| op.kind == RowKind::General) {
+            let mut left = run;
+            for row in rows.iter_mut() {
+                let Some((raw, next)) = record.template.record_at(left).and_then(|length| left.split_at_checked(length)) else { break };
+                left = next;
+                let one = RecordRef { raw, ..record };
+                for op in plan.rows().iter().filter(|op| op.kind == RowKind::General) {
+                    one.general(op, row);
+                }
+                if !shared_rate {
+                    one.finish(row);
+                }
+            }
+        }
+        each(rows);
+        rest = rest.get(used..).unwrap_or_default();
+    }
+}
+
+/// Segments of one record: one more than it has variable-length fields, and its end.
+fn stride(template: &Template) -> usize {
+    template.skips().len().saturating_add(1)
+}
+
+/// Fills `bases` for the next run of variable records; gives their number and octets.
+fn segments(template: &Template, octets: &[u8], bases: &mut Vec<u32>) -> (usize, usize) {
+    bases.clear();
+    let mut start = 0_usize;
+    let mut count = 0_usize;
+    let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
+    while count < RUN && start < octets.len() {
+        let mut at = start;
+        bases.push(u32::try_from(at).unwrap_or(u32::MAX));
+        for &skip in template.skips() {
+            let Some(end) = variable_end(octets, at.wrapping_add(usize::from(skip))) else { return (count, start) };
+            at = end;
+            bases.push(u32::try_from(at).unwrap_or(u32::MAX));
+        }
+        let end = at.saturating_add(tail);
+        if end > octets.len() {
+            return (count, start);
+        }
+        start = end;
+        count = count.saturating_add(1);
+    }
+    (count, start)
+}
+
+/// Finds `N` octets of record number `index`.
+trait Locate: Copy {
+    fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N];
+}
+
+#[derive(Clone, Copy)]
+struct Fixed<'a> {
+    octets: &'a [u8],
+    length: usize,
+}
+
+impl Locate for Fixed<'_> {
+    #[inline(always)]
+    fn at<const N: usize>(self, index: usize, _: u16, offset: u16) -> [u8; N] {
+        let start = index.wrapping_mul(self.length).wrapping_add(usize::from(offset));
+        self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Variable<'a> {
+    octets: &'a [u8],
+    bases: &'a [u32],
+    stride: usize,
+}
+
+impl Locate for Variable<'_> {
+    #[inline(always)]
+    fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N] {
+        let base = self.bases.get(index.wrapping_mul(self.stride).wrapping_add(usize::from(segment))).copied().unwrap_or(u32::MAX);
+        let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
+        self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    }
+}
+
+/// One operation over a run of rows: the choice is made once, the loop inside has constant widths.
+#[inline]
+fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl Locate) {
+    let (segment, offset, to) = (op.segment, op.offset, usize::from(op.to));
+    macro_rules! each {
+        (|$octets:ident: $width:literal| $value:expr) => {
+            for (index, row) in rows.iter_mut().enumerate() {
+                let $octets = records.at::<$width>(index, segment, offset);
+                row.put(to, $value);
+            }
+        };
+    }
+    match op.kind {
+        RowKind::U1To1 => each!(|octets: 1| octets),
+        RowKind::U1To2 => each!(|octets: 1| u16::from(u8::from_be_bytes(octets)).to_ne_bytes()),
+        RowKind::U1To4 => each!(|octets: 1| u32::from(u8::from_be_bytes(octets)).to_ne_bytes()),
+        RowKind::U2To2 => each!(|octets: 2| u16::from_be_bytes(octets).to_ne_bytes()),
+        RowKind::U2To4 => each!(|octets: 2| u32::from(u16::from_be_bytes(octets)).to_ne_bytes()),
+        RowKind::U4To4 => each!(|octets: 4| u32::from_be_bytes(octets).to_ne_bytes()),
+        RowKind::U4To8 => each!(|octets: 4| u64::from(u32::from_be_bytes(octets)).to_ne_bytes()),
+        RowKind::U8To8 => each!(|octets: 8| u64::from_be_bytes(octets).to_ne_bytes()),
+        RowKind::Ipv4 => each!(|octets: 4| octets_of_address(IpAddr::from(octets))),
+        RowKind::Ipv6 => each!(|octets: 16| octets),
+        RowKind::Mac => each!(|octets: 6| octets),
+        RowKind::Millis => each!(|octets: 8| Timestamp::from_millis(u64::from_be_bytes(octets)).as_nanos().to_ne_bytes()),
+        RowKind::Seconds => each!(|octets: 4| Timestamp::from_seconds(u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes()),
+        RowKind::BeforeExport => {
+            let exported = context.exported;
+            each!(|octets: 4| before(exported, u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes());
+        }
+        RowKind::Uptime => {
+            let (Some(now), exported) = (context.uptime_ms, context.exported) else { return };
+            each!(|octets: 4| exported.at_uptime(now, u32::from_be_bytes(octets)).as_nanos().to_ne_bytes());
+            for row in rows {
+                row.mark(op.bit);
+            }
+        }
+        RowKind::General => {}
+    }
+}
+
+const _: () = assert!(presence_bit(field::RECEIVED.id()) == 1, "the first field of the table has the first bit");

@@ -1,0 +1,196 @@
+//! A slab whose entries stand in linked lists: constant-time "oldest first" without a second allocation for each entry.
+
+/// Position in a [`Slab`].
+pub(crate) type Index = u32;
+
+/// No entry.
+const NIL: Index = u32::MAX;
+
+/// Entries at stable positions; freed positions are used again.
+#[derive(Debug, Clone)]
+pub(crate) struct Slab<T> {
+    // Boxed, so that growing the slab moves only pointers.
+    slots: Vec<Option<Box<Node<T>>>>,
+    free: Vec<Index>,
+}
+
+#[derive(Debug, Clone)]
+struct Node<T> {
+    previous: Index,
+    next: Index,
+    value: T,
+}
+
+/// The ends of one list through a [`Slab`]: oldest at the front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct List {
+    front: Index,
+    back: Index,
+    len: u32,
+}
+
+impl List {
+    pub(crate) const EMPTY: Self = Self { front: NIL, back: NIL, len: 0 };
+
+    /// The oldest entry.
+    pub(crate) fn front(self) -> Option<Index> {
+        (self.front != NIL).then_some(self.front)
+    }
+
+    pub(crate) const fn len(self) -> u32 {
+        self.len
+    }
+
+    pub(crate) const fn is_back(self, index: Index) -> bool {
+        self.back == index
+    }
+}
+
+impl<T> Slab<T> {
+    /// Bytes one entry costs at most, what its own heap holds aside: the node, and its pointer in a vector that may just be growing
+    /// (old and new together are three times what is used), and its place in the free list.
+    pub(crate) const COST: usize = size_of::<Node<T>>() + 3 * size_of::<usize>() + 3 * size_of::<Index>();
+
+    pub(crate) const fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new() }
+    }
+
+    /// Positions that may be in use: for walks that outlive a borrow.
+    pub(crate) fn bound(&self) -> Index {
+        Index::try_from(self.slots.len()).unwrap_or(NIL)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: Index) -> Option<&T> {
+        Some(&self.node(index)?.value)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: Index) -> Option<&mut T> {
+        Some(&mut self.node_mut(index)?.value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Index, &T)> {
+        (0..).zip(&self.slots).filter_map(|(index, slot)| Some((index, &slot.as_ref()?.value)))
+    }
+
+    /// Puts a value in, as the youngest of `list`.
+    pub(crate) fn insert(&mut self, list: &mut List, value: T) -> Index {
+        let node = Some(Box::new(Node { previous: NIL, next: NIL, value }));
+        let index = match self.free.pop() {
+            Some(index) => {
+                if let Some(slot) = usize::try_from(index).ok().and_then(|at| self.slots.get_mut(at)) {
+                    *slot = node;
+                }
+                index
+            }
+            None => {
+                self.slots.push(node);
+                self.bound().saturating_sub(1)
+            }
+        };
+        self.link(list, index);
+        index
+    }
+
+    /// Takes a value out of the slab and out of `list`, which must be the one it stands in.
+    pub(crate) fn remove(&mut self, list: &mut List, index: Index) -> Option<T> {
+        self.unlink(list, index);
+        let node = usize::try_from(index).ok().and_then(|at| self.slots.get_mut(at))?.take()?;
+        self.free.push(index);
+        Some(node.value)
+    }
+
+    /// Makes an entry the youngest of `list`.
+    #[inline]
+    pub(crate) fn touch(&mut self, list: &mut List, index: Index) {
+        if !list.is_back(index) {
+            self.unlink(list, index);
+            self.link(list, index);
+        }
+    }
+
+    /// Moves an entry to the young end of another list.
+    pub(crate) fn relink(&mut self, from: &mut List, to: &mut List, index: Index) {
+        self.unlink(from, index);
+        self.link(to, index);
+    }
+
+    /// The entry after `index` in its list, towards the young end.
+    pub(crate) fn next(&self, index: Index) -> Option<Index> {
+        let next = self.node(index)?.next;
+        (next != NIL).then_some(next)
+    }
+
+    fn link(&mut self, list: &mut List, index: Index) {
+        let back = list.back;
+        if let Some(node) = self.node_mut(index) {
+            node.previous = back;
+            node.next = NIL;
+        } else {
+            return;
+        }
+        match self.node_mut(back) {
+            Some(last) => last.next = index,
+            None => list.front = index,
+        }
+        list.back = index;
+        list.len = list.len.saturating_add(1);
+    }
+
+    fn unlink(&mut self, list: &mut List, index: Index) {
+        let Some(node) = self.node(index) else { return };
+        let (previous, next) = (node.previous, node.next);
+        match self.node_mut(previous) {
+            Some(node) => node.next = next,
+            None => list.front = next,
+        }
+        match self.node_mut(next) {
+            Some(node) => node.previous = previous,
+            None => list.back = previous,
+        }
+        list.len = list.len.saturating_sub(1);
+    }
+
+    #[inline]
+    fn node(&self, index: Index) -> Option<&Node<T>> {
+        self.slots.get(usize::try_from(index).ok()?)?.as_deref()
+    }
+
+    #[inline]
+    fn node_mut(&mut self, index: Index) -> Option<&mut Node<T>> {
+        self.slots.get_mut(usize::try_from(index).ok()?)?.as_deref_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(slab: &Slab<char>, list: List) -> String {
+        let mut order = String::new();
+        let mut at = list.front();
+        while let Some(index) = at {
+            order.push(*slab.get(index).unwrap());
+            at = slab.next(index);
+        }
+        assert_eq!(order.chars().count(), usize::try_from(list.len()).unwrap());
+        order
+    }
+
+    #[test]
+    fn oldest_first_through_touch_remove_and_reuse() {
+        let (mut slab, mut list, mut other) = (Slab::new(), List::EMPTY, List::EMPTY);
+        let [a, b, c] = ['a', 'b', 'c'].map(|value| slab.insert(&mut list, value));
+        assert_eq!(order(&slab, list), "abc");
+        slab.touch(&mut list, a);
+        assert_eq!(order(&slab, list), "bca");
+        slab.touch(&mut list, a);
+        assert_eq!(order(&slab, list), "bca");
+        assert_eq!(slab.remove(&mut list, c), Some('c'));
+        assert_eq!(slab.remove(&mut list, c), None, "gone already");
+        assert_eq!(slab.insert(&mut list, 'd'), c, "the position is used again");
+        slab.relink(&mut list, &mut other, b);
+        assert_eq!((order(&slab, list).as_str(), order(&slab, other).as_str()), ("ad", "b"));
+    }
+}

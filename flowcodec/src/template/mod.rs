@@ -1,0 +1,321 @@
+//! Templates compiled once, and run over every record they describe.
+//!
+//! A [`Template`] knows where each field stands and, through its plan, which field feeds which common field and how. Nothing is
+//! interpreted for each record but the plan.
+
+mod exec;
+mod plan;
+mod sampling;
+mod store;
+pub mod wire;
+
+use crate::error::{Fault, FaultKind, LimitedBy};
+use crate::ie::{DataType, ElementId, ElementRef};
+use crate::limits::Limits;
+use crate::model::{FieldId, Schema};
+
+pub(crate) use exec::{Located, RecordRef};
+pub use exec::RowScratch;
+pub(crate) use plan::{Binding, Plan};
+pub(crate) use sampling::{Role, SamplingTable};
+pub use sampling::{Sampler, SamplingChange};
+pub(crate) use store::{Entry, Owner, Pending, ScopeId, ScopeKey, Slot, Store};
+pub use store::{ScopePolicy, Templates};
+pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
+
+/// Tells a template from every other one a decoder ever held: a redefinition gets a new number, and none is used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateUid(u64);
+
+impl TemplateUid {
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// One field of a compiled template.
+#[derive(Debug, Clone)]
+pub struct TemplateField {
+    element: ElementRef,
+    length: u16,
+    scope: bool,
+    // Where the value (or the length in front of it) begins: octets behind the end of the variable-length field number `segment`
+    // of the template; segment 0 begins with the record.
+    segment: u16,
+    offset: u16,
+}
+
+impl TemplateField {
+    /// The element's id.
+    #[must_use]
+    pub fn id(&self) -> ElementId {
+        self.element.id()
+    }
+
+    /// What is known of the element.
+    #[must_use]
+    pub const fn element(&self) -> &ElementRef {
+        &self.element
+    }
+
+    /// The element's registered name, if any.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.element.name()
+    }
+
+    /// The element's type; `OctetArray` when unknown.
+    #[must_use]
+    pub fn data_type(&self) -> DataType {
+        self.element.data_type()
+    }
+
+    /// Octets of each value by the template, or [`VARIABLE`].
+    #[must_use]
+    pub const fn length(&self) -> u16 {
+        self.length
+    }
+
+    /// Whether values carry their own length.
+    #[must_use]
+    pub const fn is_variable(&self) -> bool {
+        self.length == VARIABLE
+    }
+
+    /// Whether it is a scope field of an options template.
+    #[must_use]
+    pub const fn is_scope(&self) -> bool {
+        self.scope
+    }
+}
+
+/// A compiled template.
+#[derive(Debug, Clone)]
+pub struct Template {
+    uid: TemplateUid,
+    id: u16,
+    kind: TemplateKind,
+    scopes: u16,
+    fields: Box<[TemplateField]>,
+    // Fixed octets in front of each variable-length field, counted from the end of the one before.
+    skips: Box<[u16]>,
+    // Fixed octets behind the last variable-length field; of a template without one, the whole record.
+    tail: u32,
+    has_lists: bool,
+    role: Role,
+    plan: Plan,
+}
+
+impl Template {
+    /// Compiles `specifiers`. `pad` between fields is not announced by any protocol but stands in the layouts of v1, v5 and v7:
+    /// element 210 (paddingOctets) is skipped there.
+    ///
+    /// # Errors
+    /// The reason the template is refused, and the limit that says so.
+    pub(crate) fn compile(
+        uid: TemplateUid,
+        id: u16,
+        kind: TemplateKind,
+        specifiers: impl Iterator<Item = FieldSpecifier>,
+        resolve: impl Fn(ElementId) -> ElementRef,
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<Self, (FaultKind, LimitedBy)> {
+        const REFUSED: (FaultKind, LimitedBy) = (FaultKind::TemplateRefused, LimitedBy::Limits);
+        let mut fields = Vec::new();
+        let mut skips = Vec::new();
+        let mut tail = 0_u32;
+        let mut octets = 0_u32;
+        let mut scopes = 0_u16;
+        for specifier in specifiers {
+            if fields.len() >= usize::from(limits.template_fields) {
+                return Err(REFUSED);
+            }
+            scopes = scopes.saturating_add(u16::from(specifier.scope));
+            let (Ok(segment), Ok(offset)) = (u16::try_from(skips.len()), u16::try_from(tail)) else { return Err(REFUSED) };
+            fields.push(TemplateField {
+                element: resolve(specifier.element),
+                length: specifier.length,
+                scope: specifier.scope,
+                segment,
+                offset,
+            });
+            if specifier.length == VARIABLE {
+                skips.push(offset);
+                tail = 0;
+                octets = octets.saturating_add(1);
+            } else {
+                tail = tail.saturating_add(u32::from(specifier.length));
+                octets = octets.saturating_add(u32::from(specifier.length));
+            }
+            if octets > limits.record_bytes {
+                return Err(REFUSED);
+            }
+        }
+        if octets == 0 {
+            return Err((FaultKind::TemplateEmpty, LimitedBy::TemplateLength));
+        }
+        let has_lists = fields.iter().any(|field| {
+            matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
+        });
+        let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
+        let plan = Plan::compile(&fields, schema);
+        Ok(Self {
+            uid,
+            id,
+            kind,
+            scopes,
+            fields: fields.into_boxed_slice(),
+            skips: skips.into_boxed_slice(),
+            tail,
+            has_lists,
+            role,
+            plan,
+        })
+    }
+
+    /// What tells it from every other template of this decoder.
+    #[must_use]
+    pub const fn uid(&self) -> TemplateUid {
+        self.uid
+    }
+
+    /// Its id on the wire; 0 for the built-in templates of v1, v5 and v7.
+    #[must_use]
+    pub const fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Data or options.
+    #[must_use]
+    pub const fn kind(&self) -> TemplateKind {
+        self.kind
+    }
+
+    /// Its fields in wire order.
+    #[must_use]
+    pub fn fields(&self) -> &[TemplateField] {
+        &self.fields
+    }
+
+    /// How many of them are scopes.
+    #[must_use]
+    pub const fn scope_count(&self) -> u16 {
+        self.scopes
+    }
+
+    /// Octets of every record, `None` when a field is of variable length.
+    #[must_use]
+    pub fn record_len(&self) -> Option<u32> {
+        self.skips.is_empty().then_some(self.tail)
+    }
+
+    /// Octets of the shortest record: variable-length fields count one.
+    #[must_use]
+    pub fn min_record_len(&self) -> u32 {
+        self.skips.iter().fold(self.tail, |octets, &skip| octets.saturating_add(u32::from(skip)).saturating_add(1))
+    }
+
+    /// Whether a field is a list (RFC 6313).
+    pub(crate) const fn has_lists(&self) -> bool {
+        self.has_lists
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn skips(&self) -> &[u16] {
+        &self.skips
+    }
+
+    pub(crate) const fn tail(&self) -> u32 {
+        self.tail
+    }
+
+    /// The places a common field is read from, best first; empty when this template does not have it.
+    pub(crate) fn bindings(&self, field: FieldId) -> &[Binding] {
+        self.plan.bindings(field)
+    }
+
+    /// Whether this template feeds a common field.
+    #[must_use]
+    pub fn provides(&self, field: FieldId) -> bool {
+        !self.bindings(field).is_empty()
+    }
+
+    /// Heap octets it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.fields)
+            .saturating_add(size_of_val(&*self.skips))
+            .saturating_add(self.plan.bytes())
+    }
+
+    /// Whether the announcement says the same as this template.
+    pub(crate) fn announces(&self, kind: TemplateKind, mut specifiers: impl Iterator<Item = FieldSpecifier>) -> bool {
+        self.kind == kind
+            && self.fields.iter().all(|field| {
+                specifiers.next().is_some_and(|specifier| {
+                    specifier.length == field.length && specifier.scope == field.scope && specifier.element == field.id()
+                })
+            })
+            && specifiers.next().is_none()
+    }
+
+    /// Gives every field of an unknown element what is known of it now (RFC 5610), and compiles again.
+    pub(crate) fn learn(&mut self, id: ElementId, element: &ElementRef, schema: &Schema) {
+        let mut changed = false;
+        for field in self.fields.iter_mut().filter(|field| field.id() == id && field.name().is_none()) {
+            field.element = element.clone();
+            changed = true;
+        }
+        if changed {
+            self.has_lists = self.fields.iter().any(|field| {
+                matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
+            });
+            self.plan = Plan::compile(&self.fields, schema);
+        }
+    }
+
+    /// Length of the record at the start of `octets`, `None` when it runs past the end.
+    #[inline]
+    pub(crate) fn record_at(&self, octets: &[u8]) -> Option<usize> {
+        let tail = usize::try_from(self.tail).ok()?;
+        if self.skips.is_empty() {
+            return (octets.len() >= tail).then_some(tail);
+        }
+        let mut at = 0_usize;
+        for &skip in &self.skips {
+            at = at.wrapping_add(usize::from(skip));
+            at = variable_end(octets, at)?;
+        }
+        let end = at.wrapping_add(tail);
+        (octets.len() >= end).then_some(end)
+    }
+}
+
+/// Where the variable-length value whose length stands at `at` ends (RFC 7011 §7); may lie past the end of `octets`.
+#[inline]
+pub(crate) fn variable_end(octets: &[u8], at: usize) -> Option<usize> {
+    let length = *octets.get(at)?;
+    if length < 255 {
+        return Some(at.wrapping_add(usize::from(length)).wrapping_add(1));
+    }
+    let long = octets.get(at.wrapping_add(1)..)?.first_chunk::<2>()?;
+    Some(at.wrapping_add(usize::from(u16::from_be_bytes(*long))).wrapping_add(3))
+}
+
+/// A fault that refuses `record`.
+pub(crate) fn refusal(record: &wire::TemplateRecord<'_>, (kind, limit): (FaultKind, LimitedBy)) -> Fault {
+    wire::refused(record, kind, limit)
+}

@@ -1,0 +1,277 @@
+//! The plan: which common field is read from which template field, and how; decided once, when the template is learned.
+
+use super::TemplateField;
+use crate::ie::{DataType, ElementId};
+use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
+
+/// How a value is taken from the octets of one template field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extract {
+    /// Unsigned number of 1 to 8 octets.
+    Unsigned,
+    /// Its upper octet of two.
+    HighOctet,
+    /// Its lower octet of two.
+    LowOctet,
+    /// The upper octet of a port, for ICMP only.
+    IcmpHighOctet,
+    /// The lower octet of a port, for ICMP only.
+    IcmpLowOctet,
+    /// Label of an MPLS stack entry of 3 (or 4) octets.
+    Label,
+    /// IPv4 address, 4 octets.
+    Ipv4,
+    /// IPv6 address, 16 octets.
+    Ipv6,
+    /// An address written as text.
+    AddressText,
+    /// MAC address, 6 octets.
+    Mac,
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    Millis,
+    /// 64-bit NTP time; the lowest 11 bits of the fraction do not count (microseconds).
+    NtpMicros,
+    /// 64-bit NTP time.
+    NtpNanos,
+    /// Microseconds before the export time (elements 158, 159).
+    BeforeExport,
+    /// Milliseconds of the exporter's uptime (elements 21, 22).
+    Uptime,
+    /// IEEE 754, 4 or 8 octets.
+    Float,
+    /// Text.
+    Text,
+    /// Octets.
+    Octets,
+}
+
+/// No other field takes part.
+pub(crate) const NONE: u16 = u16::MAX;
+
+/// One place a common field is read from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binding {
+    pub(crate) field: FieldId,
+    /// Index of the template field.
+    pub(crate) at: u16,
+    pub(crate) extract: Extract,
+    /// A second template field that takes part: element 160 for uptimes, the protocol for ICMP in ports; [`NONE`] otherwise.
+    pub(crate) with: u16,
+    /// Zero means absent.
+    pub(crate) nonzero: bool,
+}
+
+/// One step of the row executor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowOp {
+    pub(crate) kind: RowKind,
+    pub(crate) segment: u16,
+    pub(crate) offset: u16,
+    /// Place in the row.
+    pub(crate) to: u16,
+    /// For [`RowKind::General`]: index of the first binding of the field, and how many there are.
+    pub(crate) bindings: (u16, u16),
+    pub(crate) bit: u64,
+}
+
+/// The steps that have a loop of their own: width on the wire, then width in the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowKind {
+    U1To1,
+    U1To2,
+    U1To4,
+    U2To2,
+    U2To4,
+    U4To4,
+    U4To8,
+    U8To8,
+    Ipv4,
+    Ipv6,
+    Mac,
+    Millis,
+    Seconds,
+    Uptime,
+    BeforeExport,
+    /// Anything else: through the bindings of the field.
+    General,
+}
+
+/// What in a template says at which rate a record was sampled.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SamplingFields {
+    /// 302 selectorId, else 48 samplerId.
+    pub(crate) selector: Option<u16>,
+    /// 34 samplingInterval or 50 samplerRandomInterval, in the record itself.
+    pub(crate) interval: Option<u16>,
+    /// 305 samplingPacketInterval and 306 samplingPacketSpace, in the record itself.
+    pub(crate) packets: Option<(u16, u16)>,
+    /// Whether the record names interfaces that a sampler may belong to.
+    pub(crate) interfaces: bool,
+}
+
+/// The compiled plan of one template.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// By field, and within a field best first.
+    bindings: Box<[Binding]>,
+    rows: Box<[RowOp]>,
+    pub(crate) always: u64,
+    pub(crate) sampling: SamplingFields,
+}
+
+impl Plan {
+    pub(crate) fn compile(fields: &[TemplateField], schema: &Schema) -> Self {
+        let find = |id: u16| fields.iter().position(|field| field.id() == ElementId::iana(id)).and_then(|at| u16::try_from(at).ok());
+        let (init, protocol) = (find(160), find(4));
+        let mut ranked: Vec<(Binding, u16)> = Vec::new();
+        for (at, template_field) in (0_u16..).zip(fields) {
+            for &(id, take, rank) in schema.wanting(template_field.id()) {
+                let Some(spec) = schema.field(id) else { continue };
+                let Some(extract) = extract(template_field, spec.column, take) else { continue };
+                let with = match extract {
+                    Extract::Uptime => init,
+                    Extract::IcmpHighOctet | Extract::IcmpLowOctet => protocol,
+                    _ => None,
+                };
+                let binding = Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero: matches!(take, Take::NonZero) };
+                ranked.push((binding, rank));
+            }
+        }
+        // An element that a template repeats counts the first time: order is significant (RFC 7011 §8), first is ingress or outermost.
+        ranked.sort_by_key(|(binding, rank)| (binding.field, *rank, binding.at));
+        let bindings: Box<[Binding]> = ranked.into_iter().map(|(binding, _)| binding).collect();
+        let rows = row_ops(fields, &bindings);
+        let always = rows.iter().filter(|op| op.kind != RowKind::General && !may_be_absent(op.kind)).fold(0, |bits, op| bits | op.bit);
+        let sampling = SamplingFields {
+            selector: find(302).or_else(|| find(48)),
+            interval: find(34).or_else(|| find(50)),
+            packets: find(305).zip(find(306)),
+            interfaces: find(10).or_else(|| find(14)).is_some(),
+        };
+        Self { bindings, rows, always, sampling }
+    }
+
+    /// The places of one field, best first.
+    #[inline]
+    pub(crate) fn bindings(&self, field: FieldId) -> &[Binding] {
+        let from = self.bindings.partition_point(|binding| binding.field < field);
+        let rest = self.bindings.get(from..).unwrap_or_default();
+        let count = rest.iter().take_while(|binding| binding.field == field).count();
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// All places, by field.
+    pub(crate) fn all(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    pub(crate) fn rows(&self) -> &[RowOp] {
+        &self.rows
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.bindings).saturating_add(size_of_val(&*self.rows))
+    }
+}
+
+/// Uptimes without a known boot time give nothing.
+const fn may_be_absent(kind: RowKind) -> bool {
+    matches!(kind, RowKind::Uptime)
+}
+
+fn row_ops(fields: &[TemplateField], bindings: &[Binding]) -> Box<[RowOp]> {
+    let mut ops = Vec::new();
+    let mut from = 0_usize;
+    while let Some(first) = bindings.get(from) {
+        let count = bindings.iter().skip(from).take_while(|binding| binding.field == first.field).count();
+        if let (Some(&to), Some(at), Ok(start), Ok(length)) =
+            (HOT.get(first.field.index()), fields.get(usize::from(first.at)), u16::try_from(from), u16::try_from(count))
+        {
+            let alone = count == 1 && !first.nonzero && first.with == NONE && !at.is_variable();
+            let kind = if alone { row_kind(first.extract, at.length, width(first.field)) } else { RowKind::General };
+            ops.push(RowOp {
+                kind,
+                segment: at.segment,
+                offset: at.offset,
+                to,
+                bindings: (start, length),
+                bit: crate::model::presence_bit(first.field),
+            });
+        }
+        from = from.saturating_add(count);
+    }
+    ops.into_boxed_slice()
+}
+
+/// Octets a field takes in the row.
+fn width(id: FieldId) -> u16 {
+    match crate::model::CORE.get(id.index()).map(|spec| spec.column) {
+        Some(ColumnType::U8) => 1,
+        Some(ColumnType::U16) => 2,
+        Some(ColumnType::U32) => 4,
+        Some(ColumnType::U64 | ColumnType::Time | ColumnType::Double) => 8,
+        _ => 0,
+    }
+}
+
+const fn row_kind(extract: Extract, wire: u16, row: u16) -> RowKind {
+    match (extract, wire, row) {
+        (Extract::Unsigned, 1, 1) => RowKind::U1To1,
+        (Extract::Unsigned, 1, 2) => RowKind::U1To2,
+        (Extract::Unsigned, 1, 4) => RowKind::U1To4,
+        (Extract::Unsigned, 2, 2) => RowKind::U2To2,
+        (Extract::Unsigned, 2, 4) => RowKind::U2To4,
+        (Extract::Unsigned, 4, 4) => RowKind::U4To4,
+        (Extract::Unsigned, 4, 8) => RowKind::U4To8,
+        (Extract::Unsigned, 8, 8) => RowKind::U8To8,
+        (Extract::Ipv4, ..) => RowKind::Ipv4,
+        (Extract::Ipv6, ..) => RowKind::Ipv6,
+        (Extract::Mac, ..) => RowKind::Mac,
+        (Extract::Millis, 8, _) => RowKind::Millis,
+        (Extract::Seconds, 4, _) => RowKind::Seconds,
+        (Extract::Uptime, 4, _) => RowKind::Uptime,
+        (Extract::BeforeExport, 4, _) => RowKind::BeforeExport,
+        _ => RowKind::General,
+    }
+}
+
+/// How `column` is taken from a field of this type and length; `None` where that makes no sense (an address of two octets).
+fn extract(from: &TemplateField, column: ColumnType, take: Take) -> Option<Extract> {
+    let length = from.length;
+    let fixed = |lengths: core::ops::RangeInclusive<u16>, extract| lengths.contains(&length).then_some(extract);
+    match (column, take) {
+        (ColumnType::U32List, _) => fixed(3..=4, Extract::Label),
+        (_, Take::HighOctet) => fixed(2..=2, Extract::HighOctet),
+        (_, Take::LowOctet) => fixed(2..=2, Extract::LowOctet),
+        (_, Take::IcmpHighOctet) => fixed(2..=2, Extract::IcmpHighOctet),
+        (_, Take::IcmpLowOctet) => fixed(2..=2, Extract::IcmpLowOctet),
+        (ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64, _) => fixed(1..=8, Extract::Unsigned),
+        (ColumnType::Address, _) => match (from.data_type(), length) {
+            (DataType::String, _) => Some(Extract::AddressText),
+            (_, 4) => Some(Extract::Ipv4),
+            (_, 16) => Some(Extract::Ipv6),
+            _ => None,
+        },
+        (ColumnType::Mac, _) => fixed(6..=6, Extract::Mac),
+        (ColumnType::Double, _) => match length {
+            4 | 8 => Some(Extract::Float),
+            _ => None,
+        },
+        (ColumnType::Text, _) => Some(Extract::Text),
+        (ColumnType::Octets, _) => Some(Extract::Octets),
+        (ColumnType::Time, _) => match (from.id(), from.data_type()) {
+            (ElementId::Ipfix { id: 21 | 22, .. }, _) => fixed(4..=8, Extract::Uptime),
+            (ElementId::Ipfix { id: 158 | 159, .. }, _) => fixed(1..=8, Extract::BeforeExport),
+            (_, DataType::DateTimeSeconds) => fixed(4..=8, Extract::Seconds),
+            (_, DataType::DateTimeMilliseconds) => fixed(4..=8, Extract::Millis),
+            (_, DataType::DateTimeMicroseconds) => fixed(8..=8, Extract::NtpMicros),
+            (_, DataType::DateTimeNanoseconds) => fixed(8..=8, Extract::NtpNanos),
+            _ => None,
+        },
+    }
+}
+
+/// Fields that the row executor fills from the message, not from a template.
+pub(crate) const SAMPLING_RATE: FieldId = field::SAMPLING_RATE.id();
