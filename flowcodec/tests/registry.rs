@@ -104,23 +104,10 @@ mod generator {
             fs::write(&path, &made).unwrap();
         }
         let kept = fs::read_to_string(&path).unwrap();
-        if let Some((at, (kept, made))) = kept
-            .lines()
-            .zip(made.lines())
-            .enumerate()
-            .find(|(_, (kept, made))| kept != made)
-        {
-            panic!(
-                "generated.rs line {} is stale:\n  kept {kept}\n  made {made}",
-                at + 1
-            );
+        if let Some((at, (kept, made))) = kept.lines().zip(made.lines()).enumerate().find(|(_, (kept, made))| kept != made) {
+            panic!("generated.rs line {} is stale:\n  kept {kept}\n  made {made}", at + 1);
         }
-        assert!(
-            kept == made,
-            "generated.rs is stale: {} bytes kept, {} made",
-            kept.len(),
-            made.len()
-        );
+        assert!(kept == made, "generated.rs is stale: {} bytes kept, {} made", kept.len(), made.len());
     }
 
     #[test]
@@ -131,9 +118,7 @@ mod generator {
         }
         // Rows of the generated text, not only what the program sees of them.
         let kept = fs::read_to_string(Path::new(ROOT).join("src/ie/generated.rs")).unwrap();
-        let rows = kept
-            .lines()
-            .filter(|l| ["e(", "v(", "s("].iter().any(|p| l.starts_with(p)));
+        let rows = kept.lines().filter(|l| ["e(", "v(", "s("].iter().any(|p| l.starts_with(p)));
         assert_eq!(rows.count(), seen.len());
     }
 
@@ -152,22 +137,13 @@ mod generator {
         for (path, table) in [("DataType", &TYPES[..]), ("Semantics", &SEMANTICS[..])] {
             writeln!(out, "use super::types::{path}::{{").unwrap();
             for (_, variant, short) in table {
-                let alias = if short == variant {
-                    String::new()
-                } else {
-                    format!(" as {short}")
-                };
+                let alias = if short == variant { String::new() } else { format!(" as {short}") };
                 writeln!(out, "    {variant}{alias},").unwrap();
             }
             out.push_str("};\n");
         }
 
-        writeln!(
-            out,
-            "\n/// Ascending by id.\npub(super) static ELEMENTS: [Element; {}] = [",
-            rows.len()
-        )
-        .unwrap();
+        writeln!(out, "\n/// Ascending by id.\npub(super) static ELEMENTS: [Element; {}] = [", rows.len()).unwrap();
         for (key, row) in &rows {
             let data_type = short(&TYPES, &row.data_type);
             match key {
@@ -188,23 +164,10 @@ mod generator {
 
         write_iana_rows(&mut out, &rows);
 
-        let mut by_name: Vec<(&str, usize)> = rows
-            .values()
-            .enumerate()
-            .map(|(at, row)| (row.name.as_str(), at))
-            .collect();
+        let mut by_name: Vec<(&str, usize)> = rows.values().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
         by_name.sort_unstable();
-        writeln!(
-            out,
-            "\n/// Rows of `ELEMENTS`, ascending by name, then row."
-        )
-        .unwrap();
-        writeln!(
-            out,
-            "pub(super) static BY_NAME: [u16; {}] = [",
-            by_name.len()
-        )
-        .unwrap();
+        writeln!(out, "\n/// Rows of `ELEMENTS`, ascending by name, then row.").unwrap();
+        writeln!(out, "pub(super) static BY_NAME: [u16; {}] = [", by_name.len()).unwrap();
         write_numbers(&mut out, by_name.iter().map(|(_, at)| at.to_string()));
         out.push_str("];\n");
 
@@ -216,29 +179,13 @@ mod generator {
         let iana: BTreeMap<u16, usize> = rows
             .keys()
             .enumerate()
-            .filter_map(|(at, key)| {
-                if let Key::Ipfix(0, id) = key {
-                    Some((*id, at))
-                } else {
-                    None
-                }
-            })
+            .filter_map(|(at, key)| if let Key::Ipfix(0, id) = key { Some((*id, at)) } else { None })
             .collect();
         let (&last, _) = iana.last_key_value().unwrap();
-        out.push_str(
-            "\n/// No element has this number.\npub(super) const NO_ROW: u16 = u16::MAX;\n",
-        );
+        out.push_str("\n/// No element has this number.\npub(super) const NO_ROW: u16 = u16::MAX;\n");
         out.push_str("\n/// Row of `ELEMENTS` for each IANA element number.\n");
-        writeln!(
-            out,
-            "pub(super) static IANA_ROWS: [u16; {}] = [",
-            u32::from(last) + 1
-        )
-        .unwrap();
-        let row = |id: u16| {
-            iana.get(&id)
-                .map_or_else(|| "NO_ROW".to_owned(), usize::to_string)
-        };
+        writeln!(out, "pub(super) static IANA_ROWS: [u16; {}] = [", u32::from(last) + 1).unwrap();
+        let row = |id: u16| iana.get(&id).map_or_else(|| "NO_ROW".to_owned(), usize::to_string);
         write_numbers(out, (0..=last).map(row));
         out.push_str("];\n");
     }
@@ -253,12 +200,7 @@ mod generator {
     fn write_values(out: &mut String) {
         let tables = value_tables();
         out.push_str("\n/// Value names of IANA elements, ascending by element, then value.\n");
-        writeln!(
-            out,
-            "pub(super) static VALUES: [(u16, &super::values::Values); {}] = [",
-            tables.len()
-        )
-        .unwrap();
+        writeln!(out, "pub(super) static VALUES: [(u16, &super::values::Values); {}] = [", tables.len()).unwrap();
         for (element, values) in tables {
             writeln!(out, "({element}, &[").unwrap();
             for (value, name) in values {
@@ -279,13 +221,7 @@ mod generator {
                 continue;
             }
             let deprecated = status == "deprecated";
-            let row = Row {
-                name,
-                data_type,
-                semantics,
-                units,
-                deprecated,
-            };
+            let row = Row { name, data_type, semantics, units, deprecated };
             rows.entry(Key::Ipfix(0, id)).or_insert(row);
         }
         for csv in read("enterprise-information-elements.csv") {
@@ -297,10 +233,7 @@ mod generator {
             if pen == REVERSE_PEN {
                 let forward = rows.get(&Key::Ipfix(0, id)).unwrap();
                 assert_eq!(row.data_type, forward.data_type, "reverse of {id}");
-                row = Row {
-                    name: row.name,
-                    ..forward.clone()
-                };
+                row = Row { name: row.name, ..forward.clone() };
             }
             rows.entry(Key::Ipfix(pen, id)).or_insert(row);
         }
@@ -309,35 +242,19 @@ mod generator {
             let Ok(number) = number.parse::<u16>() else {
                 continue;
             };
-            assert!(
-                number >= 0x8000,
-                "{number} is in the range of IANA elements"
-            );
-            rows.entry(Key::NetFlow9(number))
-                .or_insert_with(|| plain(name, data_type));
+            assert!(number >= 0x8000, "{number} is in the range of IANA elements");
+            rows.entry(Key::NetFlow9(number)).or_insert_with(|| plain(name, data_type));
         }
         for (number, name, data_type) in SCOPES {
-            rows.insert(
-                Key::Scope(number),
-                plain(name.to_owned(), data_type.to_owned()),
-            );
+            rows.insert(Key::Scope(number), plain(name.to_owned(), data_type.to_owned()));
         }
         assert!(rows.values().all(|row| !row.name.is_empty()));
-        assert!(
-            rows.len() < usize::from(u16::MAX),
-            "rows are numbered in 16 bits"
-        );
+        assert!(rows.len() < usize::from(u16::MAX), "rows are numbered in 16 bits");
         rows
     }
 
     fn plain(name: String, data_type: String) -> Row {
-        Row {
-            name,
-            data_type,
-            semantics: String::new(),
-            units: String::new(),
-            deprecated: false,
-        }
+        Row { name, data_type, semantics: String::new(), units: String::new(), deprecated: false }
     }
 
     fn value_tables() -> BTreeMap<u16, BTreeMap<u64, String>> {
@@ -368,28 +285,16 @@ mod generator {
                 (None, Some((_, status))) => format!("{status} ({label})"),
                 (None, None) => label.to_owned(),
             };
-            tables
-                .entry(element)
-                .or_default()
-                .entry(value)
-                .or_insert(label);
+            tables.entry(element).or_default().entry(value).or_insert(label);
         }
         tables
     }
 
     fn element_of(registry: &str, title: &str) -> Option<u16> {
-        if let Some((_, element)) = ELEMENT_OF_REGISTRY
-            .iter()
-            .find(|(name, _)| *name == registry)
-        {
+        if let Some((_, element)) = ELEMENT_OF_REGISTRY.iter().find(|(name, _)| *name == registry) {
             return Some(*element);
         }
-        title
-            .split_once("(Value ")?
-            .1
-            .strip_suffix(')')?
-            .parse()
-            .ok()
+        title.split_once("(Value ")?.1.strip_suffix(')')?.parse().ok()
     }
 
     /// A decimal or hexadecimal value; a range is none.
@@ -407,11 +312,7 @@ mod generator {
             "" => "default",
             name => name,
         };
-        table
-            .iter()
-            .find(|(iana, ..)| *iana == name)
-            .unwrap_or_else(|| panic!("unknown word {name}"))
-            .2
+        table.iter().find(|(iana, ..)| *iana == name).unwrap_or_else(|| panic!("unknown word {name}")).2
     }
 
     /// Rows of a registry file without its heading.

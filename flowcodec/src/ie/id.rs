@@ -86,11 +86,7 @@ impl ElementId {
     /// Vendors number their own types from 32768, so those never become IANA elements.
     #[must_use]
     pub const fn netflow9(number: u16) -> Self {
-        if iana_row(number).is_some() {
-            Self::iana(number)
-        } else {
-            Self::NetFlow9(number)
-        }
+        if iana_row(number).is_some() { Self::iana(number) } else { Self::NetFlow9(number) }
     }
 
     /// The same property of the opposite direction of a biflow, and back (RFC 5103).
@@ -139,18 +135,12 @@ impl FromStr for ElementId {
             "sflow-flow" => SflowStructure::Flow,
             "sflow-counter" => SflowStructure::Counter,
             pen if pen.starts_with(|c: char| c.is_ascii_digit()) => {
-                return Ok(Self::Ipfix {
-                    pen: number(pen)?,
-                    id: number(rest)?,
-                });
+                return Ok(Self::Ipfix { pen: number(pen)?, id: number(rest)? });
             }
             _ => return Err(ParseElementIdError::Space),
         };
         let (word, field) = rest.split_once('/').ok_or(ParseElementIdError::Form)?;
-        Ok(Self::Sflow {
-            structure: structure(number(word)?),
-            field: number(field)?,
-        })
+        Ok(Self::Sflow { structure: structure(number(word)?), field: number(field)? })
     }
 }
 
@@ -159,9 +149,7 @@ impl FromStr for ElementId {
 #[non_exhaustive]
 pub enum ParseElementIdError {
     /// Parts are missing.
-    #[error(
-        "expected PEN/ID, netflow9/TYPE, netflow9-scope/TYPE or sflow-{{sample,flow,counter}}/FORMAT/FIELD"
-    )]
+    #[error("expected PEN/ID, netflow9/TYPE, netflow9-scope/TYPE or sflow-{{sample,flow,counter}}/FORMAT/FIELD")]
     Form,
     /// The part before the first slash is neither an enterprise number nor a known word.
     #[error("unknown number space before the first slash")]
@@ -173,10 +161,7 @@ pub enum ParseElementIdError {
 
 /// Row of an IANA element in the element table.
 pub(super) const fn iana_row(id: u16) -> Option<u16> {
-    #[expect(
-        clippy::as_conversions,
-        reason = "widening; `usize::from` is not const"
-    )]
+    #[expect(clippy::as_conversions, reason = "widening; `usize::from` is not const")]
     let at = id as usize;
     // `get` is not const either.
     match generated::IANA_ROWS.split_at_checked(at) {
@@ -187,9 +172,8 @@ pub(super) const fn iana_row(id: u16) -> Option<u16> {
 
 /// Whether an IANA element has a reverse. The registry lists the reverse of every current element that has one.
 fn is_reversible(id: u16) -> bool {
-    lookup(ElementId::iana(id)).is_none_or(|element| {
-        element.deprecated || lookup(ElementId::enterprise(REVERSE_PEN, id)).is_some()
-    })
+    lookup(ElementId::iana(id))
+        .is_none_or(|element| element.deprecated || lookup(ElementId::enterprise(REVERSE_PEN, id)).is_some())
 }
 
 /// Decimal digits only: `FromStr` of the integers also takes a plus sign.
@@ -206,34 +190,16 @@ mod tests {
 
     #[test]
     fn text_form_goes_there_and_back() {
-        let flow = |word, field| ElementId::Sflow {
-            structure: SflowStructure::Flow(word),
-            field,
-        };
+        let flow = |word, field| ElementId::Sflow { structure: SflowStructure::Flow(word), field };
         let cases = [
             (ElementId::iana(1), "0/1"),
             (ElementId::enterprise(56506, 101), "56506/101"),
-            (
-                ElementId::enterprise(u32::MAX, u16::MAX),
-                "4294967295/65535",
-            ),
+            (ElementId::enterprise(u32::MAX, u16::MAX), "4294967295/65535"),
             (ElementId::NetFlow9(33002), "netflow9/33002"),
             (ElementId::NetFlow9Scope(2), "netflow9-scope/2"),
             (flow(1, 3), "sflow-flow/1/3"),
-            (
-                ElementId::Sflow {
-                    structure: SflowStructure::Sample(5),
-                    field: 1,
-                },
-                "sflow-sample/5/1",
-            ),
-            (
-                ElementId::Sflow {
-                    structure: SflowStructure::Counter(2001),
-                    field: 4,
-                },
-                "sflow-counter/2001/4",
-            ),
+            (ElementId::Sflow { structure: SflowStructure::Sample(5), field: 1 }, "sflow-sample/5/1"),
+            (ElementId::Sflow { structure: SflowStructure::Counter(2001), field: 4 }, "sflow-counter/2001/4"),
         ];
         for (id, text) in cases {
             assert_eq!(id.to_string(), text);
@@ -272,19 +238,7 @@ mod tests {
         assert_eq!(FIRST, ElementId::iana(1));
         assert_eq!(ElementId::netflow9(233), ElementId::iana(233));
         // Kept by IANA for NetFlow v9 without a name, and beyond the registry.
-        for number in [
-            0,
-            65,
-            97,
-            105,
-            127,
-            5000,
-            32767,
-            32768,
-            33002,
-            57590,
-            u16::MAX,
-        ] {
+        for number in [0, 65, 97, 105, 127, 5000, 32767, 32768, 33002, 57590, u16::MAX] {
             assert_eq!(ElementId::netflow9(number), ElementId::NetFlow9(number));
         }
     }
@@ -305,10 +259,7 @@ mod tests {
             assert_eq!(ElementId::iana(id).reverse(), None, "{id}");
             assert_eq!(ElementId::enterprise(29305, id).reverse(), None, "{id}");
         }
-        assert_eq!(
-            ElementId::iana(30000).reverse(),
-            Some(ElementId::enterprise(29305, 30000))
-        );
+        assert_eq!(ElementId::iana(30000).reverse(), Some(ElementId::enterprise(29305, 30000)));
         assert_eq!(ElementId::enterprise(56506, 101).reverse(), None);
         assert_eq!(ElementId::NetFlow9(33002).reverse(), None);
     }

@@ -40,9 +40,7 @@ pub fn lookup(id: ElementId) -> Option<&'static Element> {
     if let ElementId::Ipfix { pen: 0, id } = id {
         return row(id::iana_row(id)?);
     }
-    let at = generated::ELEMENTS
-        .binary_search_by_key(&id, |element| element.id)
-        .ok()?;
+    let at = generated::ELEMENTS.binary_search_by_key(&id, |element| element.id).ok()?;
     generated::ELEMENTS.get(at)
 }
 
@@ -66,9 +64,7 @@ pub fn all_by_name(name: &str) -> impl Iterator<Item = &'static Element> {
     let name_of = |&at: &u16| row(at).map_or("", |element| element.name);
     let start = generated::BY_NAME.partition_point(|at| name_of(at) < name);
     let rows = generated::BY_NAME.get(start..).unwrap_or_default();
-    rows.iter()
-        .filter_map(|&at| row(at))
-        .take_while(move |element| element.name == name)
+    rows.iter().filter_map(|&at| row(at)).take_while(move |element| element.name == name)
 }
 
 /// Every built-in element, ascending by [`ElementId`].
@@ -85,9 +81,7 @@ mod tests {
     use super::*;
 
     fn found(id: ElementId) -> (&'static str, DataType) {
-        lookup(id)
-            .map(|element| (element.name, element.data_type))
-            .unwrap()
+        lookup(id).map(|element| (element.name, element.data_type)).unwrap()
     }
 
     #[test]
@@ -101,45 +95,21 @@ mod tests {
         assert!(lookup(ElementId::iana(34)).unwrap().deprecated);
 
         let pen = ElementId::enterprise;
-        assert_eq!(
-            found(pen(56506, 108)),
-            ("destinationServicePort", DataType::Unsigned16)
-        );
-        assert_eq!(
-            found(pen(55829, 108)),
-            ("destinationServicePortName", DataType::String)
-        );
+        assert_eq!(found(pen(56506, 108)), ("destinationServicePort", DataType::Unsigned16));
+        assert_eq!(found(pen(55829, 108)), ("destinationServicePortName", DataType::String));
         assert_eq!(found(pen(6876, 898)), ("virtualObsID", DataType::String));
-        assert_eq!(
-            found(pen(29305, 1)),
-            ("reverseOctetDeltaCount", DataType::Unsigned64)
-        );
+        assert_eq!(found(pen(29305, 1)), ("reverseOctetDeltaCount", DataType::Unsigned64));
         assert_eq!(found(ElementId::iana(515)).1, DataType::Unsigned256);
-        assert_eq!(
-            found(ElementId::NetFlow9(33002)),
-            ("firewallEventExtended", DataType::Unsigned16)
-        );
-        assert_eq!(
-            found(ElementId::NetFlow9(56701)),
-            ("paloAltoAppId", DataType::String)
-        );
-        assert_eq!(
-            found(ElementId::NetFlow9Scope(2)),
-            ("scopeInterface", DataType::Unsigned32)
-        );
-        assert_eq!(
-            found(ElementId::NetFlow9Scope(5)),
-            ("scopeTemplate", DataType::OctetArray)
-        );
+        assert_eq!(found(ElementId::NetFlow9(33002)), ("firewallEventExtended", DataType::Unsigned16));
+        assert_eq!(found(ElementId::NetFlow9(56701)), ("paloAltoAppId", DataType::String));
+        assert_eq!(found(ElementId::NetFlow9Scope(2)), ("scopeInterface", DataType::Unsigned32));
+        assert_eq!(found(ElementId::NetFlow9Scope(5)), ("scopeTemplate", DataType::OctetArray));
     }
 
     #[test]
     fn a_reverse_element_keeps_semantics_and_units() {
         let reverse = lookup(ElementId::enterprise(29305, 1)).unwrap();
-        assert_eq!(
-            (reverse.semantics, reverse.units),
-            (Semantics::DeltaCounter, "octets")
-        );
+        assert_eq!((reverse.semantics, reverse.units), (Semantics::DeltaCounter, "octets"));
     }
 
     #[test]
@@ -152,30 +122,15 @@ mod tests {
         assert_eq!(lookup(ElementId::NetFlow9(1)), None);
         assert_eq!(lookup(ElementId::NetFlow9Scope(6)), None);
         let structure = SflowStructure::Flow(1);
-        assert_eq!(
-            lookup(ElementId::Sflow {
-                structure,
-                field: 1
-            }),
-            None
-        );
+        assert_eq!(lookup(ElementId::Sflow { structure, field: 1 }), None);
     }
 
     #[test]
     fn names() {
         assert_eq!(by_name("octetDeltaCount").unwrap().id, ElementId::iana(1));
-        assert_eq!(
-            by_name("reverseOctetDeltaCount").unwrap().id,
-            ElementId::enterprise(29305, 1)
-        );
-        assert_eq!(
-            by_name("clusterId").unwrap().id,
-            ElementId::enterprise(56506, 158)
-        );
-        assert_eq!(
-            by_name("scopeInterface").unwrap().id,
-            ElementId::NetFlow9Scope(2)
-        );
+        assert_eq!(by_name("reverseOctetDeltaCount").unwrap().id, ElementId::enterprise(29305, 1));
+        assert_eq!(by_name("clusterId").unwrap().id, ElementId::enterprise(56506, 158));
+        assert_eq!(by_name("scopeInterface").unwrap().id, ElementId::NetFlow9Scope(2));
         assert_eq!(by_name("OctetDeltaCount"), None);
         assert_eq!(by_name(""), None);
         assert_eq!(by_name("\u{10FFFF}"), None);
@@ -186,11 +141,7 @@ mod tests {
         assert!(generated::ELEMENTS.is_sorted_by(|a, b| a.id < b.id));
         for element in elements() {
             assert_eq!(lookup(element.id), Some(element));
-            assert!(
-                all_by_name(element.name).any(|other| other == element),
-                "{}",
-                element.name
-            );
+            assert!(all_by_name(element.name).any(|other| other == element), "{}", element.name);
         }
         assert!(elements().count() > 2900);
     }

@@ -29,13 +29,7 @@ impl RuntimeElement {
     /// An element without semantics or units; set the public fields for those.
     #[must_use]
     pub fn new(id: ElementId, name: impl Into<Box<str>>, data_type: DataType) -> Self {
-        Self {
-            id,
-            name: name.into(),
-            data_type,
-            semantics: Semantics::Default,
-            units: Box::default(),
-        }
+        Self { id, name: name.into(), data_type, semantics: Semantics::Default, units: Box::default() }
     }
 }
 
@@ -133,12 +127,7 @@ impl Elements {
     /// # Errors
     /// [`DefineError`] when the built-in registry or this table has the number, or the name is empty; the
     /// table is then unchanged.
-    pub fn define(
-        &mut self,
-        id: ElementId,
-        name: impl Into<Box<str>>,
-        data_type: DataType,
-    ) -> Result<(), DefineError> {
+    pub fn define(&mut self, id: ElementId, name: impl Into<Box<str>>, data_type: DataType) -> Result<(), DefineError> {
         self.define_element(RuntimeElement::new(id, name, data_type))
     }
 
@@ -161,24 +150,15 @@ impl Elements {
     ///
     /// # Errors
     /// [`DefineError::EmptyName`].
-    pub fn redefine(
-        &mut self,
-        id: ElementId,
-        name: impl Into<Box<str>>,
-        data_type: DataType,
-    ) -> Result<(), DefineError> {
-        self.redefine_element(RuntimeElement::new(id, name, data_type))
-            .map(drop)
+    pub fn redefine(&mut self, id: ElementId, name: impl Into<Box<str>>, data_type: DataType) -> Result<(), DefineError> {
+        self.redefine_element(RuntimeElement::new(id, name, data_type)).map(drop)
     }
 
     /// As [`Elements::redefine`], with semantics and units. Returns the overlay's earlier element.
     ///
     /// # Errors
     /// [`DefineError::EmptyName`].
-    pub fn redefine_element(
-        &mut self,
-        element: RuntimeElement,
-    ) -> Result<Option<Arc<RuntimeElement>>, DefineError> {
+    pub fn redefine_element(&mut self, element: RuntimeElement) -> Result<Option<Arc<RuntimeElement>>, DefineError> {
         if element.name.is_empty() {
             return Err(DefineError::EmptyName(element.id));
         }
@@ -241,12 +221,8 @@ pub enum DefineError {
 
 /// Memory of one element: map entry, the two counts of the `Arc`, the element and its texts.
 fn held(element: &RuntimeElement) -> usize {
-    const FIXED: usize = size_of::<(ElementId, Arc<RuntimeElement>)>()
-        + 2 * size_of::<usize>()
-        + size_of::<RuntimeElement>();
-    FIXED
-        .saturating_add(element.name.len())
-        .saturating_add(element.units.len())
+    const FIXED: usize = size_of::<(ElementId, Arc<RuntimeElement>)>() + 2 * size_of::<usize>() + size_of::<RuntimeElement>();
+    FIXED.saturating_add(element.name.len()).saturating_add(element.units.len())
 }
 
 #[cfg(test)]
@@ -277,31 +253,20 @@ mod tests {
         let again = elements.define(OWN, "second", DataType::Unsigned16);
         assert_eq!(again, Err(DefineError::AlreadyDefined(OWN)));
         assert_eq!(
-            elements
-                .define(ElementId::NetFlow9(50000), "", DataType::String)
-                .unwrap_err(),
+            elements.define(ElementId::NetFlow9(50000), "", DataType::String).unwrap_err(),
             DefineError::EmptyName(ElementId::NetFlow9(50000))
         );
-        assert_eq!(
-            elements.redefine(OWN, "", DataType::String),
-            Err(DefineError::EmptyName(OWN))
-        );
+        assert_eq!(elements.redefine(OWN, "", DataType::String), Err(DefineError::EmptyName(OWN)));
         assert_eq!(elements.resolve(OWN).name(), Some("first"));
         assert_eq!(elements.len(), 1);
-        assert_eq!(
-            DefineError::BuiltIn(OWN).to_string(),
-            "element 64999/7 is built in"
-        );
+        assert_eq!(DefineError::BuiltIn(OWN).to_string(), "element 64999/7 is built in");
     }
 
     #[test]
     fn unknown_is_octets() {
         let element = Elements::default().resolve(OWN);
         assert_eq!(element, ElementRef::Unknown(OWN));
-        assert_eq!(
-            (element.id(), element.name(), element.units()),
-            (OWN, None, "")
-        );
+        assert_eq!((element.id(), element.name(), element.units()), (OWN, None, ""));
         assert_eq!(element.data_type(), DataType::OctetArray);
         assert_eq!(element.semantics(), Semantics::Default);
     }
@@ -324,8 +289,7 @@ mod tests {
         assert_eq!(element.semantics(), Semantics::Quantity);
         // A clone is a table of its own.
         let mut copy = elements.clone();
-        copy.define(ElementId::enterprise(64999, 8), "other", DataType::String)
-            .unwrap();
+        copy.define(ElementId::enterprise(64999, 8), "other", DataType::String).unwrap();
         assert_eq!((elements.len(), copy.len()), (1, 2));
     }
 }

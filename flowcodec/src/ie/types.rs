@@ -167,9 +167,7 @@ impl DataType {
 }
 
 /// Semantics of a value (RFC 7012 section 3.2).
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Semantics {
@@ -275,26 +273,12 @@ pub(super) const fn e(
     units: &'static str,
     deprecated: bool,
 ) -> Element {
-    Element {
-        id: ElementId::enterprise(pen, id),
-        name,
-        data_type,
-        semantics,
-        units,
-        deprecated,
-    }
+    Element { id: ElementId::enterprise(pen, id), name, data_type, semantics, units, deprecated }
 }
 
 /// Row of a NetFlow v9 vendor type.
 pub(super) const fn v(number: u16, name: &'static str, data_type: DataType) -> Element {
-    Element {
-        id: ElementId::NetFlow9(number),
-        name,
-        data_type,
-        semantics: Semantics::Default,
-        units: "",
-        deprecated: false,
-    }
+    Element { id: ElementId::NetFlow9(number), name, data_type, semantics: Semantics::Default, units: "", deprecated: false }
 }
 
 /// Row of a NetFlow v9 scope type.
@@ -318,17 +302,11 @@ mod tests {
         for t in DataType::ALL {
             assert_eq!(DataType::from_code(t.code()), Some(t));
             assert_eq!(DataType::from_name(t.name()), Some(t));
-            assert_eq!(
-                serde_json::to_string(&t).unwrap(),
-                format!("\"{}\"", t.name())
-            );
+            assert_eq!(serde_json::to_string(&t).unwrap(), format!("\"{}\"", t.name()));
         }
         for s in Semantics::ALL {
             assert_eq!(Semantics::from_code(s.code()), Some(s));
-            assert_eq!(
-                serde_json::to_string(&s).unwrap(),
-                format!("\"{}\"", s.name())
-            );
+            assert_eq!(serde_json::to_string(&s).unwrap(), format!("\"{}\"", s.name()));
         }
         assert_eq!(DataType::from_code(24), None);
         assert_eq!(DataType::from_name("Unsigned8"), None);
@@ -341,17 +319,11 @@ mod tests {
     fn codes_agree_with_the_value_registries() {
         for t in DataType::ALL {
             let code = u64::from(t.code());
-            assert_eq!(
-                crate::ie::value_name(ElementId::iana(339), code),
-                Some(t.name())
-            );
+            assert_eq!(crate::ie::value_name(ElementId::iana(339), code), Some(t.name()));
         }
         for s in Semantics::ALL {
             let code = u64::from(s.code());
-            assert_eq!(
-                crate::ie::value_name(ElementId::iana(344), code),
-                Some(s.name())
-            );
+            assert_eq!(crate::ie::value_name(ElementId::iana(344), code), Some(s.name()));
         }
     }
 }

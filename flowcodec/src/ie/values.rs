@@ -15,10 +15,7 @@ pub(super) type Values = [(u64, &'static str)];
 #[must_use]
 pub fn value_table(id: ElementId) -> Option<&'static [(u64, &'static str)]> {
     let id = match id {
-        ElementId::Ipfix {
-            pen: REVERSE_PEN,
-            id,
-        } => ElementId::iana(id),
+        ElementId::Ipfix { pen: REVERSE_PEN, id } => ElementId::iana(id),
         // Cisco ASA's type from before IANA took the event over.
         ElementId::NetFlow9(40005) => ElementId::iana(233),
         other => other,
@@ -93,13 +90,8 @@ const ANTREA_POLICY_TYPE: &Values = &[
 ];
 
 /// Antrea `flowType`.
-const ANTREA_FLOW_TYPE: &Values = &[
-    (0, "unspecified"),
-    (1, "intra-node"),
-    (2, "inter-node"),
-    (3, "to external"),
-    (4, "from external"),
-];
+const ANTREA_FLOW_TYPE: &Values =
+    &[(0, "unspecified"), (1, "intra-node"), (2, "inter-node"), (3, "to external"), (4, "from external")];
 
 /// Antrea `ingressNetworkPolicyRuleAction` and `egressNetworkPolicyRuleAction`.
 const ANTREA_RULE_ACTION: &Values = &[(0, "no action"), (1, "allow"), (2, "drop"), (3, "reject")];
@@ -154,11 +146,7 @@ mod tests {
     fn tables_ascend() {
         for element in elements() {
             if let Some(values) = value_table(element.id) {
-                assert!(
-                    values.is_sorted_by_key(|&(value, _)| value),
-                    "{}",
-                    element.id
-                );
+                assert!(values.is_sorted_by_key(|&(value, _)| value), "{}", element.id);
                 assert!(!values.is_empty(), "{}", element.id);
             }
         }

@@ -6,7 +6,7 @@
 use super::row::FlowRecord;
 use super::schema::{Field, FieldSpec, Source, Take};
 use super::types::{
-    Address, Double, FieldType, FieldValue, MacAddress, Moment, U32List, Octets, String, U8, U16, U32, U64, Unit,
+    Address, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
 };
 
 /// Antrea's enterprise number since 0.11.

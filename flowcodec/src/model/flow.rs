@@ -99,12 +99,6 @@ pub struct Flow {
     other: Vec<OtherElement>,
 }
 
-impl PartialEq for Schema {
-    fn eq(&self, other: &Self) -> bool {
-        self.fields() == other.fields()
-    }
-}
-
 impl Flow {
     /// An empty flow of a schema.
     #[must_use]
@@ -168,7 +162,8 @@ impl Flow {
 
     /// All fields that are present, in the schema's order.
     pub fn fields(&self) -> impl Iterator<Item = (FieldId, FieldValue<'_>)> {
-        self.row.fields().chain(self.beside.iter().map(|(id, value)| (*id, value.as_value())))
+        let of_row = self.row.fields().map(|(id, value): (FieldId, FieldValue<'_>)| (id, value));
+        of_row.chain(self.beside.iter().map(|(id, value)| (*id, value.as_value())))
     }
 
     /// Elements without a common field, in wire order.
@@ -229,7 +224,10 @@ impl<'de> Deserialize<'de> for NamedFields {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NamedFields, A::Error> {
                 let mut flow = Flow::new(Schema::common());
                 while let Some((name, value)) = map.next_entry::<std::string::String, OwnedValue>()? {
-                    let id = flow.schema.find(&name).ok_or_else(|| A::Error::custom(format_args!("no common field is named {name}")))?;
+                    let id = flow
+                        .schema
+                        .find(&name)
+                        .ok_or_else(|| A::Error::custom(format_args!("no common field is named {name}")))?;
                     if !flow.set(id, value.as_value()) {
                         return Err(A::Error::custom(format_args!("the value of {name} does not fit its type")));
                     }

@@ -183,7 +183,13 @@ pub struct FieldSpec {
 }
 
 impl FieldSpec {
-    pub(crate) const fn core(name: &'static str, column: ColumnType, unit: Unit, doc: &'static str, sources: &'static [Source]) -> Self {
+    pub(crate) const fn core(
+        name: &'static str,
+        column: ColumnType,
+        unit: Unit,
+        doc: &'static str,
+        sources: &'static [Source],
+    ) -> Self {
         Self { name: Cow::Borrowed(name), column, unit, doc: Cow::Borrowed(doc), sources: Cow::Borrowed(sources) }
     }
 }
@@ -287,6 +293,12 @@ impl Schema {
     /// Which fields are read from `element`.
     pub(crate) fn wanting(&self, element: ElementId) -> &[Wanted] {
         self.by_element.get(&element).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.fields == other.fields
     }
 }
 

@@ -6,9 +6,7 @@ use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
 use super::sampling::SamplingTable;
 use super::{Template, variable_end};
 use crate::context::Context;
-use crate::model::{
-    FieldId, FieldValue, FlowRecord, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit,
-};
+use crate::model::{FieldId, FieldValue, FlowRecord, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit};
 use crate::text::Text;
 use crate::time::Timestamp;
 use crate::wire::unsigned;
@@ -314,13 +312,20 @@ pub(crate) fn rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratc
             }
             match fixed {
                 Some(length) => run_op(op, record.context, rows, Fixed { octets: run, length }),
-                None => run_op(op, record.context, rows, Variable { octets: run, bases: &scratch.bases, stride: stride(record.template) }),
+                None => run_op(
+                    op,
+                    record.context,
+                    rows,
+                    Variable { octets: run, bases: &scratch.bases, stride: stride(record.template) },
+                ),
             }
         }
         if !shared_rate || plan.rows().iter().any(|op| op.kind == RowKind::General) {
             let mut left = run;
             for row in rows.iter_mut() {
-                let Some((raw, next)) = record.template.record_at(left).and_then(|length| left.split_at_checked(length)) else { break };
+                let Some((raw, next)) = record.template.record_at(left).and_then(|length| left.split_at_checked(length)) else {
+                    break;
+                };
                 left = next;
                 let one = RecordRef { raw, ..record };
                 for op in plan.rows().iter().filter(|op| op.kind == RowKind::General) {
@@ -394,7 +399,8 @@ struct Variable<'a> {
 impl Locate for Variable<'_> {
     #[inline(always)]
     fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N] {
-        let base = self.bases.get(index.wrapping_mul(self.stride).wrapping_add(usize::from(segment))).copied().unwrap_or(u32::MAX);
+        let base =
+            self.bases.get(index.wrapping_mul(self.stride).wrapping_add(usize::from(segment))).copied().unwrap_or(u32::MAX);
         let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
         self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
     }
@@ -425,7 +431,9 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
         RowKind::Ipv6 => each!(|octets: 16| octets),
         RowKind::Mac => each!(|octets: 6| octets),
         RowKind::Millis => each!(|octets: 8| Timestamp::from_millis(u64::from_be_bytes(octets)).as_nanos().to_ne_bytes()),
-        RowKind::Seconds => each!(|octets: 4| Timestamp::from_seconds(u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes()),
+        RowKind::Seconds => {
+            each!(|octets: 4| Timestamp::from_seconds(u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes())
+        }
         RowKind::BeforeExport => {
             let exported = context.exported;
             each!(|octets: 4| before(exported, u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes());

@@ -4,6 +4,7 @@
 //! interpreted for each record but the plan.
 
 mod exec;
+mod list;
 mod plan;
 mod sampling;
 mod store;
@@ -14,12 +15,12 @@ use crate::ie::{DataType, ElementId, ElementRef};
 use crate::limits::Limits;
 use crate::model::{FieldId, Schema};
 
-pub(crate) use exec::{Located, RecordRef};
 pub use exec::RowScratch;
+pub(crate) use exec::{Located, RecordRef};
 pub(crate) use plan::{Binding, Plan};
 pub(crate) use sampling::{Role, SamplingTable};
 pub use sampling::{Sampler, SamplingChange};
-pub(crate) use store::{Entry, Owner, Pending, ScopeId, ScopeKey, Slot, Store};
+pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
 pub use store::{ScopePolicy, Templates};
 pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
 
@@ -256,9 +257,7 @@ impl Template {
 
     /// Heap octets it holds.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.fields)
-            .saturating_add(size_of_val(&*self.skips))
-            .saturating_add(self.plan.bytes())
+        size_of_val(&*self.fields).saturating_add(size_of_val(&*self.skips)).saturating_add(self.plan.bytes())
     }
 
     /// Whether the announcement says the same as this template.

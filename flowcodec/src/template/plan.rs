@@ -123,7 +123,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn compile(fields: &[TemplateField], schema: &Schema) -> Self {
-        let find = |id: u16| fields.iter().position(|field| field.id() == ElementId::iana(id)).and_then(|at| u16::try_from(at).ok());
+        let find =
+            |id: u16| fields.iter().position(|field| field.id() == ElementId::iana(id)).and_then(|at| u16::try_from(at).ok());
         let (init, protocol) = (find(160), find(4));
         let mut ranked: Vec<(Binding, u16)> = Vec::new();
         for (at, template_field) in (0_u16..).zip(fields) {
@@ -135,7 +136,8 @@ impl Plan {
                     Extract::IcmpHighOctet | Extract::IcmpLowOctet => protocol,
                     _ => None,
                 };
-                let binding = Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero: matches!(take, Take::NonZero) };
+                let binding =
+                    Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero: matches!(take, Take::NonZero) };
                 ranked.push((binding, rank));
             }
         }
@@ -143,7 +145,8 @@ impl Plan {
         ranked.sort_by_key(|(binding, rank)| (binding.field, *rank, binding.at));
         let bindings: Box<[Binding]> = ranked.into_iter().map(|(binding, _)| binding).collect();
         let rows = row_ops(fields, &bindings);
-        let always = rows.iter().filter(|op| op.kind != RowKind::General && !may_be_absent(op.kind)).fold(0, |bits, op| bits | op.bit);
+        let always =
+            rows.iter().filter(|op| op.kind != RowKind::General && !may_be_absent(op.kind)).fold(0, |bits, op| bits | op.bit);
         let sampling = SamplingFields {
             selector: find(302).or_else(|| find(48)),
             interval: find(34).or_else(|| find(50)),

@@ -50,11 +50,7 @@ impl Role {
 
     pub(crate) fn of(fields: &[TemplateField]) -> Self {
         let has = |ids: &[u16]| fields.iter().any(|field| ids.iter().any(|&id| field.id() == ElementId::iana(id)));
-        Self {
-            sampling: has(&[34, 50, 305, 307, 309, 310, 311]),
-            boot: has(&[160]),
-            elements: has(&[346]) && has(&[303]),
-        }
+        Self { sampling: has(&[34, 50, 305, 307, 309, 310, 311]), boot: has(&[160]), elements: has(&[346]) && has(&[303]) }
     }
 
     pub(crate) const fn is_none(self) -> bool {

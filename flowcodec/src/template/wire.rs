@@ -214,7 +214,9 @@ fn template_record(dialect: Dialect, kind: TemplateKind) -> impl Fn(Input<'_>) -
         let withdrawal = count == 0 && matches!(dialect, Dialect::Ipfix);
         let (rest, (scopes, specifiers)) = match (kind, dialect) {
             _ if withdrawal => (body, (0, Input::at(&[], body.offset(), LimitedBy::SetLength))),
-            (TemplateKind::Data, _) => map(|input| specifiers(dialect, count, input), |specifiers| (0, specifiers)).parse(body)?,
+            (TemplateKind::Data, _) => {
+                map(|input| specifiers(dialect, count, input), |specifiers| (0, specifiers)).parse(body)?
+            }
             (TemplateKind::Options, Dialect::Ipfix) => {
                 let (body, scopes) = map(array::<2>(Layer::Template), |head| be16(head, 0)).parse(body)?;
                 map(|input| specifiers(dialect, count, input), |specifiers| (scopes, specifiers)).parse(body)?
@@ -223,9 +225,13 @@ fn template_record(dialect: Dialect, kind: TemplateKind) -> impl Fn(Input<'_>) -
                 let scope_octets = usize::from(count);
                 let (body, option_octets) = map(array::<2>(Layer::Template), |head| usize::from(be16(head, 0))).parse(body)?;
                 let part = |octets| take(octets, Layer::Template, LimitedBy::SetLength);
-                let (rest, _) = pair(part(scope_octets), part(option_octets))
-                    .parse(body)
-                    .map_err(|_| nom::Err::Error(body.short(Layer::Template, u32::try_from(scope_octets.saturating_add(option_octets)).unwrap_or(u32::MAX))))?;
+                let (rest, _) =
+                    pair(part(scope_octets), part(option_octets)).parse(body).map_err(|_| {
+                        nom::Err::Error(body.short(
+                            Layer::Template,
+                            u32::try_from(scope_octets.saturating_add(option_octets)).unwrap_or(u32::MAX),
+                        ))
+                    })?;
                 let (_, both) = part(scope_octets.saturating_add(option_octets))(body)?;
                 (rest, (u16::try_from(scope_octets / 4).unwrap_or(u16::MAX), both))
             }

@@ -1,0 +1,21 @@
+//! NetFlow v9 (RFC 3954).
+//!
+//! ```text
+//!  header:  | version 9 u16 | count u16 | uptime ms u32 | unix seconds u32 | sequence u32 | source id u32 |    20
+//!  FlowSet: | id u16 | length u16, header included | body |
+//!  id 0 templates, 1 options templates, 2-255 reserved, 256- data
+//! ```
+//!
+//! | section | here |
+//! |---|---|
+//! | §5.1 header | [`Header`]; there is no total length, and `count` is often wrong: nothing is bounded by it |
+//! | §5.2 template FlowSet, §6.1 options template FlowSet | [`Sets`], [`template::wire`](crate::template::wire) |
+//! | §5.3 data FlowSet | [`Set::Data`] |
+//! | §5.1 sequence: packets | [`SequenceEvent`](crate::SequenceEvent) |
+//!
+//! Deviations accepted: several packets in one datagram or file are not told apart by any length; a header in place of a FlowSet is
+//! recognised by its version and a plausible time.
+
+mod message;
+
+pub use message::{Header, Packet, Set, Sets};
