@@ -89,7 +89,7 @@ pub enum Item<'a> {
     },
     /// Octets that are not handed over.
     Passed {
-        /// How many: those of the payload of UDP and TCP, else those of the frame or block.
+        /// How many: those of the payload as far as it was found, else those of the frame or block.
         bytes: u64,
         /// Why not.
         why: Passed,
