@@ -367,13 +367,14 @@ impl Capture {
             Format::PcapNg => (data.get(4..)?, 0),
         };
         let field = *field.first_chunk()?;
-        let length = match data.first_chunk::<12>() {
+        let length = if more == 0 && data.starts_with(SECTION_HEADER) {
             // A new section may have another octet order than the one that it ends.
-            Some([0x0a, 0x0d, 0x0d, 0x0a, _, _, _, _, order @ ..]) if more == 0 => match order {
+            match data.get(8..)?.first_chunk()? {
                 [0x1a, 0x2b, 0x3c, 0x4d] => u32::from_be_bytes(field),
                 _ => u32::from_le_bytes(field),
-            },
-            _ => self.u32(field),
+            }
+        } else {
+            self.u32(field)
         };
         usize::try_from(length).ok()?.checked_add(more)
     }
@@ -467,5 +468,6 @@ const SLACK: usize = 64;
 /// Interfaces of a section that are remembered.
 const MAX_INTERFACES: usize = 65_536;
 /// Block types.
+const SECTION_HEADER: &[u8] = &[0x0a, 0x0d, 0x0d, 0x0a];
 const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;

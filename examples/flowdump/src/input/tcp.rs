@@ -48,8 +48,8 @@ pub(super) struct Connections {
 struct Direction {
     state: State,
     source: SocketAddr,
-    /// Sequence number of the SYN, if it was seen.
-    syn: Option<u32>,
+    /// The first sequence number: that behind the SYN, or of the first segment that the capture has.
+    first: u32,
     /// The next sequence number in order.
     next: u32,
     /// Octets that came in order so far: a sequence number that does not come round.
@@ -99,9 +99,9 @@ impl Connections {
         let mut start = segment.sequence;
         if segment.syn {
             start = start.wrapping_add(1);
-            let known = self.directions.get_mut(&key);
-            // A repeated SYN changes nothing; another one is a new connection with the old ports.
-            if known.is_none_or(|known| known.syn != Some(segment.sequence)) {
+            let known = self.directions.get(&key);
+            // A SYN that is repeated or comes late changes nothing; another one is a new connection with the old ports.
+            if known.is_none_or(|known| known.first != start) {
                 self.start(segment, start, each)?;
             }
         } else if !self.directions.contains_key(&key) {
@@ -138,7 +138,7 @@ impl Connections {
         let fresh = Direction {
             state: State::New(Vec::new()),
             source: segment.source,
-            syn: segment.syn.then_some(segment.sequence),
+            first: next,
             next,
             position: 0,
             waiting: BTreeMap::new(),

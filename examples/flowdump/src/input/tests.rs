@@ -34,12 +34,12 @@ impl Read for Slow<'_> {
 
 fn run(file: &[u8]) -> (Vec<Got>, Result<(), InputError>) {
     let quick = run_with(Slow(file, usize::MAX), Options::default());
-    let slow = run_with(Slow(file, 7), Options::default());
-    if !matches!(quick.0.first(), Some(Got::Stream(_, NOWHERE, ..))) {
-        assert_eq!(
-            quick.0, slow.0,
-            "the size of reads makes no difference but to the pieces of a file of messages"
-        );
+    let slow = run_with(Slow(file, 1), Options::default());
+    // But to the pieces of a file of messages, and to how much a decompressor gives ahead of damage.
+    let pieces = matches!(quick.0.first(), Some(Got::Stream(_, NOWHERE, ..)));
+    let damaged = quick.1.is_err() && file.starts_with(&[0x1f, 0x8b]);
+    if !pieces && !damaged {
+        assert_eq!(quick.0, slow.0, "the size of reads makes no difference");
     }
     quick
 }

@@ -153,7 +153,7 @@ fn the_time_of_pcapng_follows_resolution_and_offset() {
             .interface(101, 0, &[])
             .interface(101, 0, &[(9, &[9])])
             .interface(101, 0, &[(2, b"eth0"), (9, &[3]), (14, &sixteen)])
-            .interface(101, 0, &[(9, &[0x80 | 10])])
+            .interface(101, 0, &[(9, &[0x8a])])
             .interface(101, 0, &[(9, &[127])])
             .packet(0, 1_700_000_000_123_456, &frame)
             .packet(1, 1_700_000_000_123_456_789, &frame)
@@ -485,4 +485,26 @@ fn the_caller_can_break_off() {
     });
     done.unwrap();
     assert_eq!(count, 2);
+}
+
+#[test]
+fn damage_anywhere_is_survived() {
+    let frames = [udp(2055, &flow(31)), ipv4(IpNumber::ICMP, &[8; 20])];
+    let ng = Ng::new()
+        .interface(101, 0, &[(9, &[9]), (14, &[0; 8])])
+        .packet(0, 1, &frames[0])
+        .packet(0, 2, &frames[1])
+        .section(false)
+        .interface(101, 0, &[(9, &[9]), (14, &[0; 8])])
+        .packet(0, 3, &frames[0]);
+    for file in [pcap(RAW_IP, &frames), ng.file.clone(), gzip(&ng.file)] {
+        for at in 0..file.len() {
+            let _ = run(&file[..at]);
+            for flip in [1, 0x80, 0xff] {
+                let mut damaged = file.clone();
+                damaged[at] ^= flip;
+                let _ = run(&damaged);
+            }
+        }
+    }
 }
