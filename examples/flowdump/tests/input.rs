@@ -35,23 +35,13 @@ impl Seen {
             ControlFlow::Continue(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(
-            read_before,
-            fs::metadata(path).unwrap().len(),
-            "{}",
-            path.display()
-        );
+        assert_eq!(read_before, fs::metadata(path).unwrap().len(), "{}", path.display());
         seen
     }
 
     fn item(&mut self, item: Item<'_>) {
         match item {
-            Item::Datagram {
-                destination,
-                received_ns,
-                bytes,
-                ..
-            } => {
+            Item::Datagram { destination, received_ns, bytes, .. } => {
                 self.datagrams += 1;
                 let protocol = recognise(bytes, destination.port(), received_ns).unwrap();
                 if recognise(bytes, 40_000, received_ns) != Some(protocol) {
@@ -79,9 +69,7 @@ const OTHER_COUNTS: &[(&str, u64, &str)] = &[(
 fn the_captures_of_the_manifest_give_their_datagrams() {
     let Some(corpus) = corpus() else { return };
     let manifest = fs::read_to_string(corpus.join("MANIFEST.tsv")).unwrap();
-    let mut rows = manifest
-        .lines()
-        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let mut rows = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let names = rows.next().unwrap();
     let column = |name| names.iter().position(|it| *it == name).unwrap();
     let (file, format, count) = (column("file"), column("format"), column("n_datagrams"));
@@ -94,10 +82,7 @@ fn the_captures_of_the_manifest_give_their_datagrams() {
         let expected = other.map_or(stated, |(_, count, _)| *count);
         let seen = Seen::read(&corpus.join(row[file]));
         let known_by_port = if other.is_some() { seen.datagrams } else { 0 };
-        if seen.datagrams != expected
-            || !seen.streams.is_empty()
-            || octets(seen.known_by_port.len()) != known_by_port
-        {
+        if seen.datagrams != expected || !seen.streams.is_empty() || octets(seen.known_by_port.len()) != known_by_port {
             wrong.push(format!("{}: expected {expected}, {seen:?}", row[file]));
         }
     }
@@ -110,10 +95,7 @@ fn the_streams_of_the_manifest_come_whole() {
     let Some(corpus) = corpus() else { return };
     let manifest = fs::read_to_string(corpus.join("MANIFEST.tsv")).unwrap();
     let mut files = 0;
-    for row in manifest
-        .lines()
-        .map(|line| line.split('\t').collect::<Vec<_>>())
-    {
+    for row in manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>()) {
         if row[2] == "stream" {
             files += 1;
             let path = corpus.join(row[0]);
@@ -163,11 +145,7 @@ fn the_recordings_of_antrea_give_their_packets() {
     ] {
         let truth = json(&corpus.join(format!("antrea/{name}.truth.json")));
         let seen = Seen::read(&corpus.join(format!("antrea/{name}.pcap")));
-        assert_eq!(
-            Some(seen.datagrams),
-            truth["counts"]["packets"].as_u64(),
-            "{name}"
-        );
+        assert_eq!(Some(seen.datagrams), truth["counts"]["packets"].as_u64(), "{name}");
         assert!(seen.passed.is_empty(), "{name}: {seen:?}");
     }
 }
@@ -175,15 +153,10 @@ fn the_recordings_of_antrea_give_their_packets() {
 #[test]
 fn ipfix_over_tcp_comes_as_whole_messages() {
     let Some(corpus) = corpus() else { return };
-    for (name, messages) in [
-        ("antrea/aggregator-2.7-aggregate-tcp.pcap", 20),
-        ("exporters/softflowd/v10_tcp.pcap", 1),
-    ] {
+    for (name, messages) in [("antrea/aggregator-2.7-aggregate-tcp.pcap", 20), ("exporters/softflowd/v10_tcp.pcap", 1)] {
         let seen = Seen::read(&corpus.join(name));
         let streams: Vec<_> = seen.streams.values().collect();
-        let [stream] = streams[..] else {
-            panic!("{name}: {} streams", streams.len())
-        };
+        let [stream] = streams[..] else { panic!("{name}: {} streams", streams.len()) };
         assert_eq!(seen.ended.len(), 1, "{name}");
         assert_eq!(count_messages(stream), messages, "{name}");
         assert_eq!(seen.datagrams, 0, "{name}");
@@ -236,9 +209,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.is_dir()).collect()
 }
 

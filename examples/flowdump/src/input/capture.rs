@@ -2,10 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use pcap_parser::pcapng::{
-    Block, EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, SimplePacketBlock,
-    UnknownBlock,
-};
+use pcap_parser::pcapng::{Block, EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, SimplePacketBlock, UnknownBlock};
 use pcap_parser::traits::{PcapNGPacketBlock, PcapReaderIterator};
 use pcap_parser::{LegacyPcapReader, PcapBlockOwned, PcapError, PcapHeader, PcapNGReader};
 
@@ -86,17 +83,8 @@ enum Step {
 
 impl Capture {
     fn new(kind: Kind) -> Self {
-        let format = if kind == Kind::PcapNg {
-            Format::PcapNg
-        } else {
-            Format::Pcap { header: 16 }
-        };
-        Self {
-            packets: Packets::default(),
-            format,
-            big_endian: false,
-            interfaces: Vec::new(),
-        }
+        let format = if kind == Kind::PcapNg { Format::PcapNg } else { Format::Pcap { header: 16 } };
+        Self { packets: Packets::default(), format, big_endian: false, interfaces: Vec::new() }
     }
 
     fn read(
@@ -109,13 +97,10 @@ impl Capture {
         let mut capacity = BUFFER.max(2 * source.head().len());
         let input = source.take_reader();
         let mut reader: Box<dyn PcapReaderIterator + '_> = match kind {
-            Kind::PcapNg => Box::new(
-                PcapNGReader::new(capacity, input).map_err(|error| unreadable(source, &error))?,
-            ),
-            Kind::Pcap | Kind::Ipfix => Box::new(
-                LegacyPcapReader::new(capacity, input)
-                    .map_err(|error| unreadable(source, &error))?,
-            ),
+            Kind::PcapNg => Box::new(PcapNGReader::new(capacity, input).map_err(|error| unreadable(source, &error))?),
+            Kind::Pcap | Kind::Ipfix => {
+                Box::new(LegacyPcapReader::new(capacity, input).map_err(|error| unreadable(source, &error))?)
+            }
         };
         loop {
             let at = octets(reader.consumed());
@@ -165,18 +150,11 @@ impl Capture {
         }
     }
 
-    fn step(
-        &mut self,
-        reader: &mut (dyn PcapReaderIterator + '_),
-        at: u64,
-        each: &mut Each<'_>,
-    ) -> Step {
+    fn step(&mut self, reader: &mut (dyn PcapReaderIterator + '_), at: u64, each: &mut Each<'_>) -> Step {
         let (length, block) = match reader.next() {
             Ok(next) => next,
             Err(PcapError::Eof) => return Step::End,
-            Err(
-                PcapError::Incomplete(_) | PcapError::BufferTooSmall | PcapError::UnexpectedEof,
-            ) => return Step::More,
+            Err(PcapError::Incomplete(_) | PcapError::BufferTooSmall | PcapError::UnexpectedEof) => return Step::More,
             Err(_) => return Step::Bad,
         };
         let done = match &block {
@@ -185,9 +163,7 @@ impl Capture {
                 Err(link) => return Step::LinkType(link),
             },
             PcapBlockOwned::Legacy(record) => {
-                let (Format::Pcap { header }, Some(interface)) =
-                    (self.format, self.interfaces.first())
-                else {
+                let (Format::Pcap { header }, Some(interface)) = (self.format, self.interfaces.first()) else {
                     return Step::Bad;
                 };
                 let ticks = u64::from(record.ts_usec);
@@ -221,11 +197,7 @@ impl Capture {
         self.interfaces.push(Interface {
             link: Some(link),
             snaplen: header.snaplen,
-            resolution: if header.is_nanosecond_precision() {
-                9
-            } else {
-                6
-            },
+            resolution: if header.is_nanosecond_precision() { 9 } else { 6 },
             offset_s: 0,
         });
         Ok(())
@@ -251,12 +223,7 @@ impl Capture {
         }
     }
 
-    fn enhanced(
-        &mut self,
-        packet: &EnhancedPacketBlock<'_>,
-        at: u64,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn enhanced(&mut self, packet: &EnhancedPacketBlock<'_>, at: u64, each: &mut Each<'_>) -> ControlFlow<()> {
         let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
         let frame = RawFrame {
             bytes: packet.packet_data(),
@@ -268,12 +235,7 @@ impl Capture {
     }
 
     /// A packet without time and interface: that is the first.
-    fn simple(
-        &mut self,
-        packet: &SimplePacketBlock<'_>,
-        at: u64,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn simple(&mut self, packet: &SimplePacketBlock<'_>, at: u64, each: &mut Each<'_>) -> ControlFlow<()> {
         let snaplen = self.interfaces.first().map_or(0, |it| it.snaplen);
         let captured = match snaplen {
             0 => packet.origlen,
@@ -290,12 +252,7 @@ impl Capture {
     }
 
     /// The packet block that old captures have; anything else is skipped, as the format asks for.
-    fn unknown(
-        &mut self,
-        block: &UnknownBlock<'_>,
-        at: u64,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn unknown(&mut self, block: &UnknownBlock<'_>, at: u64, each: &mut Each<'_>) -> ControlFlow<()> {
         if self.u32(block.block_type.to_le_bytes()) != OLD_PACKET {
             return ControlFlow::Continue(());
         }
@@ -306,11 +263,7 @@ impl Capture {
         let &[[a, b, ..], high, low, captured, length] = words else {
             return pass(block.data, Passed::BadPacket, each);
         };
-        let interface = if self.big_endian {
-            u16::from_be_bytes([a, b])
-        } else {
-            u16::from_le_bytes([a, b])
-        };
+        let interface = if self.big_endian { u16::from_be_bytes([a, b]) } else { u16::from_le_bytes([a, b]) };
         let interface = u32::from(interface);
         let ticks = u64::from(self.u32(high)) << 32 | u64::from(self.u32(low));
         let captured = usize::try_from(self.u32(captured)).unwrap_or(usize::MAX);
@@ -323,12 +276,7 @@ impl Capture {
         self.frame(&frame, interface, each)
     }
 
-    fn frame(
-        &mut self,
-        frame: &RawFrame<'_>,
-        interface: u32,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn frame(&mut self, frame: &RawFrame<'_>, interface: u32, each: &mut Each<'_>) -> ControlFlow<()> {
         let Some(interface) = self.interface(interface) else {
             return pass(frame.bytes, Passed::BadPacket, each);
         };
@@ -350,8 +298,7 @@ impl Capture {
     }
 
     fn nanoseconds(&self, interface: u32, ticks: u64) -> i64 {
-        self.interface(interface)
-            .map_or(0, |interface| interface.nanoseconds(ticks))
+        self.interface(interface).map_or(0, |interface| interface.nanoseconds(ticks))
     }
 
     fn add_interface(&mut self, interface: Interface) {
@@ -393,22 +340,13 @@ impl Capture {
         let kind = data.first_chunk().map(|kind| self.u32(*kind));
         if kind == Some(INTERFACE) {
             // The numbers of the interfaces behind it have to stay right.
-            self.add_interface(Interface {
-                link: None,
-                snaplen: 0,
-                resolution: 6,
-                offset_s: 0,
-            });
+            self.add_interface(Interface { link: None, snaplen: 0, resolution: 6, offset_s: 0 });
         }
         pass_octets(octets(length), Passed::BadPacket, each)
     }
 
     fn u32(&self, bytes: [u8; 4]) -> u32 {
-        if self.big_endian {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        }
+        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
 }
 

@@ -59,24 +59,14 @@ struct Waiting {
 
 impl Fragments {
     /// Takes a fragment; gives the payload when it was the last one missing.
-    pub(super) fn add(
-        &mut self,
-        key: Key,
-        fragment: &Fragment<'_>,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<(), Option<Whole>> {
+    pub(super) fn add(&mut self, key: Key, fragment: &Fragment<'_>, each: &mut Each<'_>) -> ControlFlow<(), Option<Whole>> {
         let known = self.waiting.get(&key);
-        if known.is_some_and(|known| {
-            fragment.received_ns.saturating_sub(known.received_ns) > LIFETIME_NS
-        }) {
+        if known.is_some_and(|known| fragment.received_ns.saturating_sub(known.received_ns) > LIFETIME_NS) {
             // The 16 bits of the identification come round: this is another packet.
             self.drop(&key, Passed::FragmentMissing, each)?;
         }
         if !self.waiting.contains_key(&key) && self.waiting.len() >= MAX_WAITING {
-            let oldest = self
-                .waiting
-                .iter()
-                .min_by_key(|(_, waiting)| waiting.number);
+            let oldest = self.waiting.iter().min_by_key(|(_, waiting)| waiting.number);
             if let Some((&oldest, _)) = oldest {
                 self.drop(&oldest, Passed::FragmentMissing, each)?;
             }
@@ -93,9 +83,7 @@ impl Fragments {
             waiting.offset = fragment.offset;
         }
         waiting.octets += octets(fragment.bytes.len());
-        let added = waiting
-            .buffer
-            .add(fragment.start, fragment.more, fragment.bytes);
+        let added = waiting.buffer.add(fragment.start, fragment.more, fragment.bytes);
         if added.is_err() {
             self.drop(&key, Passed::BadPacket, each)?;
             return ControlFlow::Continue(None);
@@ -103,10 +91,8 @@ impl Fragments {
         if !waiting.buffer.is_complete() {
             return ControlFlow::Continue(None);
         }
-        let whole = self.waiting.remove(&key).map(|waiting| Whole {
-            bytes: waiting.buffer.take_bufs().0,
-            offset: waiting.offset,
-        });
+        let whole =
+            self.waiting.remove(&key).map(|waiting| Whole { bytes: waiting.buffer.take_bufs().0, offset: waiting.offset });
         ControlFlow::Continue(whole)
     }
 
@@ -114,8 +100,7 @@ impl Fragments {
     pub(super) fn finish(&mut self, each: &mut Each<'_>) -> ControlFlow<()> {
         let mut left: Vec<_> = self.waiting.drain().map(|(_, waiting)| waiting).collect();
         left.sort_unstable_by_key(|waiting| waiting.number);
-        left.iter()
-            .try_for_each(|waiting| pass_octets(waiting.octets, Passed::FragmentMissing, each))
+        left.iter().try_for_each(|waiting| pass_octets(waiting.octets, Passed::FragmentMissing, each))
     }
 
     fn drop(&mut self, key: &Key, why: Passed, each: &mut Each<'_>) -> ControlFlow<()> {

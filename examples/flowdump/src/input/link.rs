@@ -38,11 +38,7 @@ impl Link {
             Self::Ethernet => LaxSlicedPacket::from_ethernet(frame).ok(),
             Self::Loopback => {
                 let (family, packet) = frame.split_first_chunk()?;
-                if is_ip(*family) {
-                    LaxSlicedPacket::from_ip(packet).ok()
-                } else {
-                    Some(not_ip(packet))
-                }
+                if is_ip(*family) { LaxSlicedPacket::from_ip(packet).ok() } else { Some(not_ip(packet)) }
             }
             Self::Ip => LaxSlicedPacket::from_ip(frame).ok(),
             Self::Cooked => {
@@ -71,7 +67,5 @@ fn not_ip(packet: &[u8]) -> LaxSlicedPacket<'_> {
 /// IPv4 is family 2 everywhere; IPv6 is 24, 28 or 30 on the BSDs and 10 on Linux.
 fn is_ip(family: [u8; 4]) -> bool {
     let either = [u32::from_le_bytes(family), u32::from_be_bytes(family)];
-    either
-        .iter()
-        .any(|family| matches!(family, 2 | 10 | 24 | 28 | 30))
+    either.iter().any(|family| matches!(family, 2 | 10 | 24 | 28 | 30))
 }

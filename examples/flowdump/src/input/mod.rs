@@ -141,17 +141,13 @@ pub enum InputError {
         file: String,
     },
     /// The first octets say nothing that is known here.
-    #[error(
-        "{file} is neither a capture (pcap, pcapng), nor an IPFIX file; for a bare datagram use --raw"
-    )]
+    #[error("{file} is neither a capture (pcap, pcapng), nor an IPFIX file; for a bare datagram use --raw")]
     NotRecognised {
         /// The file.
         file: String,
     },
     /// A capture that stops inside a record.
-    #[error(
-        "{file} is cut short: it ends at octet {end}, inside the record that starts at octet {offset}"
-    )]
+    #[error("{file} is cut short: it ends at octet {end}, inside the record that starts at octet {offset}")]
     Truncated {
         /// The file.
         file: String,
@@ -196,12 +192,7 @@ pub enum InputError {
 ///
 /// [`InputError`] where the file cannot be read, is nothing known here, or stops making sense; the items ahead of that
 /// place have been given.
-pub fn read(
-    path: &Path,
-    options: &Options,
-    progress: &mut dyn FnMut(u64),
-    each: &mut Each<'_>,
-) -> Result<(), InputError> {
+pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(u64), each: &mut Each<'_>) -> Result<(), InputError> {
     read_source(Source::open(path)?, *options, progress, each)
 }
 
@@ -233,33 +224,18 @@ fn read_raw(source: &mut Source<'_>, each: &mut Each<'_>) -> Result<(), InputErr
     source.fill_head(MAX_RAW + 1)?;
     let bytes = source.head();
     if bytes.is_empty() {
-        return Err(InputError::Empty {
-            file: source.file(),
-        });
+        return Err(InputError::Empty { file: source.file() });
     }
     if bytes.len() > MAX_RAW {
-        return Err(InputError::RawTooLong {
-            file: source.file(),
-            limit: MAX_RAW,
-        });
+        return Err(InputError::RawTooLong { file: source.file(), limit: MAX_RAW });
     }
-    let datagram = Item::Datagram {
-        source: NOWHERE,
-        destination: NOWHERE,
-        received_ns: 0,
-        offset: 0,
-        bytes,
-    };
+    let datagram = Item::Datagram { source: NOWHERE, destination: NOWHERE, received_ns: 0, offset: 0, bytes };
     // There is nothing left to break off.
     let _ = each(datagram);
     Ok(())
 }
 
-fn read_stream(
-    source: &mut Source<'_>,
-    progress: &mut dyn FnMut(u64),
-    each: &mut Each<'_>,
-) -> Result<(), InputError> {
+fn read_stream(source: &mut Source<'_>, progress: &mut dyn FnMut(u64), each: &mut Each<'_>) -> Result<(), InputError> {
     let stream = tcp::next_stream();
     let mut buffer = vec![0; STREAM_PIECE];
     let mut offset = 0;
@@ -273,13 +249,8 @@ fn read_stream(
                 return Err(source.io_error(error, offset, offset));
             }
         };
-        let piece = Item::Stream {
-            stream,
-            source: NOWHERE,
-            received_ns: 0,
-            offset,
-            bytes: buffer.get(..count).unwrap_or_default(),
-        };
+        let piece =
+            Item::Stream { stream, source: NOWHERE, received_ns: 0, offset, bytes: buffer.get(..count).unwrap_or_default() };
         if each(piece).is_break() {
             return Ok(());
         }

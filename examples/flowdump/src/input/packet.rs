@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
 use etherparse::{
-    IpFragOffset, IpNumber, Ipv6ExtensionSlice, LaxIpPayloadSlice, LaxNetSlice, LaxSlicedPacket,
-    TcpSlice, UdpSlice,
+    IpFragOffset, IpNumber, Ipv6ExtensionSlice, LaxIpPayloadSlice, LaxNetSlice, LaxSlicedPacket, TcpSlice, UdpSlice,
 };
 
 use super::fragments::{Fragment, Fragments, Key, Whole};
@@ -54,11 +53,7 @@ struct Position {
 impl Packets {
     /// Takes one frame.
     pub(super) fn frame(&mut self, frame: &Frame<'_>, each: &mut Each<'_>) -> ControlFlow<()> {
-        let unreadable = if frame.cut {
-            Passed::Truncated
-        } else {
-            Passed::BadPacket
-        };
+        let unreadable = if frame.cut { Passed::Truncated } else { Passed::BadPacket };
         let Some(packet) = frame.link.packet(frame.bytes) else {
             return pass(frame.bytes, unreadable, each);
         };
@@ -78,13 +73,11 @@ impl Packets {
                 let (source, destination) = (header.source_addr(), header.destination_addr());
                 let mut extensions = ip.extensions().clone().into_iter();
                 let fragment = extensions.find_map(|extension| match extension {
-                    Ipv6ExtensionSlice::Fragment(header) => {
-                        header.is_fragmenting_payload().then(|| Position {
-                            identification: header.identification(),
-                            start: header.fragment_offset(),
-                            more: header.more_fragments(),
-                        })
-                    }
+                    Ipv6ExtensionSlice::Fragment(header) => header.is_fragmenting_payload().then(|| Position {
+                        identification: header.identification(),
+                        start: header.fragment_offset(),
+                        more: header.more_fragments(),
+                    }),
                     _ => None,
                 });
                 (source.into(), destination.into(), ip.payload(), fragment)
@@ -111,13 +104,8 @@ impl Packets {
             // A hole inside a datagram cannot be filled.
             return pass(ip.payload, Passed::Truncated, each);
         }
-        let key = Key {
-            source,
-            destination,
-            identification: position.identification,
-            protocol: ip.ip_number,
-            vlans: vlans(&packet),
-        };
+        let key =
+            Key { source, destination, identification: position.identification, protocol: ip.ip_number, vlans: vlans(&packet) };
         let fragment = Fragment {
             start: position.start,
             more: position.more,
@@ -141,11 +129,7 @@ impl Packets {
     }
 
     fn payload(&mut self, payload: &Payload<'_>, each: &mut Each<'_>) -> ControlFlow<()> {
-        let unreadable = if payload.cut {
-            Passed::Truncated
-        } else {
-            Passed::BadPacket
-        };
+        let unreadable = if payload.cut { Passed::Truncated } else { Passed::BadPacket };
         match payload.protocol {
             IpNumber::UDP => match UdpSlice::from_slice_lax(payload.bytes) {
                 Ok(udp) => datagram(payload, &udp, each),
@@ -173,11 +157,7 @@ fn datagram(payload: &Payload<'_>, udp: &UdpSlice<'_>, each: &mut Each<'_>) -> C
         });
     }
     let cut = payload.cut && bytes.len() < ENOUGH;
-    let why = if cut {
-        Passed::Truncated
-    } else {
-        Passed::OtherUdp
-    };
+    let why = if cut { Passed::Truncated } else { Passed::OtherUdp };
     pass(bytes, why, each)
 }
 

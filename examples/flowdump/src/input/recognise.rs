@@ -49,9 +49,7 @@ pub fn recognise(payload: &[u8], destination_port: u16, received_ns: i64) -> Opt
         Protocol::NetFlow5 => fixed(payload, received_ns, 24, 48, 30),
         Protocol::NetFlow7 => fixed(payload, received_ns, 24, 52, 28),
         Protocol::NetFlow8 => aggregated(payload, received_ns),
-        Protocol::NetFlow9 => with_sets(payload, 20, clock(payload, 8, received_ns)?, |id| {
-            !(2..=255).contains(&id)
-        }),
+        Protocol::NetFlow9 => with_sets(payload, 20, clock(payload, 8, received_ns)?, |id| !(2..=255).contains(&id)),
         Protocol::Ipfix => messages(payload, received_ns),
         Protocol::Sflow => sflow(payload),
     };
@@ -73,9 +71,7 @@ pub(super) fn ipfix_stream(start: &[u8]) -> Option<bool> {
 }
 
 /// Ports that collectors usually listen at.
-pub const COLLECTOR_PORTS: [u16; 11] = [
-    2054, 2055, 2056, 4739, 6343, 9025, 9026, 9555, 9995, 9996, 9997,
-];
+pub const COLLECTOR_PORTS: [u16; 11] = [2054, 2055, 2056, 4739, 6343, 9025, 9026, 9555, 9995, 9996, 9997];
 
 /// Octets after which [`recognise`] has seen all it looks at, sets aside.
 pub(super) const ENOUGH: usize = 76;
@@ -237,11 +233,9 @@ mod tests {
 
     #[test]
     fn fixed_layouts_need_a_count_a_record_and_a_clock() {
-        for (version, protocol, head, record, most) in [
-            (1, Protocol::NetFlow1, 16, 48, 24),
-            (5, Protocol::NetFlow5, 24, 48, 30),
-            (7, Protocol::NetFlow7, 24, 52, 28),
-        ] {
+        for (version, protocol, head, record, most) in
+            [(1, Protocol::NetFlow1, 16, 48, 24), (5, Protocol::NetFlow5, 24, 48, 30), (7, Protocol::NetFlow7, 24, 52, 28)]
+        {
             let with = |count, clock, length| elsewhere(&header(version, count, 8, clock, length));
             assert_eq!(with(1, NOW, head + record), Some(protocol));
             assert_eq!(with(most, NOW, head + record), Some(protocol));
@@ -266,17 +260,9 @@ mod tests {
 
     #[test]
     fn sets_are_judged_by_the_clock() {
-        for (version, clock_at, head, protocol) in
-            [(9, 8, 20, Protocol::NetFlow9), (10, 4, 16, Protocol::Ipfix)]
-        {
+        for (version, clock_at, head, protocol) in [(9, 8, 20, Protocol::NetFlow9), (10, 4, 16, Protocol::Ipfix)] {
             let with = |clock, id: u16, length: u16| {
-                let mut bytes = header(
-                    version,
-                    u16::try_from(head).unwrap() + 12,
-                    clock_at,
-                    clock,
-                    head,
-                );
+                let mut bytes = header(version, u16::try_from(head).unwrap() + 12, clock_at, clock, head);
                 bytes.extend(id.to_be_bytes());
                 bytes.extend(length.to_be_bytes());
                 bytes.extend([0; 8]);
@@ -292,10 +278,7 @@ mod tests {
             assert_eq!(with(77, 256, 12), Some(protocol));
             assert_eq!(with(77, 256, 8), None, "the rest is no set");
         }
-        assert_eq!(
-            elsewhere(&header(10, 16, 4, NOW, 16)),
-            Some(Protocol::Ipfix)
-        );
+        assert_eq!(elsewhere(&header(10, 16, 4, NOW, 16)), Some(Protocol::Ipfix));
         assert_eq!(elsewhere(&header(10, 15, 4, NOW, 16)), None);
         assert_eq!(elsewhere(&header(10, 16, 4, NOW, 15)), None);
     }
@@ -325,9 +308,7 @@ mod tests {
         for id in [0u16, 1, 2, 5, 7, 8, 9, 10] {
             for flags in [0x0100u16, 0x8180, 0x0000, 0x0005] {
                 // One question, and one answer in the reply.
-                let mut dns = [id, flags, 1, u16::from(flags > 0x8000), 0, 1]
-                    .map(u16::to_be_bytes)
-                    .concat();
+                let mut dns = [id, flags, 1, u16::from(flags > 0x8000), 0, 1].map(u16::to_be_bytes).concat();
                 dns.extend(b"\x07example\x03com\x00\x00\x01\x00\x01");
                 dns.extend([0xc0; 80]);
                 assert_eq!(elsewhere(&dns), None, "id {id}, flags {flags:x}");
@@ -348,10 +329,7 @@ mod tests {
     #[test]
     fn a_collector_port_needs_the_version_only() {
         assert_eq!(recognise(&[0, 9, 1], 2055, 0), Some(Protocol::NetFlow9));
-        assert_eq!(
-            recognise(&[0, 0, 0, 5, 0, 0], 6343, 0),
-            Some(Protocol::Sflow)
-        );
+        assert_eq!(recognise(&[0, 0, 0, 5, 0, 0], 6343, 0), Some(Protocol::Sflow));
         assert_eq!(recognise(&[0, 0, 0, 3, 0, 0], 6343, 0), None);
         assert_eq!(recognise(&[0, 3, 1], 2055, 0), None);
         assert_eq!(recognise(&[], 2055, 0), None);

@@ -49,18 +49,9 @@ impl<'a> Source<'a> {
     /// Looks for gzip, which is undone on the way.
     pub(super) fn new(name: String, file: Box<dyn Read + 'a>) -> Result<Self, InputError> {
         let octets_read = Rc::new(Cell::new(0));
-        let counted = Counted {
-            file,
-            octets_read: Rc::clone(&octets_read),
-        };
-        let mut source = Self {
-            name,
-            reader: Box::new(counted),
-            head: Vec::new(),
-            head_given: 0,
-            octets_read,
-            fault: Fault::default(),
-        };
+        let counted = Counted { file, octets_read: Rc::clone(&octets_read) };
+        let mut source =
+            Self { name, reader: Box::new(counted), head: Vec::new(), head_given: 0, octets_read, fault: Fault::default() };
         source.fill_head(GZIP.len())?;
         if source.head == GZIP {
             let head = Cursor::new(std::mem::take(&mut source.head));
@@ -90,9 +81,7 @@ impl<'a> Source<'a> {
         if self.head.is_empty() {
             return Err(InputError::Empty { file: self.file() });
         }
-        let not_recognised = || InputError::NotRecognised {
-            file: self.name.clone(),
-        };
+        let not_recognised = || InputError::NotRecognised { file: self.name.clone() };
         let Some(magic) = self.head.first_chunk::<4>() else {
             return Err(not_recognised());
         };
@@ -129,10 +118,7 @@ impl<'a> Source<'a> {
     pub(super) fn take_reader(&mut self) -> impl Read + 'a {
         let empty: Box<dyn Read + 'a> = Box::new(io::empty());
         let head = Cursor::new(std::mem::take(&mut self.head));
-        Noting {
-            reader: head.chain(std::mem::replace(&mut self.reader, empty)),
-            fault: Rc::clone(&self.fault),
-        }
+        Noting { reader: head.chain(std::mem::replace(&mut self.reader, empty)), fault: Rc::clone(&self.fault) }
     }
 
     /// What stopped the reader of [`Source::take_reader`].
@@ -153,20 +139,12 @@ impl<'a> Source<'a> {
 
     /// A file that ends inside the record at `offset`.
     pub(super) fn truncated(&self, offset: u64, end: u64) -> InputError {
-        InputError::Truncated {
-            file: self.file(),
-            offset,
-            end,
-        }
+        InputError::Truncated { file: self.file(), offset, end }
     }
 
     /// A file that makes no sense at `offset`.
     pub(super) fn damaged(&self, offset: u64, what: &'static str) -> InputError {
-        InputError::Damaged {
-            file: self.file(),
-            offset,
-            what,
-        }
+        InputError::Damaged { file: self.file(), offset, what }
     }
 
     /// An error of the reader; of gzip that stops early, the same as of a file that does.
@@ -174,10 +152,7 @@ impl<'a> Source<'a> {
         if error.kind() == ErrorKind::UnexpectedEof {
             return self.truncated(offset, end);
         }
-        InputError::Io {
-            file: self.file(),
-            source: error,
-        }
+        InputError::Io { file: self.file(), source: error }
     }
 }
 

@@ -15,10 +15,7 @@ use super::{Each, Item, Passed, octets};
 
 /// One segment.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "three are the flags of the header"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "three are the flags of the header")]
 pub(super) struct Segment<'a> {
     pub(super) source: SocketAddr,
     pub(super) destination: SocketAddr,
@@ -89,11 +86,7 @@ pub(super) fn next_stream() -> u64 {
 
 impl Connections {
     /// Takes a segment.
-    pub(super) fn segment(
-        &mut self,
-        segment: &Segment<'_>,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    pub(super) fn segment(&mut self, segment: &Segment<'_>, each: &mut Each<'_>) -> ControlFlow<()> {
         let key = (segment.source, segment.destination);
         self.count += 1;
         let mut start = segment.sequence;
@@ -158,10 +151,7 @@ impl Connections {
         let mut numbers: Vec<_> = self.directions.values().map(|it| it.number).collect();
         let middle = numbers.len() / 2;
         let (_, &mut median, _) = numbers.select_nth_unstable(middle);
-        let mut old: Vec<_> = self
-            .directions
-            .extract_if(|_, direction| direction.number < median)
-            .collect();
+        let mut old: Vec<_> = self.directions.extract_if(|_, direction| direction.number < median).collect();
         old.sort_unstable_by_key(|(_, direction)| direction.number);
         for (_, mut direction) in old {
             direction.close(&mut self.waiting, State::Closed, each)?;
@@ -172,13 +162,7 @@ impl Connections {
 
 impl Direction {
     /// Takes the octets of a segment that starts at sequence number `start`.
-    fn take(
-        &mut self,
-        segment: &Segment<'_>,
-        start: u32,
-        waiting: &mut usize,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn take(&mut self, segment: &Segment<'_>, start: u32, waiting: &mut usize, each: &mut Each<'_>) -> ControlFlow<()> {
         match self.state {
             State::Passed(why) => return pass(segment.bytes, why, each),
             State::Closed => return pass(segment.bytes, Passed::Repeated, each),
@@ -188,10 +172,7 @@ impl Direction {
         let ahead = i64::from(start.wrapping_sub(self.next).cast_signed());
         let length = octets(segment.bytes.len());
         if segment.fin && !segment.cut {
-            let end = self
-                .position
-                .checked_add_signed(ahead)
-                .map(|at| at + length);
+            let end = self.position.checked_add_signed(ahead).map(|at| at + length);
             self.end = end.filter(|&end| end >= self.position).or(self.end);
         }
         if ahead > 0 {
@@ -214,29 +195,16 @@ impl Direction {
     }
 
     /// Keeps a segment until the octets ahead of it have come.
-    fn wait(
-        &mut self,
-        segment: &Segment<'_>,
-        ahead: u64,
-        waiting: &mut usize,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn wait(&mut self, segment: &Segment<'_>, ahead: u64, waiting: &mut usize, each: &mut Each<'_>) -> ControlFlow<()> {
         let bytes = segment.bytes;
         if bytes.is_empty() {
             return ControlFlow::Continue(());
         }
         let at = self.position + ahead;
-        if self
-            .waiting
-            .get(&at)
-            .is_some_and(|it| it.bytes.len() >= bytes.len())
-        {
+        if self.waiting.get(&at).is_some_and(|it| it.bytes.len() >= bytes.len()) {
             return pass(bytes, Passed::Repeated, each);
         }
-        let piece = Piece {
-            offset: segment.offset,
-            bytes: bytes.to_vec(),
-        };
+        let piece = Piece { offset: segment.offset, bytes: bytes.to_vec() };
         *waiting += bytes.len();
         self.held += bytes.len();
         if let Some(shorter) = self.waiting.insert(at, piece) {
@@ -251,12 +219,7 @@ impl Direction {
     }
 
     /// Delivers the segments that wait no longer.
-    fn deliver_waiting(
-        &mut self,
-        received_ns: i64,
-        waiting: &mut usize,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn deliver_waiting(&mut self, received_ns: i64, waiting: &mut usize, each: &mut Each<'_>) -> ControlFlow<()> {
         while let Some(first) = self.waiting.first_entry() {
             let Some(old) = self.position.checked_sub(*first.key()) else {
                 break;
@@ -276,32 +239,18 @@ impl Direction {
     }
 
     /// Hands over octets that are next in order.
-    fn deliver(
-        &mut self,
-        bytes: &[u8],
-        offset: u64,
-        received_ns: i64,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn deliver(&mut self, bytes: &[u8], offset: u64, received_ns: i64, each: &mut Each<'_>) -> ControlFlow<()> {
         if bytes.is_empty() {
             return ControlFlow::Continue(());
         }
         let length = octets(bytes.len());
         self.position += length;
         // A segment is far shorter than 4 GiB.
-        self.next = self
-            .next
-            .wrapping_add(u32::try_from(length).unwrap_or_default());
+        self.next = self.next.wrapping_add(u32::try_from(length).unwrap_or_default());
         let head = match &mut self.state {
             State::New(head) => head,
             State::Stream(stream) => {
-                return each(Item::Stream {
-                    stream: *stream,
-                    source: self.source,
-                    received_ns,
-                    offset,
-                    bytes,
-                });
+                return each(Item::Stream { stream: *stream, source: self.source, received_ns, offset, bytes });
             }
             State::Passed(why) => return pass(bytes, *why, each),
             State::Closed => return ControlFlow::Continue(()),
@@ -316,30 +265,17 @@ impl Direction {
         let head = std::mem::take(head);
         if !ipfix {
             self.state = State::Passed(Passed::OtherTcp);
-            return head
-                .iter()
-                .try_for_each(|piece| pass(&piece.bytes, Passed::OtherTcp, each));
+            return head.iter().try_for_each(|piece| pass(&piece.bytes, Passed::OtherTcp, each));
         }
         let stream = next_stream();
         self.state = State::Stream(stream);
         head.iter().try_for_each(|piece| {
-            each(Item::Stream {
-                stream,
-                source: self.source,
-                received_ns,
-                offset: piece.offset,
-                bytes: &piece.bytes,
-            })
+            each(Item::Stream { stream, source: self.source, received_ns, offset: piece.offset, bytes: &piece.bytes })
         })
     }
 
     /// Ends the stream because of what is missing; the rest of the connection is passed over.
-    fn give_up(
-        &mut self,
-        why: Passed,
-        waiting: &mut usize,
-        each: &mut Each<'_>,
-    ) -> ControlFlow<()> {
+    fn give_up(&mut self, why: Passed, waiting: &mut usize, each: &mut Each<'_>) -> ControlFlow<()> {
         // A direction that was never recognised is no loss to anybody.
         let why = match self.state {
             State::Stream(_) => why,

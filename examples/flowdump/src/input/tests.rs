@@ -56,20 +56,10 @@ fn run_with(file: impl Read, options: Options) -> (Vec<Got>, Result<(), InputErr
     };
     let mut each = |item: Item<'_>| {
         got.push(match item {
-            Item::Datagram {
-                source,
-                destination,
-                received_ns,
-                offset,
-                bytes,
-            } => Got::Datagram(source, destination, received_ns, offset, bytes.to_vec()),
-            Item::Stream {
-                stream,
-                source,
-                received_ns,
-                offset,
-                bytes,
-            } => {
+            Item::Datagram { source, destination, received_ns, offset, bytes } => {
+                Got::Datagram(source, destination, received_ns, offset, bytes.to_vec())
+            }
+            Item::Stream { stream, source, received_ns, offset, bytes } => {
                 let bytes = bytes.to_vec();
                 Got::Stream(number(stream), source, received_ns, offset, bytes)
             }
@@ -177,18 +167,14 @@ fn pcap(link: u32, frames: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn pcap_header(link: u32) -> Vec<u8> {
-    let mut file = vec![
-        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0,
-    ];
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
     file.extend(link.to_le_bytes());
     file
 }
 
 fn record(second: u32, frame: &[u8], length: usize) -> Vec<u8> {
     let lengths = [frame.len(), length].map(|it| u32::try_from(it).unwrap());
-    let mut record = [second, 0, lengths[0], lengths[1]]
-        .map(u32::to_le_bytes)
-        .concat();
+    let mut record = [second, 0, lengths[0], lengths[1]].map(u32::to_le_bytes).concat();
     record.extend(frame);
     record
 }

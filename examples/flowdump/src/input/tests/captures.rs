@@ -7,34 +7,16 @@ fn every_kind_of_pcap_is_read() {
     let frame = udp(2055, &flow(30));
     for (magic, little, extra, expected) in [
         ([0xd4, 0xc3, 0xb2, 0xa1], true, 0, 1_700_000_000_123_456_000),
-        (
-            [0xa1, 0xb2, 0xc3, 0xd4],
-            false,
-            0,
-            1_700_000_000_123_456_000,
-        ),
+        ([0xa1, 0xb2, 0xc3, 0xd4], false, 0, 1_700_000_000_123_456_000),
         ([0x4d, 0x3c, 0xb2, 0xa1], true, 0, 1_700_000_000_000_123_456),
-        (
-            [0xa1, 0xb2, 0x3c, 0x4d],
-            false,
-            0,
-            1_700_000_000_000_123_456,
-        ),
+        ([0xa1, 0xb2, 0x3c, 0x4d], false, 0, 1_700_000_000_000_123_456),
         ([0x34, 0xcd, 0xb2, 0xa1], true, 8, 1_700_000_000_123_456_000),
     ] {
         let word = |it: u32| {
-            if little {
-                it.to_le_bytes()
-            } else {
-                it.to_be_bytes()
-            }
+            if little { it.to_le_bytes() } else { it.to_be_bytes() }
         };
         let half = |it: u16| {
-            if little {
-                it.to_le_bytes()
-            } else {
-                it.to_be_bytes()
-            }
+            if little { it.to_le_bytes() } else { it.to_be_bytes() }
         };
         let length = u32::try_from(frame.len()).unwrap();
         let file = [
@@ -66,19 +48,11 @@ impl Ng {
     }
 
     fn word(&self, it: u32) -> [u8; 4] {
-        if self.little {
-            it.to_le_bytes()
-        } else {
-            it.to_be_bytes()
-        }
+        if self.little { it.to_le_bytes() } else { it.to_be_bytes() }
     }
 
     fn half(&self, it: u16) -> [u8; 2] {
-        if self.little {
-            it.to_le_bytes()
-        } else {
-            it.to_be_bytes()
-        }
+        if self.little { it.to_le_bytes() } else { it.to_be_bytes() }
     }
 
     fn block(mut self, kind: u32, content: &[u8]) -> Self {
@@ -93,12 +67,7 @@ impl Ng {
 
     fn section(mut self, little: bool) -> Self {
         self.little = little;
-        let content = [
-            &self.word(0x1a2b_3c4d)[..],
-            &self.half(1),
-            &self.half(0),
-            &[0xff; 8],
-        ];
+        let content = [&self.word(0x1a2b_3c4d)[..], &self.half(1), &self.half(0), &[0xff; 8]];
         let content = content.concat();
         self.block(0x0a0d_0d0a, &content)
     }
@@ -143,11 +112,7 @@ fn the_time_of_pcapng_follows_resolution_and_offset() {
     let frame = udp(2055, &flow(30));
     let offset = 1_600_000_000_i64;
     for little in [true, false] {
-        let sixteen = if little {
-            offset.to_le_bytes()
-        } else {
-            offset.to_be_bytes()
-        };
+        let sixteen = if little { offset.to_le_bytes() } else { offset.to_be_bytes() };
         let file = Ng::new()
             .section(little)
             .interface(101, 0, &[])
@@ -162,13 +127,7 @@ fn the_time_of_pcapng_follows_resolution_and_offset() {
             .packet(4, 77, &frame);
         assert_eq!(
             file.times(),
-            [
-                1_700_000_000_123_456_000,
-                1_700_000_000_123_456_789,
-                1_600_000_001_500_000_000,
-                1_500_000_000,
-                0,
-            ],
+            [1_700_000_000_123_456_000, 1_700_000_000_123_456_789, 1_600_000_001_500_000_000, 1_500_000_000, 0,],
             "little-endian: {little}"
         );
     }
@@ -210,30 +169,13 @@ fn the_other_packet_blocks_of_pcapng_are_read() {
         let file = Ng::new().section(little).interface(101, 50, &[]);
         // A simple packet is cut at the length of its interface.
         let simple = [&file.word(length)[..], &frame[..50]].concat();
-        let old = [
-            &file.half(0)[..],
-            &file.half(9),
-            &file.word(0),
-            &file.word(5),
-            &file.word(length),
-            &file.word(length),
-            &frame,
-        ]
-        .concat();
+        let old =
+            [&file.half(0)[..], &file.half(9), &file.word(0), &file.word(5), &file.word(length), &file.word(length), &frame]
+                .concat();
         // Statistics and a block that nobody knows.
-        let file = file
-            .block(3, &simple)
-            .block(5, &[0; 12])
-            .block(0x7777, &[1, 2, 3, 4])
-            .block(2, &old);
+        let file = file.block(3, &simple).block(5, &[0; 12]).block(0x7777, &[1, 2, 3, 4]).block(2, &old);
         let got = all(&file.file);
-        let [
-            Got::Datagram(_, _, 0, 116, cut),
-            Got::Datagram(_, _, 5_000, _, whole),
-        ] = &got[..]
-        else {
-            panic!("{got:?}")
-        };
+        let [Got::Datagram(_, _, 0, 116, cut), Got::Datagram(_, _, 5_000, _, whole)] = &got[..] else { panic!("{got:?}") };
         assert_eq!(*cut, flow(31)[..22]);
         assert_eq!(*whole, flow(31));
     }
@@ -254,11 +196,7 @@ fn a_bad_block_of_pcapng_costs_only_itself() {
     let got = all(&file.file);
     assert_eq!(
         got[..3],
-        [
-            Got::Passed(16, Passed::BadPacket),
-            Got::Passed(92, Passed::BadPacket),
-            Got::Passed(59, Passed::LinkType),
-        ]
+        [Got::Passed(16, Passed::BadPacket), Got::Passed(92, Passed::BadPacket), Got::Passed(59, Passed::LinkType),]
     );
     assert!(matches!(got[3], Got::Datagram(..)));
     assert_eq!(got.len(), 4);
@@ -268,10 +206,7 @@ fn a_bad_block_of_pcapng_costs_only_itself() {
     file[last] ^= 4;
     let (got, done) = run(&file);
     assert!(got.is_empty());
-    assert_eq!(
-        done.unwrap_err().to_string(),
-        "test.pcap is damaged at octet 48: this is no record"
-    );
+    assert_eq!(done.unwrap_err().to_string(), "test.pcap is damaged at octet 48: this is no record");
 }
 
 #[test]
@@ -284,11 +219,7 @@ fn records_longer_than_the_buffer_are_read() {
     let got = datagrams(&pcap(RAW_IP, &frames));
     assert_eq!(got.clone().map_bytes(), expected);
     assert_eq!(got[1].0, 24 + 16 + 400_000 + 16 + 28);
-    let file = Ng::new()
-        .interface(101, 0, &[])
-        .packet(0, 1, &large)
-        .packet(0, 2, &small)
-        .packet(0, 3, &large);
+    let file = Ng::new().interface(101, 0, &[]).packet(0, 1, &large).packet(0, 2, &small).packet(0, 3, &large);
     assert_eq!(datagrams(&file.file).map_bytes(), expected);
 }
 
@@ -310,9 +241,7 @@ fn a_capture_that_is_cut_gives_what_is_ahead_of_the_cut() {
     for cut in [second + 1, second + 15, second + 16, file.len() - 1] {
         let (got, done) = run(&file[..cut]);
         assert_eq!(got.len(), 1, "{cut}");
-        let expected = format!(
-            "test.pcap is cut short: it ends at octet {cut}, inside the record that starts at octet 99"
-        );
+        let expected = format!("test.pcap is cut short: it ends at octet {cut}, inside the record that starts at octet 99");
         assert_eq!(done.unwrap_err().to_string(), expected);
     }
     assert_eq!(all(&file[..second]).len(), 1);
@@ -320,33 +249,18 @@ fn a_capture_that_is_cut_gives_what_is_ahead_of_the_cut() {
     for cut in [4, 23] {
         let (got, done) = run(&file[..cut]);
         assert!(got.is_empty());
-        assert!(
-            matches!(done, Err(InputError::Truncated { offset: 0, .. })),
-            "{done:?}"
-        );
+        assert!(matches!(done, Err(InputError::Truncated { offset: 0, .. })), "{done:?}");
     }
-    let file = Ng::new()
-        .interface(101, 0, &[])
-        .packet(0, 1, &frame)
-        .packet(0, 1, &frame)
-        .file;
+    let file = Ng::new().interface(101, 0, &[]).packet(0, 1, &frame).packet(0, 1, &frame).file;
     for cut in [48 + 92 + 1, 48 + 92 + 50, file.len() - 1] {
         let (got, done) = run(&file[..cut]);
         assert_eq!(got.len(), 1, "{cut}");
-        let Err(InputError::Truncated {
-            offset: 140, end, ..
-        }) = done
-        else {
-            panic!("{done:?}")
-        };
+        let Err(InputError::Truncated { offset: 140, end, .. }) = done else { panic!("{done:?}") };
         assert_eq!(end, octets(cut));
     }
     for cut in [4, 12, 27] {
         let (_, done) = run(&file[..cut]);
-        assert!(
-            matches!(done, Err(InputError::Truncated { offset: 0, .. })),
-            "{done:?}"
-        );
+        assert!(matches!(done, Err(InputError::Truncated { offset: 0, .. })), "{done:?}");
     }
 }
 
@@ -357,24 +271,15 @@ fn a_length_that_makes_no_sense_is_damage() {
     file[99 + 8..99 + 12].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
     let (got, done) = run(&file);
     assert_eq!(got.len(), 1);
-    assert_eq!(
-        done.unwrap_err().to_string(),
-        "test.pcap is damaged at octet 99: its length makes no sense"
-    );
+    assert_eq!(done.unwrap_err().to_string(), "test.pcap is damaged at octet 99: its length makes no sense");
     let mut file = Ng::new().interface(101, 0, &[]).packet(0, 1, &frame).file;
     file[52..56].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
     let (_, done) = run(&file);
-    assert!(
-        matches!(done, Err(InputError::Damaged { offset: 48, .. })),
-        "{done:?}"
-    );
+    assert!(matches!(done, Err(InputError::Damaged { offset: 48, .. })), "{done:?}");
     let mut file = Ng::new().file;
     file[4..8].copy_from_slice(&27_u32.to_le_bytes());
     let (_, done) = run(&file);
-    assert!(
-        matches!(done, Err(InputError::Damaged { offset: 0, .. })),
-        "{done:?}"
-    );
+    assert!(matches!(done, Err(InputError::Damaged { offset: 0, .. })), "{done:?}");
 }
 
 #[test]
@@ -385,19 +290,13 @@ fn gzip_is_undone() {
     // Members one after another are one file.
     let (a, b) = file.split_at(70);
     assert_eq!(all(&[gzip(a), gzip(b)].concat()), all(&file));
-    let ng = Ng::new()
-        .interface(101, 0, &[])
-        .packet(0, 1, &frames[0])
-        .file;
+    let ng = Ng::new().interface(101, 0, &[]).packet(0, 1, &frames[0]).file;
     assert_eq!(all(&gzip(&ng)), all(&ng));
     let stream = [message(40), message(30)].concat();
     assert_eq!(all(&gzip(&stream)), all(&stream));
     let packed = gzip(&file);
     let (_, done) = run(&packed[..packed.len() - 12]);
-    assert!(
-        matches!(done, Err(InputError::Truncated { .. })),
-        "{done:?}"
-    );
+    assert!(matches!(done, Err(InputError::Truncated { .. })), "{done:?}");
     let (_, done) = run(&[0x1f, 0x8b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     assert!(matches!(done, Err(InputError::Io { .. })), "{done:?}");
 }
@@ -408,9 +307,7 @@ fn a_file_of_messages_is_a_stream() {
     let got = all(&file);
     let mut bytes: Vec<u8> = Vec::new();
     for got in &got[..got.len() - 1] {
-        let Got::Stream(0, NOWHERE, 0, offset, piece) = got else {
-            panic!("{got:?}")
-        };
+        let Got::Stream(0, NOWHERE, 0, offset, piece) = got else { panic!("{got:?}") };
         assert_eq!(*offset, octets(bytes.len()));
         bytes.extend(piece);
     }
@@ -420,12 +317,7 @@ fn a_file_of_messages_is_a_stream() {
 
 #[test]
 fn other_files_are_refused_in_words() {
-    for text in [
-        &b"Where are the flows?\n"[..],
-        b"x",
-        &flow(60),
-        &[0, 10, 0, 15, 1, 1, 1, 1, 1],
-    ] {
+    for text in [&b"Where are the flows?\n"[..], b"x", &flow(60), &[0, 10, 0, 15, 1, 1, 1, 1, 1]] {
         let (got, done) = run(text);
         assert!(got.is_empty());
         assert_eq!(
@@ -437,12 +329,7 @@ fn other_files_are_refused_in_words() {
         let (_, done) = run(&empty);
         assert_eq!(done.unwrap_err().to_string(), "test.pcap is empty");
     }
-    let done = read(
-        Path::new("no/such/file"),
-        &Options::default(),
-        &mut |_| {},
-        &mut |_| ControlFlow::Continue(()),
-    );
+    let done = read(Path::new("no/such/file"), &Options::default(), &mut |_| {}, &mut |_| ControlFlow::Continue(()));
     assert!(done.unwrap_err().to_string().starts_with("no/such/file: "));
 }
 

@@ -9,11 +9,7 @@ fn every_link_layer_leads_to_the_payload() {
     let cooked = [&[0; 14][..], &[8, 0]].concat();
     let cooked2 = [&[8, 0][..], &[0; 18]].concat();
     let tags = [&[0; 12][..], &[0x88, 0xa8, 0, 1, 0x81, 0, 0, 2, 8, 0]].concat();
-    let tags3 = [
-        &[0; 12][..],
-        &[0x91, 0, 0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3, 8, 0],
-    ]
-    .concat();
+    let tags3 = [&[0; 12][..], &[0x91, 0, 0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3, 8, 0]].concat();
     for (link, header) in [
         (1, ethernet(0x0800, &[])),
         (1, [&[0; 12][..], &[0x81, 0, 0, 7, 8, 0]].concat()),
@@ -73,10 +69,7 @@ fn every_link_layer_carries_ipv6() {
 fn a_pcap_of_another_link_type_is_an_error() {
     let (got, done) = run(&pcap(127, &[vec![1; 60]]));
     assert!(got.is_empty());
-    assert_eq!(
-        done.unwrap_err().to_string(),
-        "test.pcap: packets of link type 127 cannot be read"
-    );
+    assert_eq!(done.unwrap_err().to_string(), "test.pcap: packets of link type 127 cannot be read");
 }
 
 #[test]
@@ -99,28 +92,14 @@ fn a_packet_that_the_capture_cut_is_handed_over_if_it_is_known() {
         all(&file)
     };
     let got = cut(udp(2055, &flow(100)), 28 + 40);
-    let [Got::Datagram(_, _, _, 68, bytes)] = &got[..] else {
-        panic!("{got:?}")
-    };
+    let [Got::Datagram(_, _, _, 68, bytes)] = &got[..] else { panic!("{got:?}") };
     assert_eq!(*bytes, flow(100)[..40]);
     let other = vec![0x40; 200];
-    assert_eq!(
-        cut(udp(9, &other), 28 + 40),
-        [Got::Passed(40, Passed::Truncated)]
-    );
+    assert_eq!(cut(udp(9, &other), 28 + 40), [Got::Passed(40, Passed::Truncated)]);
     // Enough is there to see that it is something else.
-    assert_eq!(
-        cut(udp(9, &other), 28 + 100),
-        [Got::Passed(100, Passed::OtherUdp)]
-    );
-    assert_eq!(
-        cut(udp(2055, &flow(100)), 24),
-        [Got::Passed(4, Passed::Truncated)]
-    );
-    assert_eq!(
-        cut(udp(2055, &flow(100)), 10),
-        [Got::Passed(10, Passed::Truncated)]
-    );
+    assert_eq!(cut(udp(9, &other), 28 + 100), [Got::Passed(100, Passed::OtherUdp)]);
+    assert_eq!(cut(udp(2055, &flow(100)), 24), [Got::Passed(4, Passed::Truncated)]);
+    assert_eq!(cut(udp(2055, &flow(100)), 10), [Got::Passed(10, Passed::Truncated)]);
 }
 
 #[test]
@@ -151,13 +130,7 @@ fn what_is_not_udp_or_tcp_is_passed_over() {
         ]
     );
     let loopback = [vec![7, 0, 0, 0, 1, 2], vec![2, 0]];
-    assert_eq!(
-        all(&pcap(0, &loopback)),
-        [
-            Got::Passed(6, Passed::NotIp),
-            Got::Passed(2, Passed::BadPacket)
-        ]
-    );
+    assert_eq!(all(&pcap(0, &loopback)), [Got::Passed(6, Passed::NotIp), Got::Passed(2, Passed::BadPacket)]);
 }
 
 /// A datagram of 100 octets in three fragments.
@@ -173,14 +146,7 @@ fn three(id: u16) -> [Vec<u8>; 3] {
 
 #[test]
 fn fragments_are_joined_in_every_order() {
-    for order in [
-        [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
-        [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-    ] {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let pieces = three(7);
         let frames = order.map(|it| pieces[it].clone());
         let file = pcap(RAW_IP, &frames);
@@ -254,13 +220,7 @@ fn fragments_without_their_neighbours_are_counted() {
     file.extend(record(1000, &a[..50], a.len()));
     let odd = fragment(IpNumber::UDP, 8, 0, true, &[1; 9]);
     file.extend(record(1000, &odd, odd.len()));
-    assert_eq!(
-        all(&file),
-        [
-            Got::Passed(30, Passed::Truncated),
-            Got::Passed(9, Passed::BadPacket)
-        ]
-    );
+    assert_eq!(all(&file), [Got::Passed(30, Passed::Truncated), Got::Passed(9, Passed::BadPacket)]);
 }
 
 #[test]
