@@ -1,2 +1,4 @@
 //! The library behind the `flowdump` program.
 #![forbid(unsafe_code)]
+
+pub mod input;
