@@ -7,6 +7,8 @@ mod decoder;
 mod error;
 mod exporter;
 pub mod ie;
+#[cfg(feature = "json")]
+pub mod io;
 pub mod ipfix;
 mod limits;
 pub mod model;
