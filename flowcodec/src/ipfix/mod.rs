@@ -16,8 +16,10 @@
 //!
 //! Several messages in one datagram, which no RFC allows and some exporters send, are read by their lengths.
 
+mod encode;
 mod framer;
 mod message;
 
+pub use encode::{FlowWriter, MessageBuilder, Settings, Transport, Writer};
 pub use framer::Framer;
 pub use message::{Header, Message, Set, Sets};

@@ -14,10 +14,12 @@
 //!
 //! A count beyond the octets, or octets beyond the count, are faults; the whole records that are present are good.
 
+mod encode;
 mod message;
 mod record;
 mod templates;
 
+pub use encode::{OwnedRecord, Settings, Writer, encode};
 pub use message::{Header, Packet, Records};
 pub use record::Record;
 pub(crate) use templates::Layouts;

@@ -16,6 +16,8 @@
 //! Deviations accepted: several packets in one datagram or file are not told apart by any length; a header in place of a FlowSet is
 //! recognised by its version and a plausible time.
 
+mod encode;
 mod message;
 
+pub use encode::{FlowWriter, Settings, Writer};
 pub use message::{Header, Packet, Set, Sets};

@@ -3,6 +3,7 @@
 //! A [`Template`] knows where each field stands and, through its plan, which field feeds which common field and how. Nothing is
 //! interpreted for each record but the plan.
 
+pub mod encode;
 mod exec;
 mod list;
 mod plan;
