@@ -160,9 +160,7 @@ impl OwnedRecord {
 /// A number of the row in the width it has here.
 fn number<T: TryFrom<u64> + Default, F: FieldType>(row: &FlowRecord, field: Field<F>) -> Result<T, EncodeError> {
     match row.value(field.id()) {
-        Some(FieldValue::Unsigned(number)) => {
-            T::try_from(number).map_err(|_| EncodeError::FieldUnwritable { field: field.id() })
-        }
+        Some(FieldValue::Unsigned(number)) => T::try_from(number).map_err(|_| EncodeError::FieldUnwritable { field: field.id() }),
         _ => Ok(T::default()),
     }
 }
@@ -220,7 +218,7 @@ pub fn encode(header: &Header, records: &[OwnedRecord], out: &mut Vec<u8>) -> Re
     let (most, given) = (header.most_records(), records.len());
     let count32 = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let count = u16::try_from(given).ok().filter(|_| given <= most);
-    let count = count.ok_or(EncodeError::TooManyRecords { records: count32(given), most: count32(most) })?;
+    let count = count.ok_or_else(|| EncodeError::TooManyRecords { records: count32(given), most: count32(most) })?;
     let start = out.len();
     put_header(header, count, out)?;
     for record in records {

@@ -74,12 +74,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_elements(
-        source_id: u32,
-        boot: Timestamp,
-        settings: Settings,
-        elements: Elements,
-    ) -> Result<Self, EncodeError> {
+    pub fn with_elements(source_id: u32, boot: Timestamp, settings: Settings, elements: Elements) -> Result<Self, EncodeError> {
         let Settings { max_packet, resend, pad_sets } = settings;
         let plan = Plan { dialect: Dialect::NetFlow9, most: max_packet, pad: pad_sets, resend: Some(resend) };
         let shapes = Shapes::new(Dialect::NetFlow9).with_elements(elements);

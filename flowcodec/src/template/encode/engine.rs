@@ -262,11 +262,8 @@ impl<H: Head> Engine<H> {
     }
 
     fn seal(&mut self, seconds: u32, out: Out<'_>) {
-        let sealed = Sealed {
-            seconds,
-            data_records: self.message.data_records(),
-            template_records: self.message.template_records(),
-        };
+        let sealed =
+            Sealed { seconds, data_records: self.message.data_records(), template_records: self.message.template_records() };
         let message = self.message.finish();
         self.head.seal(message, sealed);
         out(message);

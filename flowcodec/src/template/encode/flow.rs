@@ -212,12 +212,8 @@ const SAMPLING: [ElementId; 4] = [ElementId::iana(34), ElementId::iana(50), Elem
 
 /// A rate has no element of its own: of 1 + 306 packets, 305 were taken.
 fn sampling() -> Box<[Candidate]> {
-    let candidate = |id| Candidate {
-        element: ElementId::iana(id),
-        data_type: DataType::Unsigned32,
-        length: 4,
-        take: Take::Whole,
-    };
+    let candidate =
+        |id| Candidate { element: ElementId::iana(id), data_type: DataType::Unsigned32, length: 4, take: Take::Whole };
     Box::new([candidate(305), candidate(306)])
 }
 
@@ -275,7 +271,7 @@ fn choose<'c>(candidates: &'c [Candidate], value: &FieldValue<'_>, six: bool) ->
         FieldValue::Address(IpAddr::V6(_)) => of_type(DataType::Ipv6Address).or_else(|| of_type(DataType::String)),
         _ => {
             let of_six = || candidates.iter().find(|candidate| SIX.contains(&candidate.element));
-            if six { of_six().or(candidates.first()) } else { candidates.first() }
+            of_six().filter(|_| six).or_else(|| candidates.first())
         }
     }
 }

@@ -15,6 +15,8 @@ mod engine;
 mod flow;
 mod sets;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use crate::ie::{DataType, ElementId};

@@ -46,14 +46,7 @@ pub(crate) struct Sets {
 impl Sets {
     /// An empty message of at most `most` octets, its header of `header` octets included.
     pub(crate) fn new(header: usize, most: u16) -> Self {
-        Self {
-            buffer: vec![0; header],
-            header,
-            most: usize::from(most),
-            open: None,
-            data_records: 0,
-            template_records: 0,
-        }
+        Self { buffer: vec![0; header], header, most: usize::from(most), open: None, data_records: 0, template_records: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -220,15 +220,15 @@ fn number(dialect: Dialect, field: FieldSpecifier) -> Result<(u16, Option<u32>, 
 /// real exporters have them.
 pub(super) const fn allowed(data_type: DataType, length: u16) -> bool {
     match data_type {
-        DataType::Unsigned8 | DataType::Unsigned16 | DataType::Unsigned32 | DataType::Unsigned64 => 1 <= length && length <= 8,
+        DataType::Unsigned8 | DataType::Unsigned16 | DataType::Unsigned32 | DataType::Unsigned64 | DataType::Signed64 => {
+            1 <= length && length <= 8
+        }
         DataType::Unsigned256 => 1 <= length && length <= 32,
-        DataType::Signed8 => length == 1,
+        DataType::Signed8 | DataType::Boolean => length == 1,
         DataType::Signed16 => 1 <= length && length <= 2,
         DataType::Signed32 => 1 <= length && length <= 4,
-        DataType::Signed64 => 1 <= length && length <= 8,
         DataType::Float32 | DataType::Ipv4Address => length == 4,
         DataType::Float64 | DataType::DateTimeSeconds => length == 4 || length == 8,
-        DataType::Boolean => length == 1,
         DataType::MacAddress => length == 6,
         DataType::DateTimeMilliseconds | DataType::DateTimeMicroseconds | DataType::DateTimeNanoseconds => length == 8,
         DataType::Ipv6Address => length == 16,

@@ -53,7 +53,7 @@ pub enum ElementValue<'a> {
         /// Element and length of all values; [`VARIABLE`] is possible.
         field: FieldSpecifier,
         /// The values.
-        values: &'a [ElementValue<'a>],
+        values: &'a [Self],
     },
     /// subTemplateList (RFC 6313 §4.5.2).
     SubTemplateList {
@@ -139,13 +139,11 @@ impl Shapes {
         let FieldSpecifier { element, length, .. } = field;
         let range = EncodeError::ValueRange { element, length };
         match (data_type, *value) {
-            (_, ElementValue::Raw(octets)) => self.put_octets(out, field, octets),
+            (_, ElementValue::Raw(octets)) | (DataType::OctetArray | DataType::Unsigned256, ElementValue::Octets(octets)) => {
+                self.put_octets(out, field, octets)
+            }
             (
-                DataType::Unsigned8
-                | DataType::Unsigned16
-                | DataType::Unsigned32
-                | DataType::Unsigned64
-                | DataType::Unsigned256,
+                DataType::Unsigned8 | DataType::Unsigned16 | DataType::Unsigned32 | DataType::Unsigned64 | DataType::Unsigned256,
                 ElementValue::Unsigned(number),
             ) => put_unsigned(out, number, length).ok_or(range),
             (DataType::Signed8 | DataType::Signed16 | DataType::Signed32 | DataType::Signed64, ElementValue::Signed(number)) => {
@@ -179,7 +177,6 @@ impl Shapes {
                 put_unsigned(out, number, length).ok_or(range)
             }
             (DataType::String, ElementValue::Text(text)) => self.put_text(out, field, text.as_bytes()),
-            (DataType::OctetArray | DataType::Unsigned256, ElementValue::Octets(octets)) => self.put_octets(out, field, octets),
             (DataType::BasicList, ElementValue::BasicList { .. })
             | (DataType::SubTemplateList, ElementValue::SubTemplateList { .. })
             | (DataType::SubTemplateMultiList, ElementValue::SubTemplateMultiList { .. }) => self.put_list(out, field, value),
