@@ -306,3 +306,16 @@ impl PartialEq for Schema {
 pub(crate) fn hot_offset(id: FieldId) -> Option<u16> {
     HOT.get(id.index()).copied()
 }
+
+/// The word for a number of the fields that are codes of this crate's own: `protocol` and `counters_scaled`.
+#[must_use]
+pub fn word(id: FieldId, number: u64) -> Option<&'static str> {
+    let code = u8::try_from(number).ok()?;
+    if id == super::field::PROTOCOL.id() {
+        return Some(crate::exporter::Protocol::from_code(code).name());
+    }
+    if id == super::field::COUNTERS_SCALED.id() {
+        return Some(super::Scaled::from_code(code).name());
+    }
+    None
+}

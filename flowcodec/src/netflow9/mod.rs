@@ -13,8 +13,8 @@
 //! | §5.3 data FlowSet | [`Set::Data`] |
 //! | §5.1 sequence: packets | [`SequenceEvent`](crate::SequenceEvent) |
 //!
-//! Deviations accepted: several packets in one datagram or file are not told apart by any length; a header in place of a FlowSet is
-//! recognised by its version and a plausible time.
+//! Deviations accepted: several packets back to back (a file of them, never a datagram) cannot be told apart, since no length says where
+//! the first ends. The second header reads as a reserved FlowSet, and is reported.
 
 mod encode;
 mod message;

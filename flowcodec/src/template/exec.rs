@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
 use super::sampling::SamplingTable;
-use super::{Template, variable_end};
+use super::{Template, Templates, variable_end};
 use crate::context::Context;
 use crate::model::{FieldId, FieldValue, FlowRecord, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit};
 use crate::text::Text;
@@ -16,7 +16,7 @@ use crate::wire::unsigned;
 pub(crate) struct RecordRef<'a> {
     pub(crate) template: &'a Template,
     pub(crate) context: &'a Context,
-    pub(crate) sampling: Option<&'a SamplingTable>,
+    pub(crate) templates: Templates<'a>,
     pub(crate) raw: &'a [u8],
 }
 
@@ -137,7 +137,7 @@ impl<'a> RecordRef<'a> {
         }
         let fields = self.template.plan().sampling;
         let number = |at: u16| self.octets(at).and_then(unsigned);
-        let by_sampler = || self.sampling?.by_sampler(number(fields.selector?)?);
+        let by_sampler = || self.templates.sampling()?.by_sampler(number(fields.selector?)?);
         let in_record = || {
             if let Some((interval, space)) = fields.packets {
                 return super::sampling::systematic(number(interval)?, number(space)?);
@@ -145,7 +145,7 @@ impl<'a> RecordRef<'a> {
             super::sampling::interval(number(fields.interval?)?)
         };
         let by_scope = || {
-            let table = self.sampling?;
+            let table = self.templates.sampling()?;
             let interface = |id: FieldId| match self.bound(self.template.bindings(id))? {
                 FieldValue::Unsigned(number) => u32::try_from(number).ok(),
                 _ => None,
@@ -222,7 +222,7 @@ impl<'a> RecordRef<'a> {
             || (fields.selector.is_none()
                 && fields.interval.is_none()
                 && fields.packets.is_none()
-                && !(fields.interfaces && self.sampling.is_some_and(SamplingTable::has_interfaces)))
+                && !(fields.interfaces && self.templates.sampling().is_some_and(SamplingTable::has_interfaces)))
     }
 }
 
@@ -283,7 +283,7 @@ impl Default for RowScratch {
 }
 
 /// Runs the plan over `octets`, which hold whole records, and hands the rows out in runs.
-pub(crate) fn rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
+pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
     let mut prototype = record.prototype();
     let plan = record.template.plan();
     let shared_rate = record.rate_is_shared();

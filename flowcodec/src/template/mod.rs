@@ -17,9 +17,9 @@ use crate::limits::Limits;
 use crate::model::{FieldId, Schema};
 
 pub use exec::RowScratch;
-pub(crate) use exec::{Located, RecordRef};
+pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use plan::{Binding, Plan};
-pub(crate) use sampling::{Role, SamplingTable};
+pub(crate) use sampling::{Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
 pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
 pub use store::{ScopePolicy, Templates};
@@ -112,6 +112,7 @@ pub struct Template {
     has_lists: bool,
     role: Role,
     plan: Plan,
+    schema_tag: u32,
 }
 
 impl Template {
@@ -179,6 +180,7 @@ impl Template {
             has_lists,
             role,
             plan,
+            schema_tag: schema.tag(),
         })
     }
 
@@ -248,6 +250,11 @@ impl Template {
     /// The places a common field is read from, best first; empty when this template does not have it.
     pub(crate) fn bindings(&self, field: FieldId) -> &[Binding] {
         self.plan.bindings(field)
+    }
+
+    /// Which schema it was compiled for.
+    pub(crate) const fn schema_tag(&self) -> u32 {
+        self.schema_tag
     }
 
     /// Whether this template feeds a common field.

@@ -76,6 +76,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
     pub(crate) context: Context,
+    pub(crate) scope: ScopeId,
     pub(crate) template: u16,
     /// Offset of the set's body in its message.
     pub(crate) offset: u32,
@@ -136,8 +137,6 @@ pub(crate) enum Announced {
     Learned,
     /// It replaced another definition.
     Changed,
-    /// It was known, and is valid for longer now.
-    Refreshed,
 }
 
 /// All templates, samplers and waiting data of all exporters.
@@ -537,8 +536,8 @@ impl Store {
     // ---- data that waits
 
     /// Keeps a data set until its template comes. Older waiting data goes when the exporter has too much of it.
-    pub(crate) fn pend(&mut self, scope: ScopeId, pending: Pending, limits: &Limits) -> bool {
-        let cost = pending.cost().saturating_add(WAITING_COST);
+    pub(crate) fn pend(&mut self, pending: Pending, limits: &Limits) -> bool {
+        let (scope, cost) = (pending.scope, pending.cost().saturating_add(WAITING_COST));
         let Some(owner) = self.scopes.get(scope.0).map(|state| state.key.owner) else { return false };
         if cost > limits.pending_bytes {
             return false;

@@ -1,0 +1,255 @@
+//! What messages teach: templates, withdrawals, and what options records say.
+
+use crate::context::Context;
+use crate::error::{Fault, FaultKind, Layer, LimitedBy};
+use crate::exporter::Protocol;
+use crate::ie::{DataType, ElementId, ElementRef, RuntimeElement, Semantics};
+use crate::record::Record;
+use crate::template::wire::TemplateRecord;
+use crate::template::{
+    Announced, Gone, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, VARIABLE, announced, refusal,
+};
+use crate::time::Timestamp;
+use crate::wire::unsigned;
+
+use super::sessions::dialect_of;
+use super::{Decoder, ExporterChange, Note, TemplateChange, What, exporter_of};
+
+impl Decoder {
+    pub(super) fn note(&mut self, context: &Context, what: What) {
+        self.notes.push_back(Note { context: *context, what });
+    }
+
+    /// Notes a fault and counts what it costs as reported.
+    pub(super) fn fault(&mut self, context: &Context, fault: Fault) {
+        self.stats.faults.add(fault.kind);
+        self.stats.bytes_reported = self.stats.bytes_reported.saturating_add(u64::from(fault.bytes));
+        self.note(context, What::Fault(fault));
+    }
+
+    /// One template record. Gives the octets it costs if it is refused.
+    pub(super) fn template(&mut self, context: &Context, owner: Owner, scope: ScopeId, record: &TemplateRecord<'_>) -> u32 {
+        if record.is_withdrawal() {
+            self.stats.withdrawals = self.stats.withdrawals.saturating_add(1);
+            return self.withdraw(context, scope, record);
+        }
+        let counter = match record.kind() {
+            TemplateKind::Data => &mut self.stats.templates,
+            TemplateKind::Options => &mut self.stats.options_templates,
+        };
+        *counter = counter.saturating_add(1);
+        match self.announce(context, owner, scope, record) {
+            Ok(()) => 0,
+            Err(reason) => {
+                // Data under the old definition would be read wrongly from now on.
+                if let Some(slot) = self.store.find(scope, record.id()) {
+                    self.store.remove_template(slot);
+                    let change = TemplateChange::Evicted;
+                    self.note(context, What::Template { id: record.id(), kind: record.kind(), change, slot: None });
+                }
+                let fault = refusal(record, reason);
+                self.fault(context, fault);
+                fault.bytes
+            }
+        }
+    }
+
+    fn announce(
+        &mut self,
+        context: &Context,
+        owner: Owner,
+        scope: ScopeId,
+        record: &TemplateRecord<'_>,
+    ) -> Result<(), (FaultKind, LimitedBy)> {
+        let (id, kind) = (record.id(), record.kind());
+        if id < 256 {
+            return Err((FaultKind::TemplateIdReserved, LimitedBy::SetLength));
+        }
+        let known = self.store.find(scope, id);
+        if let Some(slot) = known
+            && self.store.entry(slot).is_some_and(|entry| entry.template.announces(kind, record.specifiers()))
+        {
+            self.store.refresh(slot, context.received);
+            return Ok(());
+        }
+        if record.scope_count() > record.field_count()
+            || (context.protocol == Protocol::NetFlow9 && record.specifiers().any(|field| field.length == VARIABLE))
+        {
+            return Err((FaultKind::TemplateInvalid, LimitedBy::TemplateLength));
+        }
+        let uid = self.store.next_uid();
+        let resolve = |id| self.resolve(owner, id);
+        let template =
+            Template::compile(uid, id, kind, record.specifiers(), resolve, &self.settings.schema, &self.settings.limits)?;
+        let Some((slot, announced)) = self.store.insert(scope, template, context.received, &self.settings.limits) else {
+            return Err((FaultKind::TemplateRefused, LimitedBy::Limits));
+        };
+        let change = match announced {
+            Announced::Learned => TemplateChange::Learned,
+            Announced::Changed => TemplateChange::Changed,
+        };
+        if announced == Announced::Changed && context.stream.is_some() {
+            self.fault(context, Fault::new(FaultKind::TemplateRedefined, Layer::Template, LimitedBy::SetLength, record.offset()));
+        }
+        self.note(context, What::Template { id, kind, change, slot: Some(slot) });
+        self.store.release(scope, id);
+        Ok(())
+    }
+
+    /// What is known of an element: the registry and the user's own, else what this exporter said of it (RFC 5610).
+    fn resolve(&self, owner: Owner, id: ElementId) -> ElementRef {
+        match self.settings.elements.resolve(id) {
+            ElementRef::Unknown(_) => match self.store.element(owner, id) {
+                Some(element) => ElementRef::Runtime(std::sync::Arc::clone(element)),
+                None => ElementRef::Unknown(id),
+            },
+            known => known,
+        }
+    }
+
+    fn withdraw(&mut self, context: &Context, scope: ScopeId, record: &TemplateRecord<'_>) -> u32 {
+        let (id, kind) = (record.id(), record.kind());
+        if context.stream.is_none() && !self.settings.udp_withdrawals {
+            self.note(context, What::Template { id, kind, change: TemplateChange::WithdrawalIgnored, slot: None });
+            return 0;
+        }
+        let all = matches!((id, kind), (2, TemplateKind::Data) | (3, TemplateKind::Options));
+        let slots: Vec<Slot> = if all {
+            let of_kind = self.store.templates_of(scope).filter(|(_, entry)| entry.template.kind() == kind);
+            of_kind.map(|(slot, _)| slot).collect()
+        } else {
+            self.store.find(scope, id).into_iter().collect()
+        };
+        if slots.is_empty() && !all {
+            self.fault(context, Fault::new(FaultKind::WithdrawalUnknown, Layer::Template, LimitedBy::SetLength, record.offset()));
+        }
+        for slot in slots {
+            self.store.remove_template(slot);
+        }
+        self.note(context, What::Template { id, kind, change: TemplateChange::Withdrawn, slot: None });
+        0
+    }
+
+    /// One options record of a template that teaches something.
+    pub(super) fn options_record(&mut self, context: &Context, owner: Owner, scope: ScopeId, role: Role, lesson: &Lesson) {
+        if role.sampling
+            && let Some(parameters) = lesson.sampling
+        {
+            match parameters {
+                Ok((sampler, rate)) => {
+                    if let Some(change) = self.store.learn_sampling(scope, sampler, rate, &self.settings.limits) {
+                        self.note(context, What::Sampling(change));
+                    }
+                }
+                Err(()) => {
+                    let fault = Fault::new(FaultKind::ValueInvalid, Layer::Field, LimitedBy::TemplateLength, lesson.offset);
+                    self.fault(context, fault);
+                }
+            }
+        }
+        if let Some(boot) = lesson.boot {
+            self.store.set_boot(scope, boot);
+        }
+        if let Some(element) = &lesson.element
+            && matches!(self.settings.elements.resolve(element.id), ElementRef::Unknown(_))
+            && self.store.learn_element(owner, element.clone(), &self.settings.schema, &self.settings.limits)
+        {
+            self.store.enforce(owner, Some(scope), &self.settings.limits);
+        }
+    }
+
+    /// Turns what the store had to let go into events.
+    pub(super) fn drain_gone(&mut self, now: Timestamp) {
+        while let Some(gone) = self.store.gone.pop_front() {
+            match gone {
+                Gone::Template { scope, id, kind } => {
+                    self.stats.templates_evicted = self.stats.templates_evicted.saturating_add(1);
+                    let context = self.context_of(&scope, now);
+                    self.note(&context, What::Template { id, kind, change: TemplateChange::Evicted, slot: None });
+                }
+                Gone::Pending(pending) => self.give_up(&pending, LimitedBy::Limits),
+                Gone::Owner { owner, key, pending_octets } => {
+                    self.stats.exporters_evicted = self.stats.exporters_evicted.saturating_add(1);
+                    self.gone(owner, key, pending_octets, now, ExporterChange::Evicted);
+                }
+            }
+        }
+    }
+
+    /// A set that waited is reported instead of decoded.
+    pub(super) fn give_up(&mut self, pending: &crate::template::Pending, limit: LimitedBy) {
+        let octets = pending.set_len();
+        self.stats.bytes_pending = self.stats.bytes_pending.saturating_sub(octets);
+        let fault = Fault::new(FaultKind::TemplateMissing, Layer::Set, limit, pending.offset.saturating_sub(4));
+        self.fault(&pending.context, fault.costing(u32::try_from(octets).unwrap_or(u32::MAX)));
+    }
+
+    /// An exporter and all it owned is gone.
+    pub(super) fn gone(&mut self, owner: Owner, key: OwnerKey, pending: u64, now: Timestamp, change: ExporterChange) {
+        self.sessions.remove(owner);
+        let mut context = Context::new(exporter_of(key), now);
+        context.stream = super::sessions::stream_of(key);
+        self.note(&context, What::Exporter(change));
+        if pending != 0 {
+            self.stats.bytes_pending = self.stats.bytes_pending.saturating_sub(pending);
+            let limit = if change == ExporterChange::Evicted { LimitedBy::Limits } else { LimitedBy::Datagram };
+            let fault = Fault::new(FaultKind::TemplateMissing, Layer::Set, limit, 0);
+            self.fault(&context, fault.costing(u32::try_from(pending).unwrap_or(u32::MAX)));
+        }
+    }
+
+    pub(super) fn context_of(&self, scope: &ScopeKey, now: Timestamp) -> Context {
+        let key = self.store.owner_state(scope.owner).map(|state| state.key);
+        let exporter = key.map_or(crate::Exporter::UNSPECIFIED, exporter_of);
+        let mut context = Context::new(exporter, now);
+        context.stream = key.and_then(super::sessions::stream_of);
+        context.domain = scope.domain;
+        context.protocol = match scope.dialect {
+            crate::template::Dialect::NetFlow9 => Protocol::NetFlow9,
+            _ => Protocol::Ipfix,
+        };
+        debug_assert_eq!(dialect_of(context.protocol), Some(scope.dialect), "the dialects and their protocols are one to one");
+        context
+    }
+}
+
+/// What one options record says, without a borrow of it.
+#[derive(Debug, Default)]
+pub(super) struct Lesson {
+    sampling: Option<Result<(crate::template::Sampler, f64), ()>>,
+    boot: Option<Timestamp>,
+    element: Option<RuntimeElement>,
+    offset: u32,
+}
+
+impl Lesson {
+    pub(super) fn of(record: &Record<'_>, role: Role, offset: u32) -> Self {
+        let octets = |id: ElementId| record.element(id).map(|element| element.octets());
+        Self {
+            sampling: if role.sampling { announced(octets) } else { None },
+            boot: if role.boot {
+                octets(ElementId::iana(160)).and_then(unsigned).filter(|&millis| millis != 0).map(Timestamp::from_millis)
+            } else {
+                None
+            },
+            element: if role.elements { described(octets) } else { None },
+            offset,
+        }
+    }
+}
+
+/// The element an RFC 5610 record describes (346 and 303 as scope; 341 name, 339 type, 344 semantics).
+fn described<'a>(octets: impl Fn(ElementId) -> Option<&'a [u8]>) -> Option<RuntimeElement> {
+    let number = |id: u16| octets(ElementId::iana(id)).and_then(unsigned);
+    let pen = u32::try_from(number(346)?).ok()?;
+    let id = u16::try_from(number(303)? & 0x7fff).ok()?;
+    let name = crate::Text::new(octets(ElementId::iana(341))?).trimmed().to_str().ok()?;
+    if name.is_empty() {
+        return None;
+    }
+    let code = |id: u16| number(id).and_then(|code| u8::try_from(code).ok());
+    let data_type = code(339).and_then(DataType::from_code).unwrap_or(DataType::OctetArray);
+    let mut element = RuntimeElement::new(ElementId::enterprise(pen, id), name, data_type);
+    element.semantics = code(344).and_then(Semantics::from_code).unwrap_or_default();
+    Some(element)
+}

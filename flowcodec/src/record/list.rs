@@ -1,0 +1,243 @@
+//! Lists (RFC 6313): values of one element, records of one template, or records of several.
+//!
+//! ```text
+//!  basicList:             | semantic u8 | E, element u16 | length u16 | (E set) enterprise u32 | values ... |
+//!  subTemplateList:       | semantic u8 | template u16 | records ... |
+//!  subTemplateMultiList:  | semantic u8 | then: template u16 | length u16, these 4 octets included | records ... |
+//! ```
+
+use super::set::Record;
+use super::value::{Value, value};
+use crate::error::FaultKind;
+use crate::ie::{self, DataType, ElementId};
+use crate::template::{Template, Templates, VARIABLE, variable};
+use crate::wire::{be16, be32};
+
+/// A list, borrowed. Its items are read when asked for; those behind something broken are not given (the decoder has reported it).
+#[derive(Debug, Clone, Copy)]
+pub struct List<'a> {
+    kind: ListKind,
+    semantic: u8,
+    body: &'a [u8],
+    octets: &'a [u8],
+    record: ListRecord<'a>,
+}
+
+// A list nests records, which nest values, which may be lists: the record is kept flat here.
+type ListRecord<'a> = Record<'a>;
+
+/// What a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListKind {
+    /// Values of one element; the length is [`VARIABLE`] or that of each.
+    Basic {
+        /// The element.
+        element: ElementId,
+        /// Octets of each value.
+        length: u16,
+    },
+    /// Records of one template.
+    SubTemplate {
+        /// Its id.
+        template: u16,
+    },
+    /// Records of several templates.
+    SubTemplateMulti,
+}
+
+/// One item of a list.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum ListItem<'a> {
+    /// Of a basic list.
+    Value(Value<'a>),
+    /// Of the lists of records.
+    Record(Record<'a>),
+}
+
+impl<'a> List<'a> {
+    pub(super) fn new(data_type: DataType, octets: &'a [u8], record: &Record<'a>) -> Option<Self> {
+        let (&semantic, rest) = octets.split_first()?;
+        let (kind, body) = match data_type {
+            DataType::BasicList => {
+                let (head, rest) = rest.split_at_checked(4)?;
+                let (number, length) = (be16(head, 0), be16(head, 2));
+                if number & 0x8000 == 0 {
+                    (ListKind::Basic { element: ElementId::iana(number), length }, rest)
+                } else {
+                    let (pen, rest) = rest.split_at_checked(4)?;
+                    (ListKind::Basic { element: ElementId::enterprise(be32(pen, 0), number & 0x7fff), length }, rest)
+                }
+            }
+            DataType::SubTemplateList => {
+                let (head, rest) = rest.split_at_checked(2)?;
+                (ListKind::SubTemplate { template: be16(head, 0) }, rest)
+            }
+            _ => (ListKind::SubTemplateMulti, rest),
+        };
+        Some(Self { kind, semantic, body, octets, record: *record })
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub const fn kind(&self) -> ListKind {
+        self.kind
+    }
+
+    /// How the items relate: 0 noneOf, 1 exactlyOneOf, 2 oneOrMoreOf, 3 allOf, 4 ordered, 255 undefined.
+    #[must_use]
+    pub const fn semantic(&self) -> u8 {
+        self.semantic
+    }
+
+    /// The octets of the whole list.
+    #[must_use]
+    pub const fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// The items.
+    #[must_use]
+    pub const fn items(&self) -> ListItems<'a> {
+        ListItems { list: *self, rest: self.body, run: None }
+    }
+}
+
+/// The items of a [`List`].
+#[derive(Debug, Clone)]
+pub struct ListItems<'a> {
+    list: List<'a>,
+    rest: &'a [u8],
+    // The run of records of one template that is being read.
+    run: Option<(&'a Template, &'a [u8])>,
+}
+
+impl<'a> Iterator for ListItems<'a> {
+    type Item = ListItem<'a>;
+
+    fn next(&mut self) -> Option<ListItem<'a>> {
+        let parent = &self.list.record;
+        if let ListKind::Basic { element, length } = self.list.kind {
+            let (octets, rest) = basic_value(self.rest, length)?;
+            self.rest = rest;
+            let data_type = ie::lookup(element).map_or(DataType::OctetArray, |element| element.data_type);
+            return Some(ListItem::Value(value(data_type, octets, parent)));
+        }
+        loop {
+            if let Some((template, octets)) = self.run {
+                if let Some((raw, rest)) = template.record_at(octets).and_then(|length| octets.split_at_checked(length))
+                    && !raw.is_empty()
+                {
+                    self.run = Some((template, rest));
+                    return Some(ListItem::Record(parent.nested(template, raw)));
+                }
+                self.run = None;
+            }
+            if self.rest.is_empty() {
+                return None;
+            }
+            let (id, octets) = match self.list.kind {
+                ListKind::SubTemplate { template } => (template, core::mem::take(&mut self.rest)),
+                _ => {
+                    let (id, octets, rest) = multi_part(self.rest)?;
+                    self.rest = rest;
+                    (id, octets)
+                }
+            };
+            self.run = parent.templates().get(id).map(|template| (template, octets));
+        }
+    }
+}
+
+/// The next value of a basic list. A length of zero would never end.
+fn basic_value(octets: &[u8], length: u16) -> Option<(&[u8], &[u8])> {
+    if octets.is_empty() || length == 0 {
+        return None;
+    }
+    if length == VARIABLE {
+        let place = variable(octets, 0)?;
+        return Some((octets.get(place.start..place.end)?, octets.get(place.end..)?));
+    }
+    octets.split_at_checked(usize::from(length))
+}
+
+/// The next part of a subTemplateMultiList: template, its records, the rest.
+fn multi_part(octets: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let head = octets.first_chunk::<4>()?;
+    let length = usize::from(be16(head, 2));
+    let (part, rest) = octets.split_at_checked(length)?;
+    Some((be16(head, 0), part.get(4..)?, rest))
+}
+
+/// Walks a list to its end, to a bounded depth: what is wrong with it first, if anything. Cost: linear in its octets.
+pub(crate) fn check(data_type: DataType, octets: &[u8], templates: Templates<'_>, depth: u8) -> Result<(), FaultKind> {
+    let Some(depth) = depth.checked_sub(1) else { return Err(FaultKind::ListTooDeep) };
+    let (_, rest) = octets.split_first().ok_or(FaultKind::ListInvalid)?;
+    match data_type {
+        DataType::BasicList => {
+            let (head, mut rest) = rest.split_at_checked(4).ok_or(FaultKind::ListInvalid)?;
+            let (number, length) = (be16(head, 0), be16(head, 2));
+            let mut element = ElementId::iana(number);
+            if number & 0x8000 != 0 {
+                let (pen, values) = rest.split_at_checked(4).ok_or(FaultKind::ListInvalid)?;
+                element = ElementId::enterprise(be32(pen, 0), number & 0x7fff);
+                rest = values;
+            }
+            let inner = ie::lookup(element).map(|element| element.data_type).filter(|data_type| is_list(*data_type));
+            while !rest.is_empty() {
+                let (value, after) = basic_value(rest, length).ok_or(FaultKind::ListInvalid)?;
+                if let Some(inner) = inner {
+                    check(inner, value, templates, depth)?;
+                }
+                rest = after;
+            }
+            Ok(())
+        }
+        DataType::SubTemplateList => {
+            let (head, records) = rest.split_at_checked(2).ok_or(FaultKind::ListInvalid)?;
+            check_records(be16(head, 0), records, templates, depth)
+        }
+        _ => {
+            let mut rest = rest;
+            while !rest.is_empty() {
+                let (id, records, after) = multi_part(rest).ok_or(FaultKind::ListInvalid)?;
+                check_records(id, records, templates, depth)?;
+                rest = after;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn check_records(id: u16, mut records: &[u8], templates: Templates<'_>, depth: u8) -> Result<(), FaultKind> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let template = templates.get(id).ok_or(FaultKind::ListTemplateMissing)?;
+    while !records.is_empty() {
+        let length = template.record_at(records).filter(|&length| length != 0).ok_or(FaultKind::ListInvalid)?;
+        let (raw, rest) = records.split_at_checked(length).ok_or(FaultKind::ListInvalid)?;
+        if template.has_lists() {
+            let mut at = 0_usize;
+            for field in template.fields() {
+                let place = if field.is_variable() {
+                    variable(raw, at).ok_or(FaultKind::ListInvalid)?
+                } else {
+                    crate::template::Located { start: at, end: at.saturating_add(usize::from(field.length())) }
+                };
+                at = place.end;
+                if is_list(field.data_type()) {
+                    let value = raw.get(place.start..place.end).ok_or(FaultKind::ListInvalid)?;
+                    check(field.data_type(), value, templates, depth)?;
+                }
+            }
+        }
+        records = rest;
+    }
+    Ok(())
+}
+
+pub(crate) const fn is_list(data_type: DataType) -> bool {
+    matches!(data_type, DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
+}

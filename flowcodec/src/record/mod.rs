@@ -1,0 +1,11 @@
+//! Records as callers see them: a template and borrowed octets.
+
+mod list;
+mod set;
+mod value;
+
+pub use list::{List, ListItem, ListItems, ListKind};
+pub use set::{Record, RecordSet, Records};
+pub use value::{Element, Elements, Value};
+
+pub(crate) use list::{check, is_list};
