@@ -383,7 +383,7 @@ fn resend() -> impl Strategy<Value = Resend> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
     #[test]
     fn ipfix_over_udp(plans in plans(Dialect::Ipfix), most in 256_u16..2_000, pad in any::<bool>(), long in any::<bool>(), resend in resend()) {
@@ -770,4 +770,72 @@ fn flow() -> impl Strategy<Value = Printed> {
         }
         Printed(flow)
     })
+}
+
+// ---- one case at a time
+
+#[test]
+fn over_udp_a_new_definition_takes_over_between_records() {
+    let mut writer = ipfix::Writer::new(7, ipfix::Settings::udp(1_400)).unwrap();
+    let mut messages = Vec::new();
+    writer.add_template(256, &[iana(1, 4)]).unwrap();
+    writer.record(NOW, 256, &[ElementValue::Unsigned(1)], |_| {}).unwrap();
+    writer.add_template(256, &[iana(2, 4), iana(1, 4)]).unwrap();
+    writer.record(NOW, 256, &[ElementValue::Unsigned(2), ElementValue::Unsigned(3)], |_| {}).unwrap();
+    writer.flush(NOW, |message| messages.push(message.to_vec())).unwrap();
+    let (heard, _) = heard(&messages);
+    let values: Vec<_> = heard.records.into_iter().map(|record| record.values).collect();
+    assert_eq!(values, [vec![Seen::Unsigned(1)], vec![Seen::Unsigned(2), Seen::Unsigned(3)]]);
+    assert_eq!(heard.trouble, Vec::<String>::new());
+}
+
+#[test]
+fn a_collector_that_starts_late_learns_the_templates() {
+    let mut settings = ipfix::Settings::udp(100);
+    settings.transport = ipfix::Transport::Udp(Resend::new(Some(3), None));
+    let mut writer = ipfix::Writer::new(7, settings).unwrap();
+    writer.add_template(256, &[iana(1, 8)]).unwrap();
+    let mut messages = Vec::new();
+    for number in 0..100 {
+        writer.record(NOW, 256, &[ElementValue::Unsigned(number)], |message| messages.push(message.to_vec())).unwrap();
+    }
+    writer.flush(NOW, |message| messages.push(message.to_vec())).unwrap();
+    let (all, _) = heard(&messages);
+    assert_eq!(all.records.len(), 100);
+    // What came before its template waits for it.
+    let (late, _) = heard(&messages[1..]);
+    let mut values: Vec<_> = late.records.iter().map(|record| record.values.clone()).collect();
+    values.sort_by_key(|values| format!("{values:?}"));
+    assert_eq!((late.trouble, values.len()), (Vec::new(), 100 - 8));
+}
+
+#[test]
+fn flows_by_every_form_of_time() {
+    let start = NOW.offset(-123_456_789);
+    for (times, unit) in [
+        (TimeForm::Nanoseconds, 1),
+        (TimeForm::Microseconds, 1_000),
+        (TimeForm::Milliseconds, 1_000_000),
+        (TimeForm::Uptime, 1_000_000),
+        (TimeForm::Seconds, 1_000_000_000),
+    ] {
+        let mut row = FlowRecord::EMPTY;
+        row.set(field::START.id(), FieldValue::Time(start));
+        let expected = Timestamp::from_nanos(start.as_nanos().div_euclid(unit) * unit);
+        let flows = || FlowSettings::new(Schema::common(), times);
+        let mut six = ipfix::FlowWriter::new(ipfix::Writer::new(7, ipfix::Settings::udp(500)).unwrap(), flows());
+        let mut nine = netflow9::FlowWriter::new(netflow9::Writer::new(7, BOOT, netflow9::Settings::new(500)).unwrap(), flows());
+        for nine_or_six in [true, false] {
+            let mut messages = Vec::new();
+            let out = |message: &[u8]| messages.push(message.to_vec());
+            if nine_or_six {
+                nine.row(NOW, &row, |_| {}).unwrap();
+                nine.flush(NOW, out).unwrap();
+            } else {
+                six.row(NOW, &row, |_| {}).unwrap();
+                six.flush(NOW, out).unwrap();
+            }
+            assert_eq!(heard(&messages).0.rows[0].start(), Some(expected), "{times:?}");
+        }
+    }
 }

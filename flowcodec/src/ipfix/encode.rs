@@ -359,3 +359,185 @@ fn put_header(message: &mut [u8], export_seconds: u32, sequence: u32, domain: u3
     put_at(message, 8, sequence.to_be_bytes());
     put_at(message, 12, domain.to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::ie::ElementId;
+    use crate::ipfix::{Message, Set as Part};
+
+    const NOW: Timestamp = Timestamp::from_seconds(0x1234_5678);
+    const ONE: &[FieldSpecifier] = &[FieldSpecifier::new(ElementId::iana(1), 4)];
+
+    fn udp(most: u16, resend: Resend) -> Settings {
+        Settings { transport: Transport::Udp(resend), ..Settings::udp(most) }
+    }
+
+    /// Sequence, ids of template sets as they are, ids of data sets with their records.
+    fn outline(message: &[u8]) -> (u32, Vec<(u16, usize)>) {
+        let message = Message::parse(message).unwrap();
+        let sets = message.sets().map(|set| match set.unwrap() {
+            Part::Templates(records) => (2, records.count()),
+            Part::Data { id, body } => (id, body.bytes().len() / 4),
+            Part::Reserved { id, .. } => (id, 0),
+        });
+        (message.header().sequence, sets.collect())
+    }
+
+    fn collect<'s>(sent: &'s mut Vec<Vec<u8>>) -> impl FnMut(&[u8]) + 's {
+        |message| sent.push(message.to_vec())
+    }
+
+    #[test]
+    fn a_message_octet_by_octet() {
+        let mut writer = Writer::new(0x0a0b_0c0d, Settings::udp(1_400)).unwrap();
+        writer.add_template(256, ONE).unwrap();
+        let mut sent = Vec::new();
+        writer.record(NOW, 256, &[ElementValue::Unsigned(5)], collect(&mut sent)).unwrap();
+        writer.record(NOW, 256, &[ElementValue::Unsigned(6)], collect(&mut sent)).unwrap();
+        assert!(sent.is_empty());
+        writer.flush(NOW, collect(&mut sent)).unwrap();
+        #[rustfmt::skip]
+        let expected = [
+            0, 10, 0, 40, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 0x0a, 0x0b, 0x0c, 0x0d,
+            0, 2, 0, 12, 1, 0, 0, 1, 0, 1, 0, 4,
+            1, 0, 0, 12, 0, 0, 0, 5, 0, 0, 0, 6,
+        ];
+        assert_eq!(sent, [expected]);
+        assert_eq!(writer.sequence(), 2);
+        writer.flush(NOW, collect(&mut sent)).unwrap();
+        assert_eq!(sent.len(), 1, "nothing left");
+    }
+
+    #[test]
+    fn a_record_fits_or_is_refused_and_is_never_split() {
+        // Room for a header, a set header and a record of 9 octets.
+        for (octets, fits) in [(9, true), (10, false)] {
+            let mut writer = Writer::new(1, udp(29, Resend::NEVER)).unwrap();
+            writer.add_template(256, &[FieldSpecifier::new(ElementId::iana(82), crate::template::VARIABLE)]).unwrap();
+            let text = vec![b'x'; octets - 1];
+            let values = [ElementValue::Text(crate::Text::new(&text))];
+            let mut sent = Vec::new();
+            let written = writer.record(NOW, 256, &values, collect(&mut sent));
+            assert_eq!(written.is_ok(), fits);
+            if !fits {
+                assert_eq!(written, Err(EncodeError::RecordTooLong { octets: 10, room: 9 }));
+                assert!(sent.is_empty(), "not even its template");
+            }
+            writer.flush(NOW, collect(&mut sent)).unwrap();
+            assert!(sent.iter().all(|message| message.len() <= 29));
+        }
+        let long = Writer::new(1, udp(29, Resend::NEVER)).unwrap().add_template(256, &[ONE[0]; 3]);
+        assert_eq!(long, Err(EncodeError::TemplateTooLong { template: 256, octets: 16, room: 9 }));
+        assert_eq!(Writer::new(1, udp(23, Resend::NEVER)).err(), Some(EncodeError::MessageSize(23)));
+    }
+
+    #[test]
+    fn templates_go_out_again_by_messages_and_by_time() {
+        // Two records a message, templates in every third.
+        let resend = Resend::new(Some(2), Some(Duration::from_secs(60)));
+        let mut writer = Writer::new(1, udp(40, resend)).unwrap();
+        writer.add_template(256, ONE).unwrap();
+        let mut sent = Vec::new();
+        for number in 0..12 {
+            writer.record(NOW, 256, &[ElementValue::Unsigned(number)], collect(&mut sent)).unwrap();
+        }
+        writer.flush(NOW, collect(&mut sent)).unwrap();
+        let outlines: Vec<_> = sent.iter().map(|message| outline(message)).collect();
+        let (with, without) = (|sequence| (sequence, vec![(2, 1), (256, 2)]), |sequence| (sequence, vec![(256, 5)]));
+        assert_eq!(outlines, [with(0), without(2), with(7), (9, vec![(256, 3)])]);
+
+        sent.clear();
+        writer.flush(NOW.offset(59_999_999_999), collect(&mut sent)).unwrap();
+        // Two messages went out meanwhile.
+        assert_eq!(sent.len(), 1);
+        writer.flush(NOW.offset(119_999_999_998), collect(&mut sent)).unwrap();
+        assert_eq!(sent.len(), 1);
+        writer.flush(NOW.offset(119_999_999_999), collect(&mut sent)).unwrap();
+        assert_eq!(outline(&sent[1]), (12, vec![(2, 1)]));
+    }
+
+    #[test]
+    fn streams_withdraw_before_they_redefine() {
+        let mut writer = Writer::new(1, Settings::stream()).unwrap();
+        let two = [ONE[0], ONE[0]];
+        let mut sent = Vec::new();
+        writer.add_template(256, ONE).unwrap();
+        writer.record(NOW, 256, &[ElementValue::Unsigned(5)], collect(&mut sent)).unwrap();
+        writer.add_template(256, ONE).unwrap();
+        assert_eq!(writer.add_template(256, &two), Err(EncodeError::TemplateInUse(256)));
+        writer.withdraw_template(NOW, 256, collect(&mut sent)).unwrap();
+        assert_eq!(writer.record(NOW, 256, &[], collect(&mut sent)), Err(EncodeError::TemplateUnknown(256)));
+        writer.add_template(256, &two).unwrap();
+        writer.record(NOW, 256, &[ElementValue::Unsigned(6); 2], collect(&mut sent)).unwrap();
+        writer.flush(NOW, collect(&mut sent)).unwrap();
+        assert_eq!(outline(&sent[0]), (0, vec![(2, 1), (256, 1), (2, 1), (2, 1), (256, 2)]));
+        assert_eq!(sent[0][36..44], [0, 2, 0, 8, 1, 0, 0, 0]);
+
+        let mut writer = Writer::new(1, Settings::udp(500)).unwrap();
+        writer.add_template(256, ONE).unwrap();
+        assert_eq!(writer.withdraw_template(NOW, 256, |_| {}), Err(EncodeError::WithdrawalOverUdp));
+    }
+
+    #[test]
+    fn padding_only_where_no_record_could_be_meant() {
+        for (length, octets) in [(5, 12), (3, 7)] {
+            let mut writer = Writer::new(1, Settings { pad_sets: true, ..Settings::udp(500) }).unwrap();
+            writer.add_template(256, &[FieldSpecifier::new(ElementId::iana(1), length)]).unwrap();
+            let mut sent = Vec::new();
+            writer.record(NOW, 256, &[ElementValue::Unsigned(5)], collect(&mut sent)).unwrap();
+            writer.flush(NOW, collect(&mut sent)).unwrap();
+            assert_eq!(sent[0].len(), 16 + 12 + octets);
+        }
+    }
+
+    #[test]
+    fn a_restart_begins_at_zero_with_templates() {
+        let mut writer = Writer::new(1, Settings::stream()).unwrap();
+        writer.add_template(256, ONE).unwrap();
+        let mut sent = Vec::new();
+        for _ in 0..2 {
+            writer.record(NOW, 256, &[ElementValue::Unsigned(5)], collect(&mut sent)).unwrap();
+            writer.flush(NOW, collect(&mut sent)).unwrap();
+            writer.restart();
+        }
+        assert_eq!(sent[0], sent[1]);
+        assert_eq!(writer.record(Timestamp::from_nanos(-1), 256, &[], |_| {}), Err(EncodeError::TimeRange));
+    }
+
+    #[test]
+    fn a_template_replaced_below_a_flow_writer_is_not_used_for_flows() {
+        use crate::model::{FieldValue, Schema, field};
+        let flows = FlowSettings::new(Schema::common(), crate::template::encode::TimeForm::Seconds);
+        let mut writer = FlowWriter::new(Writer::new(1, Settings::udp(500)).unwrap(), flows);
+        let mut row = FlowRecord::EMPTY;
+        assert_eq!(writer.row(NOW, &row, |_| {}), Err(EncodeError::FlowEmpty));
+        row.set(field::OCTETS.id(), FieldValue::Unsigned(9));
+        writer.row(NOW, &row, |_| {}).unwrap();
+        writer.writer().add_template(256, ONE).unwrap();
+        writer.row(NOW, &row, |_| {}).unwrap();
+        let mut sent = Vec::new();
+        writer.flush(NOW, collect(&mut sent)).unwrap();
+        assert_eq!(outline(&sent[0]).1, [(2, 1), (256, 2), (2, 2), (257, 2)]);
+        row.set(field::SAMPLING_RATE.id(), FieldValue::Double(2.5));
+        let refused = EncodeError::FieldUnwritable { field: field::SAMPLING_RATE.id() };
+        assert_eq!(writer.row(NOW, &row, |_| {}), Err(refused));
+        assert!(writer.writes(field::START.id()) && !writer.writes(field::EXPORTER.id()));
+    }
+
+    #[test]
+    fn a_message_by_hand() {
+        let mut shapes = Shapes::new(Dialect::Ipfix);
+        shapes.add(256, TemplateKind::Data, ONE).unwrap();
+        let mut message = MessageBuilder::new(40);
+        message.template(&shapes, 256).unwrap();
+        message.withdrawal(TemplateKind::Options, 3).unwrap();
+        assert_eq!(message.raw(256, &[0]), Err(EncodeError::RecordTooLong { octets: 1, room: 0 }));
+        assert_eq!(message.finish(1, 2, 3)[28..], [0, 3, 0, 8, 0, 3, 0, 0]);
+        message.clear();
+        message.record(&shapes, 256, &[ElementValue::Unsigned(7)]).unwrap();
+        assert_eq!(message.finish(1, 2, 3), [0, 10, 0, 24, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 0, 0, 8, 0, 0, 0, 7]);
+    }
+}

@@ -391,3 +391,73 @@ impl Writer {
         Ok(Header { flow_sequence, engine_type, engine_id, sampling, ..header })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_nanos(1_000_000_500_700_000);
+    const BOOT: Timestamp = Timestamp::from_nanos(1_000_000_000_200_000);
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let six = FieldValue::Address("2001:db8::1".parse().unwrap());
+        for (id, value) in [
+            (field::SRC_ADDR.id(), six),
+            (field::NEXT_HOP.id(), six),
+            (field::OCTETS.id(), FieldValue::Unsigned(1 << 32)),
+            (field::PACKETS.id(), FieldValue::Unsigned(1 << 32)),
+            (field::SRC_AS.id(), FieldValue::Unsigned(65_536)),
+            (field::IN_IF.id(), FieldValue::Unsigned(65_536)),
+            (field::TCP_FLAGS.id(), FieldValue::Unsigned(256)),
+        ] {
+            let mut row = FlowRecord::EMPTY;
+            assert!(row.set(id, value));
+            assert_eq!(OwnedRecord::from_row(&row, BOOT, NOW), Err(EncodeError::FieldUnwritable { field: id }));
+        }
+        let mut row = FlowRecord::EMPTY;
+        row.set(field::START.id(), FieldValue::Time(NOW.offset(-(1 << 49))));
+        assert!(OwnedRecord::from_row(&row, BOOT, NOW).is_ok(), "before the boot is a wrap");
+        row.set(field::START.id(), FieldValue::Time(NOW.offset(-(1 << 50))));
+        assert_eq!(OwnedRecord::from_row(&row, BOOT, NOW), Err(EncodeError::TimeRange));
+    }
+
+    #[test]
+    fn icmp_goes_to_the_destination_port() {
+        let mut row = FlowRecord::EMPTY;
+        for (id, number) in [(field::IP_PROTOCOL.id(), 1), (field::ICMP_TYPE.id(), 3), (field::ICMP_CODE.id(), 1)] {
+            row.set(id, FieldValue::Unsigned(number));
+        }
+        assert_eq!(OwnedRecord::from_row(&row, BOOT, NOW).unwrap().dst_port, 0x0301);
+    }
+
+    #[test]
+    fn a_packet_holds_thirty_records() {
+        let header = Header::new(Protocol::NetFlow5, NOW, 1).unwrap();
+        let mut out = vec![1];
+        encode(&header, &[OwnedRecord::default(); 30], &mut out).unwrap();
+        assert_eq!(out.len(), 1 + 24 + 30 * 48);
+        out.truncate(1);
+        let many = encode(&header, &[OwnedRecord::default(); 31], &mut out);
+        assert_eq!(many, Err(EncodeError::TooManyRecords { records: 31, most: 30 }));
+        let router = OwnedRecord { bypassed_router: Ipv4Addr::LOCALHOST, ..OwnedRecord::default() };
+        assert_eq!(encode(&header, &[router], &mut out), Err(EncodeError::NotInVersion));
+        let one = Header { protocol: Protocol::NetFlow1, ..header };
+        let route = OwnedRecord { src_as: 1, ..OwnedRecord::default() };
+        assert_eq!(encode(&one, &[route], &mut out), Err(EncodeError::FieldUnwritable { field: field::SRC_AS.id() }));
+        assert_eq!(out, [1], "taken back");
+    }
+
+    #[test]
+    fn headers_octet_by_octet() {
+        let mut settings = Settings::new(BOOT);
+        (settings.engine_type, settings.engine_id, settings.sampling) = (1, 2, 0x4064);
+        let (mut writer, mut sent) = (Writer::new(settings), Vec::new());
+        writer.record(NOW, OwnedRecord::default(), |_| {}).unwrap();
+        writer.flush(NOW, |packet| sent.push(packet.to_vec())).unwrap();
+        // 500.5 ms of uptime are 500, and the time is that of the 500th millisecond.
+        let expected = [0, 5, 0, 1, 0, 0, 1, 244, 0, 15, 66, 64, 0x1d, 0xd0, 0x72, 0x40, 0, 0, 0, 0, 1, 2, 0x40, 0x64];
+        assert_eq!(sent[0][..24], expected);
+        assert_eq!(writer.sequence(), 1);
+    }
+}

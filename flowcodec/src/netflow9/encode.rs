@@ -228,3 +228,35 @@ impl Head for NetFlow9Head {
         self.sequence = self.sequence.wrapping_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ie::ElementId;
+
+    #[test]
+    fn a_packet_octet_by_octet() {
+        let boot = Timestamp::from_nanos(999_500_000_000_000);
+        let now = Timestamp::from_nanos(1_000_000_900_000_000);
+        let mut writer = Writer::new(0x0a0b_0c0d, boot, Settings::new(1_400)).unwrap();
+        writer.add_template(256, &[FieldSpecifier::new(ElementId::iana(1), 5)]).unwrap();
+        let scope = FieldSpecifier::scope(ElementId::NetFlow9Scope(1), 4);
+        writer.add_options_template(257, &[scope, FieldSpecifier::new(ElementId::iana(34), 2)]).unwrap();
+        let mut sent = Vec::new();
+        writer.record(now, 256, &[ElementValue::Unsigned(5)], |packet| sent.push(packet.to_vec())).unwrap();
+        let options = [ElementValue::Octets(&[0; 4]), ElementValue::Unsigned(100)];
+        writer.record(now, 257, &options, |packet| sent.push(packet.to_vec())).unwrap();
+        writer.flush(now, |packet| sent.push(packet.to_vec())).unwrap();
+        #[rustfmt::skip]
+        let expected = [
+            // Four records; half a second of uptime more than the last whole second is left out.
+            0, 9, 0, 4, 0, 7, 0xa1, 0x20, 0, 15, 0x42, 0x40, 0, 0, 0, 0, 0x0a, 0x0b, 0x0c, 0x0d,
+            0, 0, 0, 12, 1, 0, 0, 1, 0, 1, 0, 5,
+            0, 1, 0, 20, 1, 1, 0, 4, 0, 4, 0, 1, 0, 4, 0, 34, 0, 2, 0, 0,
+            1, 0, 0, 12, 0, 0, 0, 0, 5, 0, 0, 0,
+            1, 1, 0, 12, 0, 0, 0, 0, 0, 100, 0, 0,
+        ];
+        assert_eq!(sent, [expected]);
+        assert_eq!(writer.sequence(), 1);
+    }
+}
