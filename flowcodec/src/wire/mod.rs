@@ -110,6 +110,7 @@ pub fn take(length: usize, layer: Layer, limit: LimitedBy) -> impl Fn(Input<'_>)
 
 /// The fault inside nom's error.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub fn fault_of(error: Err<Fault>) -> Fault {
     match error {
         Err::Error(fault) | Err::Failure(fault) => fault,
