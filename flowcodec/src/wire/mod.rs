@@ -1,8 +1,7 @@
 //! The one way to read message grammar: an input that knows where it is and what ends it, for nom parsers.
 //!
 //! Parsers are functions `Input -> Parsed<Output>`. Leaves take a whole fixed header as `&[u8; N]` after one check; a length field
-//! makes a sub-input ([`take`]) that nothing inside can read past. Record bodies are not read here but through a compiled
-//! [`Plan`](crate::template::Plan).
+//! makes a sub-input ([`take`]) that nothing inside can read past. Record bodies are not read here but through a compiled template.
 
 use nom::error::{ErrorKind, ParseError};
 use nom::{Err, IResult, Needed};
