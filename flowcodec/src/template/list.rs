@@ -131,7 +131,7 @@ impl<T> Slab<T> {
             return;
         }
         match self.node_mut(back) {
-            Some(last) => last.next = index,
+            Some(youngest) => youngest.next = index,
             None => list.front = index,
         }
         list.back = index;
@@ -139,8 +139,8 @@ impl<T> Slab<T> {
     }
 
     fn unlink(&mut self, list: &mut List, index: Index) {
-        let Some(node) = self.node(index) else { return };
-        let (previous, next) = (node.previous, node.next);
+        let Some(found) = self.node(index) else { return };
+        let (previous, next) = (found.previous, found.next);
         match self.node_mut(previous) {
             Some(node) => node.next = next,
             None => list.front = next,

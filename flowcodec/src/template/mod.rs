@@ -168,7 +168,7 @@ impl Template {
             matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
         });
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
-        let plan = Plan::compile(&fields, schema);
+        let plan = Plan::compile(&fields, schema, id == 0);
         Ok(Self {
             uid,
             id,
@@ -290,7 +290,7 @@ impl Template {
             self.has_lists = self.fields.iter().any(|field| {
                 matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
             });
-            self.plan = Plan::compile(&self.fields, schema);
+            self.plan = Plan::compile(&self.fields, schema, self.id == 0);
         }
     }
 

@@ -160,7 +160,7 @@ pub(crate) struct Store {
 
 /// What an entry of a hash table costs at most: while the table doubles, old and new together have 3.4 places for each entry.
 const fn indexed<K, V>() -> usize {
-    (size_of::<(K, V)>() + 1) * 7 / 2
+    size_of::<(K, V)>().saturating_add(1).saturating_mul(7) / 2
 }
 
 const TEMPLATE_COST: usize = Slab::<Entry>::COST + indexed::<(ScopeId, u16), Slot>();
@@ -191,10 +191,6 @@ impl Store {
     /// Bytes held for all exporters, counted as the account counts them: never less than what is allocated.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    pub(crate) fn template_count(&self) -> usize {
-        self.by_id.len()
     }
 
     // ---- exporters
@@ -624,14 +620,6 @@ impl Store {
     /// The oldest waiting set of a scope.
     pub(crate) fn first_pending(&self, scope: ScopeId) -> Option<&Pending> {
         self.scopes.get(scope.0)?.pending.front()
-    }
-}
-
-impl ScopeState {
-    /// Octets of the sampling table, which grows with what is learned.
-    #[cfg(test)]
-    pub(crate) fn sampling_bytes(&self) -> usize {
-        self.sampling.bytes()
     }
 }
 
