@@ -386,7 +386,7 @@ mod tests {
         (message.header().sequence, sets.collect())
     }
 
-    fn collect<'s>(sent: &'s mut Vec<Vec<u8>>) -> impl FnMut(&[u8]) + 's {
+    fn collect(sent: &mut Vec<Vec<u8>>) -> impl FnMut(&[u8]) + '_ {
         |message| sent.push(message.to_vec())
     }
 
@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn templates_go_out_again_by_messages_and_by_time() {
         // Two records a message, templates in every third.
-        let resend = Resend::new(Some(2), Some(Duration::from_secs(60)));
+        let resend = Resend::new(Some(2), Some(Duration::from_mins(1)));
         let mut writer = Writer::new(1, udp(40, resend)).unwrap();
         writer.add_template(256, ONE).unwrap();
         let mut sent = Vec::new();

@@ -12,6 +12,8 @@
 //! | v5 | 48 octets | the same |
 //! | v7 | 52 octets | the same |
 //!
+//! Written by [`encode`] and [`Writer`].
+//!
 //! A count beyond the octets, or octets beyond the count, are faults; the whole records that are present are good.
 
 mod encode;

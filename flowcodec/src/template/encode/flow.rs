@@ -25,7 +25,7 @@ pub enum TimeForm {
     Milliseconds,
     /// 150, 151 and the like.
     Seconds,
-    /// NetFlow v9: 22 and 21, milliseconds of the exporter's uptime. For fields without such an element, as `Milliseconds`.
+    /// NetFlow v9: 22 and 21, milliseconds of the exporter's uptime. For fields without such an element, and in IPFIX, as `Milliseconds`.
     Uptime,
 }
 
@@ -82,6 +82,8 @@ impl FlowShapes {
     pub(crate) fn new(shapes: &Shapes, settings: FlowSettings) -> Self {
         let FlowSettings { schema, fields, times, max_templates } = settings;
         let fields = fields.as_deref();
+        // Headers of IPFIX tell no uptime.
+        let times = if times == TimeForm::Uptime && shapes.dialect == Dialect::Ipfix { TimeForm::Milliseconds } else { times };
         let chosen = |at: usize| fields.is_none_or(|fields| fields.iter().any(|field| field.index() == at));
         let of = |(at, spec): (usize, &FieldSpec)| {
             if chosen(at) { candidates(spec, shapes.dialect, &shapes.elements, times) } else { Box::default() }

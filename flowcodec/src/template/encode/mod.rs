@@ -54,7 +54,7 @@ impl Resend {
 impl Default for Resend {
     /// Every 100 messages or every minute: little beside the data, and a collector that starts late waits a minute at most.
     fn default() -> Self {
-        Self { messages: Some(100), after: Some(core::time::Duration::from_secs(60)) }
+        Self { messages: Some(100), after: Some(core::time::Duration::from_mins(1)) }
     }
 }
 

@@ -305,7 +305,7 @@ fn moment(data_type: DataType, time: Timestamp) -> Option<u64> {
         DataType::DateTimeMilliseconds => Some(nanos / 1_000_000),
         // The lowest 11 bits are below a microsecond (§6.1.9).
         DataType::DateTimeMicroseconds => {
-            let micros = Timestamp::from_nanos(i64::try_from(nanos - nanos % 1_000).ok()?);
+            let micros = Timestamp::from_nanos(i64::try_from(nanos.saturating_sub(nanos % 1_000)).ok()?);
             ntp(micros).map(|ntp| ntp & !0x7ff)
         }
         _ => ntp(time),
@@ -316,18 +316,15 @@ fn moment(data_type: DataType, time: Timestamp) -> Option<u64> {
 fn put_unsigned(out: &mut Vec<u8>, number: u64, length: u16) -> Option<()> {
     let octets = number.to_be_bytes();
     let length = usize::from(length);
-    match octets.len().checked_sub(length) {
-        Some(unused) => {
-            let (lost, kept) = octets.split_at_checked(unused)?;
-            if lost.iter().any(|&octet| octet != 0) {
-                return None;
-            }
-            out.extend_from_slice(kept);
+    if let Some(unused) = octets.len().checked_sub(length) {
+        let (lost, kept) = octets.split_at_checked(unused)?;
+        if lost.iter().any(|&octet| octet != 0) {
+            return None;
         }
-        None => {
-            out.resize(out.len().saturating_add(length.saturating_sub(octets.len())), 0);
-            out.extend_from_slice(&octets);
-        }
+        out.extend_from_slice(kept);
+    } else {
+        out.resize(out.len().saturating_add(length.saturating_sub(octets.len())), 0);
+        out.extend_from_slice(&octets);
     }
     Some(())
 }
