@@ -528,6 +528,24 @@ mod tests {
     }
 
     #[test]
+    fn elements_follow_the_ip_version() {
+        use crate::model::{FieldValue, Schema, field};
+        let flows = FlowSettings::new(Schema::common(), crate::template::encode::TimeForm::Seconds);
+        let mut writer = FlowWriter::new(Writer::new(1, Settings::udp(500)).unwrap(), flows);
+        for address in ["192.0.2.1", "2001:db8::1"] {
+            let mut row = FlowRecord::EMPTY;
+            row.set(field::SRC_ADDR.id(), FieldValue::Address(address.parse().unwrap()));
+            row.set(field::SRC_PREFIX_LEN.id(), FieldValue::Unsigned(24));
+            row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(3));
+            writer.row(NOW, &row, |_| {}).unwrap();
+        }
+        let fields = |id| writer.writer.templates().get(id).unwrap().fields();
+        let ids = |id| fields(id).iter().map(|(field, _)| field.element).collect::<Vec<_>>();
+        assert_eq!(ids(256), [8, 9, 176].map(ElementId::iana));
+        assert_eq!(ids(257), [27, 29, 178].map(ElementId::iana));
+    }
+
+    #[test]
     fn a_message_by_hand() {
         let mut shapes = Shapes::new(Dialect::Ipfix);
         shapes.add(256, TemplateKind::Data, ONE).unwrap();
