@@ -689,7 +689,7 @@ fn data_set(decoder: &mut Decoder, context: &Context, owner: Owner, scope: Scope
             let offset = body.offset().saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
             let record = RecordRef { template, context, templates: Templates::of(&decoder.store, scope), raw };
             let lesson = Lesson::of(&Record::from(record), role, offset);
-            decoder.options_record(context, owner, scope, role, &lesson);
+            decoder.options_record(context, owner, scope, lesson);
             at = at.saturating_add(length);
         }
     }
