@@ -97,8 +97,11 @@ impl Tracker {
     /// Takes the step. `keep` leaves the ways that did not fit as they were: the step was a gap, not another way of counting.
     fn advance(&mut self, step: &Step, verdicts: [Verdict; 3], domain: u32, keep: bool) {
         let mut fits = false;
-        for (streak, verdict) in self.streaks.iter_mut().zip(verdicts) {
+        // Messages of one record each, not counted: the number goes up by one whichever way is the exporter's.
+        let undecided = Way::ALL.into_iter().zip(verdicts).any(|(way, it)| way.unit() == step.native && it == Verdict::Unknown);
+        for ((way, streak), verdict) in Way::ALL.into_iter().zip(&mut self.streaks).zip(verdicts) {
             match verdict {
+                Verdict::Fits if undecided && way.unit() != step.native => {}
                 Verdict::Fits => {
                     *streak = streak.saturating_add(1);
                     fits = true;
@@ -306,6 +309,14 @@ mod tests {
         let mut steps: Vec<_> = (0..6).map(|n| (n * 5, Some(5), u64::from(n), 1)).collect();
         steps.push((30, None, 6, 1));
         steps.push((64, Some(5), 7, 1));
+        assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn records_that_are_not_counted_do_not_pass_for_messages() {
+        // Six messages of one record and one of two, their template not known yet, then it comes in a message without records.
+        let mut steps: Vec<_> = (0..6).map(|n| (n, None, u64::from(n), 1)).collect();
+        steps.extend([(6, None, 6, 1), (8, None, 7, 1), (9, Some(0), 8, 1), (9, Some(3), 9, 1), (12, Some(1), 10, 1)]);
         assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
     }
 
