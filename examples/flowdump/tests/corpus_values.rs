@@ -41,16 +41,14 @@ fn swap_times(records: &mut [Vec<Field>]) {
     }
 }
 
-/// The next record the case expects, if the record at hand is not it, with what differs.
-struct Differs(String);
-
 /// Follows a case through the records of its group.
 struct Follow {
     case: Case,
     /// How many were found, or, in any order, how many are left.
     found: usize,
     values: usize,
-    differs: Option<Differs>,
+    /// What the first record that was not the next expected one had instead.
+    differs: Option<String>,
 }
 
 impl Follow {
@@ -77,7 +75,7 @@ impl Follow {
             self.differs = None;
         } else if self.differs.is_none() {
             let all: Vec<_> = differing.iter().map(|it| format!("{} {}, not {}", it.label, it.value, it.found(record))).collect();
-            self.differs = Some(Differs(all.join("; ")));
+            self.differs = Some(all.join("; "));
         }
     }
 }
@@ -104,7 +102,9 @@ fn all_values_are_those_of_other_decoders() {
         group.decode(&corpus, Settings::default(), &mut |event| {
             if let Event::Flows(set) | Event::Options(set) = event {
                 for record in set.records() {
-                    follows.iter_mut().for_each(|(_, follow)| follow.record(&record));
+                    for (_, follow) in &mut follows {
+                        follow.record(&record);
+                    }
                 }
             }
         });
@@ -112,8 +112,7 @@ fn all_values_are_those_of_other_decoders() {
             let sum = compared.entry(follow.case.source).or_default();
             *sum = (sum.0 + follow.found, sum.1 + follow.values, sum.2 + follow.case.nameless);
             if follow.found != stated {
-                let Differs(differs) =
-                    follow.differs.unwrap_or_else(|| Differs(format!("no record is left for {:?}", follow.case.records)));
+                let differs = follow.differs.unwrap_or_else(|| format!("no record is left for {:?}", follow.case.records));
                 wrong.push(format!("{} {}: {} of {stated} records: {differs}", group.name, follow.case.source, follow.found));
             }
         }

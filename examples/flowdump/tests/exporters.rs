@@ -197,9 +197,11 @@ fn open_vswitch_flows_end_when_they_are_exported() {
     assert_eq!(records, 345 + 221 + 122);
 }
 
-/// Start and end of each flow, by protocol, packets and octets, in milliseconds.
-fn times(path: &Path) -> BTreeMap<(u8, u64, u64), Vec<(i64, i64)>> {
-    let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// Start and end of each flow in milliseconds, by protocol, packets and octets.
+type Times = BTreeMap<(u8, u64, u64), Vec<(i64, i64)>>;
+
+fn times(path: &Path) -> Times {
+    let mut times = Times::new();
     decode(&[path], Options::default(), Settings::default(), &mut |event| {
         let Event::Flows(set) = event else { return };
         for record in set.records() {
@@ -212,13 +214,15 @@ fn times(path: &Path) -> BTreeMap<(u8, u64, u64), Vec<(i64, i64)>> {
             times.entry(key).or_default().push((millis(record.get(field::START)), millis(record.get(field::END))));
         }
     });
-    times.values_mut().for_each(|times| times.sort_unstable());
+    for times in times.values_mut() {
+        times.sort_unstable();
+    }
     times
 }
 
 /// An uptime comes round after 2^32 milliseconds. These exporters were started in 2026 and read a capture of 2023, so what they say is
 /// right but for a multiple of that.
-fn modulo(times: &mut BTreeMap<(u8, u64, u64), Vec<(i64, i64)>>) {
+fn modulo(times: &mut Times) {
     for (start, end) in times.values_mut().flatten() {
         assert!((0..1_400).contains(&(*end - *start)));
         (*start, *end) = (start.rem_euclid(1 << 32), end.rem_euclid(1 << 32));

@@ -146,11 +146,11 @@ pub(crate) fn groups(corpus: &Path) -> Vec<Group> {
         match groups.iter_mut().find(|group| group.name == row["group"]) {
             Some(group) => {
                 group.members.push(member);
-                goldens.into_iter().for_each(|golden| {
+                for golden in goldens {
                     if !group.goldens.contains(&golden) {
                         group.goldens.push(golden);
                     }
-                });
+                }
             }
             None => groups.push(Group { name: row["group"].clone(), members: vec![member], goldens }),
         }
@@ -158,7 +158,9 @@ pub(crate) fn groups(corpus: &Path) -> Vec<Group> {
     for (name, member) in borrowed {
         groups.iter_mut().find(|group| group.name == name).unwrap().members.push(member);
     }
-    groups.iter_mut().for_each(|group| put_in_order(corpus, group));
+    for group in &mut groups {
+        put_in_order(corpus, group);
+    }
     for group in &groups {
         let sflow = group.members.iter().all(|member| member.protocols.starts_with("sFlow"));
         assert!(sflow || !LEFT_OUT.contains(&&*group.name), "{} is not of sFlow alone", group.name);

@@ -129,9 +129,9 @@ fn agrees(expected: &Json, element: &Element<'_>) -> bool {
                 Json::String(text) => {
                     text.trim_end_matches('\0').as_bytes() == octets
                         // tshark and telegraf have no type for some elements.
-                        || octets_of(expected).is_some_and(|expected| expected == text_octets(element))
+                        || octets_of(expected).is_some_and(|expected| expected == element.octets())
                 }
-                other => octets_of(other).is_some_and(|expected| expected == text_octets(element)),
+                other => octets_of(other).is_some_and(|expected| expected == element.octets()),
             }
         }
         Value::Octets(octets) => {
@@ -146,10 +146,6 @@ fn agrees(expected: &Json, element: &Element<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-fn text_octets<'a>(element: &Element<'a>) -> &'a [u8] {
-    element.octets()
 }
 
 /// Runs of octets that are not ASCII as one `?`.
@@ -173,7 +169,7 @@ fn octets_of(expected: &Json) -> Option<Vec<u8>> {
         Json::String(text) => {
             let text = text.strip_prefix("0x").unwrap_or(text);
             let digits: Vec<u8> = text.bytes().filter(|octet| !b":-. ".contains(octet)).collect();
-            if digits.len() % 2 != 0 {
+            if !digits.len().is_multiple_of(2) {
                 return None;
             }
             let digit = |octet: u8| char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -186,7 +182,7 @@ fn octets_of(expected: &Json) -> Option<Vec<u8>> {
 /// Octets as the beats write them.
 fn base64_of(expected: &Json) -> Option<Vec<u8>> {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let text = expected.as_str().filter(|text| text.len() % 4 == 0)?.trim_end_matches('=');
+    let text = expected.as_str().filter(|text| text.len().is_multiple_of(4))?.trim_end_matches('=');
     let (mut octets, mut bits, mut held) = (Vec::new(), 0_u32, 0);
     for letter in text.bytes() {
         bits = bits << 6 | u32::try_from(LETTERS.iter().position(|it| *it == letter)?).ok()?;

@@ -310,7 +310,7 @@ fn netgauze(text: &str, names: &Names) -> Case {
     for line in text.lines() {
         let packet: Json = serde_json::from_str(line).unwrap();
         for message in packet.as_object().unwrap().values() {
-            let domain = message.get("observation_domain_id").unwrap_or(&message["source_id"]);
+            let domain = message.get("observation_domain_id").unwrap_or_else(|| &message["source_id"]);
             for set in message["sets"].as_array().unwrap().iter().filter_map(|set| set.get("Data")) {
                 for found in set["records"].as_array().unwrap() {
                     let scopes = found["scope_fields"].as_array().unwrap();
