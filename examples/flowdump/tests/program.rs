@@ -351,6 +351,23 @@ fn a_fault_is_told_with_its_place_in_the_file() {
 }
 
 #[test]
+fn uptimes_count_from_the_boot_time_in_the_same_message() {
+    // As softflowd sends: templates, one options record with systemInitTimeMilliseconds (160), flows with uptimes (22, 21).
+    let mut message = vec![0, 10, 0, 94, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+    message.extend([0, 3, 0, 18, 1, 0, 0, 2, 0, 1, 0, 143, 0, 4, 0, 160, 0, 8]);
+    message.extend([0, 2, 0, 20, 1, 1, 0, 3, 0, 8, 0, 4, 0, 22, 0, 4, 0, 21, 0, 4]);
+    message.extend([1, 0, 0, 16, 0, 0, 0, 1]);
+    message.extend(1_700_000_000_250_u64.to_be_bytes());
+    message.extend([1, 1, 0, 16, 198, 51, 100, 1, 0, 0, 0x03, 0xe8, 0, 0, 0x07, 0xd0]);
+    message[3] = u8::try_from(message.len()).unwrap();
+    let path = temporary("boot.pcap", &pcap(&message));
+    let flows = objects(&shown(&["--format", "json"], &[&path]));
+    assert_eq!(flows.len(), 1);
+    assert_eq!(flows[0]["start"], "2023-11-14T22:13:21.250000000Z");
+    assert_eq!(flows[0]["end"], "2023-11-14T22:13:22.250000000Z");
+}
+
+#[test]
 fn traffic_that_is_no_flow_protocol_is_counted() {
     let path = temporary("other.pcap", &pcap(b"hello, this is no flow protocol"));
     let stats = stats(&[&path]);
