@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! FLOWCODEC_FUZZ=all cargo test --release -p flowcodec-fuzz           every prefix of the largest capture too; about a quarter of an hour
-//! FLOWCODEC_FUZZ_ROUNDS=5000 cargo test --release -p flowcodec-fuzz   changes of each seed; the ordinary run makes 40
+//! FLOWCODEC_FUZZ_ROUNDS=5000 cargo test --release -p flowcodec-fuzz   changes of each seed; the ordinary run makes 100
 //! ```
 #![cfg(test)]
 
@@ -171,7 +171,7 @@ fn evenly<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
 
 /// Every target over changed copies of the files' datagrams.
 fn changed(files: &[File], donors: &[File], slower: usize) {
-    let rounds = std::env::var("FLOWCODEC_FUZZ_ROUNDS").map_or(40, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var("FLOWCODEC_FUZZ_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
     for (number, file) in (0..).zip(files) {
         let mut mutator = Mutator::new(number);
         let steps = file.datagrams.iter().map(|datagram| (0, datagram.bytes.as_slice()));
