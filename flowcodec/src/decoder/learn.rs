@@ -226,7 +226,7 @@ impl Lesson {
     pub(super) fn of(record: &Record<'_>, role: Role, offset: u32) -> Self {
         let octets = |id: ElementId| record.element(id).map(|element| element.octets());
         Self {
-            sampling: if role.sampling { announced(octets) } else { None },
+            sampling: role.sampling.then(|| announced(octets)),
             boot: if role.boot {
                 octets(ElementId::iana(160)).and_then(unsigned).filter(|&millis| millis != 0).map(Timestamp::from_millis)
             } else {

@@ -31,6 +31,12 @@ impl Framer {
         Self { buffer: Vec::new(), used: 0, base: 0, failed: false }
     }
 
+    /// One that is out of step from the beginning: a stream whose octets are dealt with elsewhere.
+    #[must_use]
+    pub const fn failed() -> Self {
+        Self { buffer: Vec::new(), used: 0, base: 0, failed: true }
+    }
+
     /// Adds octets of the stream. What was handed out before is let go.
     pub fn push(&mut self, octets: &[u8]) {
         self.buffer.drain(..self.used);

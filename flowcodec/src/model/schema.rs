@@ -86,9 +86,9 @@ pub enum Take {
     HighOctet,
     /// The lower octet of two (ICMP code in elements 32 and 139).
     LowOctet,
-    /// The upper octet of two, in records of ICMP only (legacy NetFlow keeps type and code in the destination port).
+    /// The upper octet of two, in ICMP records of NetFlow v1, v5 and v7 only, which keep type and code in the destination port.
     IcmpHighOctet,
-    /// The lower octet of two, in records of ICMP only.
+    /// The lower octet of two, in the same records.
     IcmpLowOctet,
     /// The 20 bits of an MPLS label stack entry (elements 70 to 79: label, experimental bits, bottom of stack).
     Label,
@@ -96,6 +96,7 @@ pub enum Take {
 
 /// One place a field can be read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Source {
     /// The element.
     pub element: ElementId,
@@ -305,4 +306,17 @@ impl PartialEq for Schema {
 /// Whether a field has a place in a [`FlowRecord`](super::FlowRecord), and where.
 pub(crate) fn hot_offset(id: FieldId) -> Option<u16> {
     HOT.get(id.index()).copied()
+}
+
+/// The word for a number of the fields that are codes of this crate's own: `protocol` and `counters_scaled`.
+#[must_use]
+pub fn word(id: FieldId, number: u64) -> Option<&'static str> {
+    let code = u8::try_from(number).ok()?;
+    if id == super::field::PROTOCOL.id() {
+        return Some(crate::exporter::Protocol::from_code(code).name());
+    }
+    if id == super::field::COUNTERS_SCALED.id() {
+        return Some(super::Scaled::from_code(code).name());
+    }
+    None
 }

@@ -195,6 +195,16 @@ impl Scaled {
         }
     }
 
+    /// What a [`code`](Self::code) stands for.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::No,
+            2 => Self::Yes,
+            _ => Self::Unknown,
+        }
+    }
+
     /// The number used in a row: 0 unknown, 1 no, 2 yes.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -217,6 +227,7 @@ pub trait FieldType: sealed::Sealed + 'static {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "nobody outside may add field types")]
     pub trait Sealed {}
 }
 

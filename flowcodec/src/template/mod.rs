@@ -167,7 +167,7 @@ impl Template {
             matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
         });
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
-        let plan = Plan::compile(&fields, schema);
+        let plan = Plan::compile(&fields, schema, id == 0);
         Ok(Self {
             uid,
             id,
@@ -289,7 +289,7 @@ impl Template {
             self.has_lists = self.fields.iter().any(|field| {
                 matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
             });
-            self.plan = Plan::compile(&self.fields, schema);
+            self.plan = Plan::compile(&self.fields, schema, self.id == 0);
         }
     }
 

@@ -106,16 +106,12 @@ impl SamplingTable {
     pub(crate) fn rates(&self) -> &[(Sampler, f64)] {
         &self.rates
     }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.rates.capacity().saturating_mul(size_of::<(Sampler, f64)>())
-    }
 }
 
 /// Reads the sampling parameters of one options record. `value` gives the octets of the first field of an element.
 ///
-/// `Some(Err)` when parameters are there but say nothing usable.
-pub(crate) fn announced<'a>(value: impl Fn(ElementId) -> Option<&'a [u8]>) -> Option<Result<(Sampler, f64), ()>> {
+/// `Err` when the parameters say nothing usable.
+pub(crate) fn announced<'a>(value: impl Fn(ElementId) -> Option<&'a [u8]>) -> Result<(Sampler, f64), ()> {
     let number = |id: u16| value(ElementId::iana(id)).and_then(unsigned);
     let sampler = match number(302).or_else(|| number(48)) {
         Some(id) => Sampler::Selector(id),
@@ -139,7 +135,7 @@ pub(crate) fn announced<'a>(value: impl Fn(ElementId) -> Option<&'a [u8]>) -> Op
             },
         },
     };
-    Some(rate.map(|rate| (sampler, rate)).ok_or(()))
+    rate.map(|rate| (sampler, rate)).ok_or(())
 }
 
 /// `packets` in a row are taken, then `space` left out (elements 305 and 306).
@@ -171,24 +167,24 @@ fn probability(octets: &[u8]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn of(values: &[(u16, &'static [u8])]) -> Option<Result<(Sampler, f64), ()>> {
+    fn of(values: &[(u16, &'static [u8])]) -> Result<(Sampler, f64), ()> {
         announced(|id| values.iter().find(|(number, _)| ElementId::iana(*number) == id).map(|(_, octets)| *octets))
     }
 
     #[test]
     fn every_algorithm() {
-        assert_eq!(of(&[(304, &[1]), (305, &[0, 1]), (306, &[0, 99])]), Some(Ok((Sampler::Domain, 100.0))));
-        assert_eq!(of(&[(304, &[3]), (309, &[2]), (310, &[5])]), Some(Ok((Sampler::Domain, 2.5))));
-        assert_eq!(of(&[(304, &[4]), (311, &[0x3f, 0x80, 0, 0])]), Some(Ok((Sampler::Domain, 1.0))));
-        assert_eq!(of(&[(48, &[7]), (49, &[2]), (50, &[0, 0, 4, 0])]), Some(Ok((Sampler::Selector(7), 1024.0))));
-        assert_eq!(of(&[(10, &[0, 3]), (34, &[0, 0, 0, 8])]), Some(Ok((Sampler::Interface(3), 8.0))));
+        assert_eq!(of(&[(304, &[1]), (305, &[0, 1]), (306, &[0, 99])]), Ok((Sampler::Domain, 100.0)));
+        assert_eq!(of(&[(304, &[3]), (309, &[2]), (310, &[5])]), Ok((Sampler::Domain, 2.5)));
+        assert_eq!(of(&[(304, &[4]), (311, &[0x3f, 0x80, 0, 0])]), Ok((Sampler::Domain, 1.0)));
+        assert_eq!(of(&[(48, &[7]), (49, &[2]), (50, &[0, 0, 4, 0])]), Ok((Sampler::Selector(7), 1024.0)));
+        assert_eq!(of(&[(10, &[0, 3]), (34, &[0, 0, 0, 8])]), Ok((Sampler::Interface(3), 8.0)));
     }
 
     #[test]
     fn zero_and_missing_are_unknown() {
-        assert_eq!(of(&[(34, &[0, 0, 0, 0])]), Some(Err(())));
-        assert_eq!(of(&[(304, &[1]), (305, &[0, 0]), (306, &[0, 99])]), Some(Err(())));
-        assert_eq!(of(&[(304, &[4]), (311, &[0, 0, 0, 0])]), Some(Err(())));
+        assert_eq!(of(&[(34, &[0, 0, 0, 0])]), Err(()));
+        assert_eq!(of(&[(304, &[1]), (305, &[0, 0]), (306, &[0, 99])]), Err(()));
+        assert_eq!(of(&[(304, &[4]), (311, &[0, 0, 0, 0])]), Err(()));
     }
 
     #[test]

@@ -158,9 +158,16 @@ pub(crate) struct Store {
     pub(crate) ready: VecDeque<Pending>,
 }
 
+/// Gives back the room of a table that was emptied: its entries' accounts no longer pay for it.
+fn shrink<K: Eq + core::hash::Hash, V>(table: &mut HashMap<K, V, Hasher>) {
+    if table.capacity() > 1_024 && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len().saturating_mul(2));
+    }
+}
+
 /// What an entry of a hash table costs at most: while the table doubles, old and new together have 3.4 places for each entry.
 const fn indexed<K, V>() -> usize {
-    (size_of::<(K, V)>() + 1) * 7 / 2
+    size_of::<(K, V)>().saturating_add(1).saturating_mul(7) / 2
 }
 
 const TEMPLATE_COST: usize = Slab::<Entry>::COST + indexed::<(ScopeId, u16), Slot>();
@@ -189,12 +196,9 @@ impl Store {
     }
 
     /// Bytes held for all exporters, counted as the account counts them: never less than what is allocated.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(crate) fn template_count(&self) -> usize {
-        self.by_id.len()
+    pub(crate) fn bytes(&self) -> usize {
+        let slabs = self.templates.overhead().saturating_add(self.owners.overhead()).saturating_add(self.scopes.overhead());
+        self.bytes.saturating_add(slabs)
     }
 
     // ---- exporters
@@ -285,6 +289,9 @@ impl Store {
         let list = if self.owners.get(owner.0)?.proven { &mut self.proven } else { &mut self.unproven };
         let state = self.owners.remove(list, owner.0)?;
         self.by_key.remove(&state.key);
+        shrink(&mut self.by_key);
+        shrink(&mut self.by_scope);
+        shrink(&mut self.by_id);
         self.bytes = self.bytes.saturating_sub(state.bytes);
         Some((state.key, state.pending_octets))
     }
@@ -297,7 +304,7 @@ impl Store {
                 break;
             }
         }
-        while self.bytes > limits.total_bytes {
+        while self.bytes() > limits.total_bytes {
             let oldest = |list: List| list.front().filter(|&front| front != owner.0).or_else(|| self.owners.next(list.front()?));
             let Some(victim) = oldest(self.unproven).or_else(|| oldest(self.proven)) else {
                 if !self.evict_within(owner, scope) {
@@ -624,14 +631,6 @@ impl Store {
     /// The oldest waiting set of a scope.
     pub(crate) fn first_pending(&self, scope: ScopeId) -> Option<&Pending> {
         self.scopes.get(scope.0)?.pending.front()
-    }
-}
-
-impl ScopeState {
-    /// Octets of the sampling table, which grows with what is learned.
-    #[cfg(test)]
-    pub(crate) fn sampling_bytes(&self) -> usize {
-        self.sampling.bytes()
     }
 }
 

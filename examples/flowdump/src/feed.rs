@@ -1,0 +1,231 @@
+//! From the items of a file to the events of one decoder.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use flowcodec::ipfix::Framer;
+use flowcodec::{Context, Decoder, Event, Exporter, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
+use serde::Serialize;
+
+use crate::input::{self, InputError, Item, Options, Passed};
+
+/// The session of all IPFIX files given together: their templates hold for the files behind them.
+const FILES: Session = Session::new(Exporter::UNSPECIFIED, u64::MAX);
+
+/// One decoder, fed from files.
+#[derive(Debug)]
+pub struct Feed {
+    decoder: Decoder,
+    options: Options,
+    streams: HashMap<u64, Stream>,
+    passed: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    session: Session,
+    framer: Framer,
+    /// File offset of the first octet of each piece that is not read to its end yet, by its position in the stream.
+    start: u64,
+    pushed: u64,
+    received: Timestamp,
+}
+
+/// Where an event lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Offset in the (uncompressed) file of the datagram or message being read; `None` behind the end of the file.
+    pub datagram: Option<u64>,
+}
+
+/// What went through, for `--stats`.
+#[derive(Debug, Serialize)]
+pub struct Summary<'a> {
+    #[serde(flatten)]
+    stats: &'a Stats,
+    /// What was passed over, octets by reason.
+    passed: &'a BTreeMap<&'static str, u64>,
+}
+
+impl Feed {
+    /// A feed into `decoder`.
+    #[must_use]
+    pub fn new(decoder: Decoder, options: Options) -> Self {
+        Self { decoder, options, streams: HashMap::new(), passed: BTreeMap::new() }
+    }
+
+    /// The decoder.
+    #[must_use]
+    pub const fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// The counters.
+    #[must_use]
+    pub const fn summary(&self) -> Summary<'_> {
+        Summary { stats: self.decoder.stats(), passed: &self.passed }
+    }
+
+    /// Reads one file. `each` gets every event; a `Break` ends the reading early.
+    ///
+    /// # Errors
+    /// As [`input::read`]; what was read before has been given to `each`.
+    pub fn read(
+        &mut self,
+        file: &Path,
+        progress: &mut dyn FnMut(u64),
+        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
+    ) -> Result<(), InputError> {
+        let options = self.options;
+        input::read(file, &options, progress, &mut |item| self.item(file, &item, each))
+    }
+
+    /// The input has ended: cut streams and data without templates are reported.
+    pub fn finish(&mut self, each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>) {
+        let place = Place { file: Path::new(""), datagram: None };
+        let streams: Vec<u64> = self.streams.keys().copied().collect();
+        for stream in streams {
+            let _ = self.end(place.file, stream, each);
+        }
+        let mut events = self.decoder.finish();
+        while let Some(event) = events.next() {
+            if each(place, event).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn item(
+        &mut self,
+        file: &Path,
+        item: &Item<'_>,
+        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match *item {
+            Item::Datagram { source, received_ns, offset, bytes, .. } => {
+                let received = if received_ns == 0 { export_time(bytes) } else { Timestamp::from_nanos(received_ns) };
+                let place = Place { file, datagram: Some(offset) };
+                let mut events = self.decoder.datagram(Exporter::from(source), received, bytes);
+                while let Some(event) = events.next() {
+                    each(place, event)?;
+                }
+                ControlFlow::Continue(())
+            }
+            Item::Stream { stream, source, received_ns, offset, bytes } => {
+                let exporter = Exporter::from(source);
+                let session = if exporter == Exporter::UNSPECIFIED { FILES } else { Session::new(exporter, stream) };
+                let entry = self.streams.entry(stream).or_insert_with(|| Stream {
+                    session,
+                    framer: Framer::new(),
+                    start: offset,
+                    pushed: 0,
+                    received: Timestamp::EPOCH,
+                });
+                entry.received = Timestamp::from_nanos(received_ns);
+                // Pieces of a file follow one another; those of a capture lie apart, and a message is placed where its last piece begins.
+                entry.start = offset.wrapping_sub(entry.pushed);
+                entry.pushed = entry.pushed.wrapping_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                entry.push(&mut self.decoder, file, bytes, each)
+            }
+            Item::StreamEnd { stream } => self.end(file, stream, each),
+            Item::Passed { bytes, why } => {
+                let passed = self.passed.entry(reason(why)).or_insert(0);
+                *passed = passed.saturating_add(bytes);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn end(
+        &mut self,
+        file: &Path,
+        stream: u64,
+        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(stream) = self.streams.remove(&stream) else { return ControlFlow::Continue(()) };
+        let rest = stream.framer.rest();
+        let place = Place { file, datagram: Some(stream.start.wrapping_add(stream.framer.position())) };
+        if !rest.is_empty() {
+            // A message that was cut: what is there is read, the rest reported.
+            let mut events = self.decoder.message(stream.session, stream.received, rest);
+            while let Some(event) = events.next() {
+                each(place, event)?;
+            }
+        }
+        if stream.session != FILES {
+            let mut events = self.decoder.close(stream.session);
+            while let Some(event) = events.next() {
+                each(place, event)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Stream {
+    fn push(
+        &mut self,
+        decoder: &mut Decoder,
+        file: &Path,
+        bytes: &[u8],
+        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut give = |message: &[u8], offset: u64, received: Timestamp| {
+            let received = if received == Timestamp::EPOCH { export_time(message) } else { received };
+            let mut events = decoder.message(self.session, received, message);
+            while let Some(event) = events.next() {
+                each(Place { file, datagram: Some(offset) }, event)?;
+            }
+            ControlFlow::Continue(())
+        };
+        if self.framer.has_failed() {
+            // Out of step for good: the octets are reported, message by message can no longer be told.
+            return give(bytes, self.start, self.received);
+        }
+        self.framer.push(bytes);
+        loop {
+            let offset = self.start.wrapping_add(self.framer.position());
+            match self.framer.next() {
+                Some(Ok(message)) => give(message, offset, self.received)?,
+                Some(Err(_)) => {
+                    let rest = self.framer.rest().to_vec();
+                    give(&rest, offset, self.received)?;
+                    self.framer = Framer::failed();
+                    return ControlFlow::Continue(());
+                }
+                None => return ControlFlow::Continue(()),
+            }
+        }
+    }
+}
+
+/// The export time of a message, for files that do not say when it was received.
+fn export_time(bytes: &[u8]) -> Timestamp {
+    let exported = netflow5::Packet::parse(bytes).map(|packet| packet.header().exported());
+    let exported = exported.or_else(|_| netflow9::Packet::parse(bytes).map(|packet| packet.header().exported()));
+    exported.or_else(|_| ipfix::Message::parse(bytes).map(|message| message.header().exported())).unwrap_or_default()
+}
+
+/// Offset in the file of a fault, where it lies in the datagram at hand.
+#[must_use]
+pub fn file_offset(place: Place<'_>, context: &Context, offset: u32) -> Option<u64> {
+    Some(place.datagram?.wrapping_add(u64::from(context.offset)).wrapping_add(u64::from(offset)))
+}
+
+const fn reason(why: Passed) -> &'static str {
+    match why {
+        Passed::OtherUdp => "other_udp",
+        Passed::OtherTcp => "other_tcp",
+        Passed::OtherIp => "other_ip",
+        Passed::NotIp => "not_ip",
+        Passed::LinkType => "link_type",
+        Passed::Truncated => "truncated",
+        Passed::FragmentMissing => "fragment_missing",
+        Passed::SegmentMissing => "segment_missing",
+        Passed::Repeated => "repeated",
+        Passed::BadPacket => "bad_packet",
+    }
+}

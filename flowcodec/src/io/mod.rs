@@ -1,0 +1,11 @@
+//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature.
+
+#[cfg(feature = "json")]
+mod elements;
+#[cfg(feature = "json")]
+mod json;
+
+#[cfg(feature = "json")]
+pub use elements::write_elements;
+#[cfg(feature = "json")]
+pub use json::{write_flow, write_record};
