@@ -562,7 +562,8 @@ impl<'d> Message<'d> {
     }
 
     fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step<'d> {
-        let scope = self.scope;
+        // Making the scope may evict, so it is made before a template of another one is looked for.
+        let scope = if decoder.settings.scope.other_domains { self.scope(decoder) } else { self.scope };
         let found = scope.and_then(|scope| decoder.store.find(scope, id)).or_else(|| {
             let dialect = dialect_of(self.context.protocol).filter(|_| decoder.settings.scope.other_domains)?;
             let key = ScopeKey { owner: self.owner, dialect, port: 0, domain: self.context.domain };

@@ -268,6 +268,13 @@ impl Store {
         }
     }
 
+    /// Whether an exporter may hold so much more. What it holds beside templates and waiting data is never evicted piecemeal, so it is
+    /// refused instead.
+    fn has_room(&self, owner: Owner, bytes: usize, limits: &Limits) -> bool {
+        let ceiling = limits.exporter_bytes.min(limits.total_bytes);
+        self.owners.get(owner.0).is_some_and(|state| state.bytes.saturating_add(bytes) <= ceiling)
+    }
+
     fn discharge(&mut self, owner: Owner, bytes: usize) {
         if let Some(state) = self.owners.get_mut(owner.0) {
             state.bytes = state.bytes.saturating_sub(bytes);
@@ -321,10 +328,13 @@ impl Store {
     /// Evicts one thing of an exporter: a template, from the scope at work first and never the youngest of it; else waiting data.
     fn evict_within(&mut self, owner: Owner, scope: Option<ScopeId>) -> bool {
         let Some(state) = self.owners.get(owner.0) else { return false };
-        let front = |scope: ScopeId| {
-            self.scopes.get(scope.0).and_then(|state| state.templates.front().filter(|_| state.templates.len() > 1))
+        let oldest = |scope: ScopeId, keep: u32| {
+            self.scopes.get(scope.0).and_then(|state| state.templates.front().filter(|_| state.templates.len() > keep))
         };
-        let slot = scope.and_then(front).or_else(|| state.scopes.iter().find_map(|&scope| front(scope)));
+        let slot = scope
+            .and_then(|scope| oldest(scope, 1))
+            .or_else(|| state.scopes.iter().find_map(|&scope| oldest(scope, 1)))
+            .or_else(|| state.scopes.iter().filter(|&&other| Some(other) != scope).find_map(|&scope| oldest(scope, 0)));
         if let Some(slot) = slot {
             self.evict_template(Slot(slot));
             return true;
@@ -347,13 +357,18 @@ impl Store {
         self.by_scope.get(key).copied()
     }
 
-    /// The scope of this key; `None` when it is new and the exporter has as many domains as it may.
+    /// The scope of this key; `None` when it is new and the exporter has as many domains, or as many bytes, as it may.
     pub(crate) fn scope(&mut self, key: ScopeKey, limits: &Limits) -> Option<ScopeId> {
         if let Some(scope) = self.find_scope(&key) {
             return Some(scope);
         }
         if self.owners.get(key.owner.0)?.scopes.len() >= limits.exporter_domains {
             return None;
+        }
+        while !self.has_room(key.owner, SCOPE_COST, limits) {
+            if !self.evict_within(key.owner, None) {
+                return None;
+            }
         }
         let state = ScopeState {
             key,
@@ -393,9 +408,11 @@ impl Store {
         rate: f64,
         limits: &Limits,
     ) -> Option<super::SamplingChange> {
+        let owner = self.scopes.get(scope.0)?.key.owner;
+        let room = self.has_room(owner, SAMPLER_COST, limits);
         let state = self.scopes.get_mut(scope.0)?;
-        let (owner, before) = (state.key.owner, state.sampling.rates().len());
-        let change = state.sampling.learn(sampler, rate, limits.domain_samplers);
+        let before = state.sampling.rates().len();
+        let change = state.sampling.learn(sampler, rate, if room { limits.domain_samplers } else { 0 });
         if state.sampling.rates().len() > before {
             self.charge(owner, SAMPLER_COST);
         }
@@ -512,7 +529,7 @@ impl Store {
 
     /// Remembers an element; the first definition stays. The exporter's templates that carry it are compiled again.
     pub(crate) fn learn_element(&mut self, owner: Owner, element: RuntimeElement, schema: &Schema, limits: &Limits) -> bool {
-        let Some(state) = self.owners.get_mut(owner.0) else { return false };
+        let Some(state) = self.owners.get(owner.0) else { return false };
         if state.elements.contains_key(&element.id) || state.elements.len() >= limits.exporter_elements {
             return false;
         }
@@ -521,7 +538,11 @@ impl Store {
             .saturating_add(size_of::<RuntimeElement>())
             .saturating_add(element.name.len().saturating_add(element.units.len()))
             .saturating_add(64);
+        if !self.has_room(owner, cost, limits) {
+            return false;
+        }
         let element = Arc::new(element);
+        let Some(state) = self.owners.get_mut(owner.0) else { return false };
         state.elements.insert(id, Arc::clone(&element));
         let scopes = state.scopes.clone();
         self.charge(owner, cost);
