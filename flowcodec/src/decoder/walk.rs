@@ -220,13 +220,16 @@ impl<'d> Events<'d> {
 
     /// Delivers one set whose template has come.
     fn deliver(&mut self) -> Option<Found<'d>> {
-        self.held = None;
-        let pending = self.decoder.store.ready.pop_front()?;
+        if let Some(held) = self.held.take() {
+            self.decoder.store.delivered(&held);
+        }
+        let pending = self.decoder.store.next_ready()?;
         self.decoder.stats.bytes_pending = self.decoder.stats.bytes_pending.saturating_sub(pending.set_len());
         let Some(slot) = self.decoder.store.find(pending.scope, pending.template) else {
             // Evicted between its announcement and now. The octets are reported, not lost.
             self.decoder.stats.bytes_pending = self.decoder.stats.bytes_pending.saturating_add(pending.set_len());
             self.decoder.give_up(&pending, LimitedBy::Limits);
+            self.decoder.store.delivered(&pending);
             return None;
         };
         let owner = self.decoder.store.scope_state(pending.scope)?.key.owner;

@@ -89,9 +89,10 @@ impl Pending {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX).saturating_add(4)
     }
 
-    fn cost(&self) -> usize {
-        // Twice the place in the queue, which may be growing, and the allocation `Bytes` keeps beside its octets.
-        self.body.len().saturating_add(size_of::<Self>().saturating_mul(3)).saturating_add(64)
+    /// What it costs on its exporter's account.
+    fn account(&self) -> usize {
+        // Up to three times the place in the queue, which may be growing, and the allocation `Bytes` keeps beside its octets.
+        self.body.len().saturating_add(size_of::<Self>().saturating_mul(3)).saturating_add(64).saturating_add(WAITING_COST)
     }
 }
 
@@ -565,7 +566,7 @@ impl Store {
 
     /// Keeps a data set until its template comes. Older waiting data goes when the exporter has too much of it.
     pub(crate) fn pend(&mut self, pending: Pending, limits: &Limits) -> bool {
-        let (scope, cost) = (pending.scope, pending.cost().saturating_add(WAITING_COST));
+        let (scope, cost) = (pending.scope, pending.account());
         let Some(owner) = self.scopes.get(scope.0).map(|state| state.key.owner) else { return false };
         if cost > limits.pending_bytes {
             return false;
@@ -589,24 +590,44 @@ impl Store {
         true
     }
 
-    /// Moves what waited for this template to [`ready`](Self::ready).
+    /// Moves what waited for this template to [`ready`](Self::ready), where it stays on its exporter's account until
+    /// [`delivered`](Self::delivered).
     pub(crate) fn release(&mut self, scope: ScopeId, template: u16) {
         let Some(state) = self.scopes.get_mut(scope.0) else { return };
-        if state.waiting.remove(&template).is_none() {
-            return;
-        }
+        let Some(waiting) = state.waiting.remove(&template) else { return };
         let owner = state.key.owner;
-        let mut freed = Vec::new();
-        for pending in core::mem::take(&mut state.pending) {
+        self.ready.reserve_exact(usize::try_from(waiting).unwrap_or(0));
+        let (mut cost, mut octets) = (0_usize, 0_u64);
+        for _ in 0..state.pending.len() {
+            let Some(pending) = state.pending.pop_front() else { break };
             if pending.template == template {
-                freed.push((pending.cost().saturating_add(WAITING_COST), pending.set_len()));
+                cost = cost.saturating_add(pending.account());
+                octets = octets.saturating_add(pending.set_len());
                 self.ready.push_back(pending);
             } else {
                 state.pending.push_back(pending);
             }
         }
-        for (cost, octets) in freed {
-            self.unpend(owner, cost, octets);
+        state.give_back_room();
+        if let Some(state) = self.owners.get_mut(owner.0) {
+            state.pending = state.pending.saturating_sub(cost);
+            state.pending_octets = state.pending_octets.saturating_sub(octets);
+        }
+    }
+
+    /// The next set whose template has come, as long as there is one.
+    pub(crate) fn next_ready(&mut self) -> Option<Pending> {
+        let pending = self.ready.pop_front();
+        if pending.is_none() && self.ready.capacity() != 0 {
+            self.ready = VecDeque::new();
+        }
+        pending
+    }
+
+    /// A set that was [`ready`](Self::ready) has been handed over: it leaves the account.
+    pub(crate) fn delivered(&mut self, pending: &Pending) {
+        if let Some(owner) = self.scopes.get(pending.scope.0).map(|state| state.key.owner) {
+            self.discharge(owner, pending.account());
         }
     }
 
@@ -644,14 +665,28 @@ impl Store {
                 state.waiting.remove(&pending.template);
             }
         }
+        state.give_back_room();
         let owner = state.key.owner;
-        self.unpend(owner, pending.cost().saturating_add(WAITING_COST), pending.set_len());
+        self.unpend(owner, pending.account(), pending.set_len());
         Some(pending)
     }
 
     /// The oldest waiting set of a scope.
     pub(crate) fn first_pending(&self, scope: ScopeId) -> Option<&Pending> {
         self.scopes.get(scope.0)?.pending.front()
+    }
+}
+
+impl ScopeState {
+    /// Waiting data has left: the places it took go too, so that what is held stays under what is on the account.
+    fn give_back_room(&mut self) {
+        let few = |len: usize, capacity: usize| capacity > 8 && len < capacity / 4;
+        if few(self.pending.len(), self.pending.capacity()) {
+            self.pending.shrink_to(self.pending.len().saturating_mul(2));
+        }
+        if few(self.waiting.len(), self.waiting.capacity()) {
+            self.waiting.shrink_to(self.waiting.len().saturating_mul(2));
+        }
     }
 }
 
