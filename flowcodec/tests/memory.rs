@@ -177,12 +177,11 @@ const GOOD: u32 = 0x00ff_ff00;
 
 /// 100,000 forged exporters, each of another kind; two that are well-behaved, one from the start and one from the middle on.
 fn forged_exporters(total: usize) -> Watched {
-    let mut watched = Watched::new(limits(total));
     let mut v5 = vec![0_u8; 72];
     (v5[1], v5[3]) = (5, 1);
     let mut v9 = vec![0, 9, 0, 2, 0, 0, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     v9.extend_from_slice(&[0, 0, 0, 12, 1, 0, 0, 1, 0, 1, 0, 4, 1, 0, 0, 8, 0, 0, 0, 7]);
-    watched.base = LIVE.get();
+    let mut watched = Watched::new(limits(total));
     let announce = [Set::Template(300, &FIELDS)];
     let data = [Set::Data(300, &RECORD)];
     for number in 0..100_000_u32 {
@@ -238,9 +237,8 @@ fn every_template_id_from_one_exporter() {
 
 #[test]
 fn a_template_redefined_by_every_datagram() {
-    let mut watched = Watched::small();
     let mut fields = FIELDS.to_vec();
-    watched.base = LIVE.get();
+    let mut watched = Watched::small();
     for number in 0..50_000_u16 {
         fields[5].1 = 1 + number % 8;
         watched.ipfix(exporter(1), 1, &[Set::Template(256, &fields)]);
@@ -251,9 +249,8 @@ fn a_template_redefined_by_every_datagram() {
 
 #[test]
 fn domains_of_one_exporter_with_large_templates() {
-    let mut watched = Watched::small();
     let fields = vec![(1, 1); 2_048];
-    watched.base = LIVE.get();
+    let mut watched = Watched::small();
     watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
     for domain in 0..1_500 {
         watched.ipfix(exporter(1), domain, &[Set::Template(256, &fields)]);
@@ -264,14 +261,13 @@ fn domains_of_one_exporter_with_large_templates() {
 
 #[test]
 fn samplers_in_every_domain_of_one_exporter() {
-    let mut watched = Watched::small();
-    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
     let mut samplers = Vec::new();
     for number in 0..1_100_u16 {
         samplers.extend_from_slice(&number.to_be_bytes());
         samplers.push(8);
     }
-    watched.base = LIVE.get();
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
     for domain in 0..1_100 {
         watched.ipfix(exporter(1), domain, &[Set::Options(256, &[(302, 2), (34, 1)]), Set::Data(256, &samplers)]);
     }
@@ -281,10 +277,9 @@ fn samplers_in_every_domain_of_one_exporter() {
 
 #[test]
 fn elements_with_long_names_from_one_exporter() {
+    let mut described = vec![b'n'; 60_000];
     let mut watched = Watched::small();
     watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
-    let mut described = vec![b'n'; 60_000];
-    watched.base = LIVE.get();
     for number in 0..1_100_u16 {
         described[..6].copy_from_slice(&[0, 0, 0xfe, 0, number.to_be_bytes()[0], number.to_be_bytes()[1]]);
         let fields = [(346, 4), (303, 2), (341, 59_994)];
@@ -308,9 +303,8 @@ fn ports_and_domains_of_one_exporter() {
 /// Data that waits: small sets and large ones, from one exporter and from many, in one domain and in many.
 #[test]
 fn a_flood_of_data_without_templates() {
-    let mut watched = Watched::small();
     let large = vec![7_u8; 40_000];
-    watched.base = LIVE.get();
+    let mut watched = Watched::small();
     watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
     for number in 0..20_000_u32 {
         let id = u16::try_from(256 + number % 60_000).unwrap();
@@ -347,11 +341,10 @@ fn data_that_waited_is_not_held_twice() {
 /// One datagram with as many things to say as it can have.
 #[test]
 fn one_datagram_full_of_notes() {
-    let mut watched = Watched::small();
-    watched.ipfix(exporter(1), 1, &[Set::Options(256, &[(34, 1)]), Set::Template(257, &[(291, 65_535)])]);
     let zeros = vec![0_u8; 65_000];
     let rates: Vec<u8> = (0..65_000_u32).map(|number| 1 + u8::try_from(number % 2).unwrap()).collect();
-    watched.base = LIVE.get() - watched.live();
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(1), 1, &[Set::Options(256, &[(34, 1)]), Set::Template(257, &[(291, 65_535)])]);
     for octets in [&zeros, &rates] {
         watched.ipfix(exporter(1), 1, &[Set::Data(256, octets)]);
         watched.ipfix(exporter(1), 1, &[Set::Data(257, octets)]);

@@ -680,7 +680,7 @@ impl Store {
 impl ScopeState {
     /// Waiting data has left: the places it took go too, so that what is held stays under what is on the account.
     fn give_back_room(&mut self) {
-        let few = |len: usize, capacity: usize| capacity > 8 && len < capacity / 4;
+        let few = |len: usize, capacity: usize| len < capacity / 4 || (len == 0 && capacity != 0);
         if few(self.pending.len(), self.pending.capacity()) {
             self.pending.shrink_to(self.pending.len().saturating_mul(2));
         }
