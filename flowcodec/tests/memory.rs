@@ -351,3 +351,24 @@ fn one_datagram_full_of_notes() {
     }
     eprintln!("notes: slack {} peak {}", watched.lowest, watched.highest);
 }
+
+/// What a flood took is given back when its exporters are gone, whatever comes next.
+#[test]
+fn floods_of_different_kinds_one_after_the_other() {
+    let mut watched = Watched::small();
+    for number in 0..4_000 {
+        watched.ipfix(exporter(number), number, &[Set::Data(256, &[1])]);
+    }
+    let later = NOW.offset(100 * 3_600 * 1_000_000_000);
+    drop(watched.decoder.tick(later));
+    assert_eq!(watched.decoder.exporters().count(), 0);
+    eprintln!("after expiry: {} live {} held", watched.live(), watched.decoder.bytes_held());
+    watched.check();
+    for number in 0..4_000_u32 {
+        let from = exporter(number / 1_000);
+        watched.ipfix(from, 1, &[Set::Template(256 + u16::try_from(number).unwrap(), &FIELDS)]);
+    }
+    drop(watched.decoder.tick(later));
+    assert_eq!(watched.decoder.templates().count(), 0);
+    watched.check();
+}

@@ -91,8 +91,8 @@ impl Pending {
 
     /// What it costs on its exporter's account.
     fn account(&self) -> usize {
-        // Up to three times the place in the queue, which may be growing, and the allocation `Bytes` keeps beside its octets.
-        self.body.len().saturating_add(size_of::<Self>().saturating_mul(3)).saturating_add(64).saturating_add(WAITING_COST)
+        // Up to four times the place in the queue, which begins with room for four, and the allocation `Bytes` keeps beside its octets.
+        self.body.len().saturating_add(size_of::<Self>().saturating_mul(4)).saturating_add(64).saturating_add(WAITING_COST)
     }
 }
 
