@@ -31,6 +31,7 @@ fn main() {
 }
 "#;
 
+#[cfg(test)]
 fn cargo(folder: &Path, arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO"))
         .args(arguments)

@@ -17,10 +17,12 @@ const FLOORS: &[&[&str]] = &[
     &["io"],
 ];
 
+#[cfg(test)]
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
 
+#[cfg(test)]
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -32,6 +34,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+#[cfg(test)]
 /// The modules a line of code names: behind `crate::`, also in a group (`crate::{a, b::c}`).
 fn named(line: &str) -> Vec<String> {
     let mut names = Vec::new();

@@ -7,8 +7,7 @@ pub struct Mutator {
 }
 
 /// Numbers that lengths, counts and ids go wrong at.
-const NUMBERS: [u16; 20] =
-    [0, 1, 2, 3, 4, 5, 7, 8, 16, 20, 47, 48, 255, 256, 257, 0x7fff, 0x8000, 0xfffe, 0xffff, 291];
+const NUMBERS: [u16; 20] = [0, 1, 2, 3, 4, 5, 7, 8, 16, 20, 47, 48, 255, 256, 257, 0x7fff, 0x8000, 0xfffe, 0xffff, 291];
 
 impl Mutator {
     /// Starts a row of changes.

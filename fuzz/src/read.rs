@@ -100,7 +100,8 @@ impl Reader {
             read = read.saturating_add(1);
             octets = octets.saturating_add(record.raw().len());
             assert_eq!(record.elements().count(), record.template().fields().len());
-            let _ = (record.get(field::SRC_ADDR), record.get(field::OCTETS), record.get(field::START), record.get(field::SRC_POD));
+            let _ =
+                (record.get(field::SRC_ADDR), record.get(field::OCTETS), record.get(field::START), record.get(field::SRC_POD));
         }
         let mut rows = 0_usize;
         set.rows(&mut self.scratch, |run| rows = rows.saturating_add(run.len()));

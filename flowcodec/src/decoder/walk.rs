@@ -443,7 +443,8 @@ impl<'d> Walk<'d> {
         }
         decoder.store.enforce(owner, scope, &decoder.settings.limits);
         let faults_before = decoder.stats.faults.total();
-        self.message = Some(Message { context, owner, scope, body, counted: Some(0), tally: Tally::default(), faults_before, study: None });
+        self.message =
+            Some(Message { context, owner, scope, body, counted: Some(0), tally: Tally::default(), faults_before, study: None });
     }
 }
 
@@ -775,7 +776,7 @@ impl Study {
             decoder.fault(context, fault);
         }
         if let Some(lesson) = lesson {
-            decoder.options_record(context, self.owner, self.scope, role, &lesson);
+            decoder.options_record(context, self.owner, self.scope, lesson);
         }
         self.at = self.at.saturating_add(length);
         true

@@ -3,6 +3,7 @@
 //! A [`Template`] knows where each field stands and, through its plan, which field feeds which common field and how. Nothing is
 //! interpreted for each record but the plan.
 
+pub mod encode;
 mod exec;
 mod list;
 mod plan;
@@ -18,7 +19,7 @@ use crate::model::{FieldId, Schema};
 pub use exec::RowScratch;
 pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use plan::{Binding, Plan};
-pub(crate) use sampling::{Role, SamplingTable, announced};
+pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
 pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
 pub use store::{ScopePolicy, Templates};

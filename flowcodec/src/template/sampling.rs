@@ -34,6 +34,17 @@ pub struct SamplingChange {
     pub rate: f64,
 }
 
+/// What became of something that was told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Learned {
+    /// It was known.
+    Known,
+    /// It is new.
+    Change(SamplingChange),
+    /// There is no room for it.
+    Full,
+}
+
 /// What the records of an options template teach the decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Role {
@@ -66,19 +77,21 @@ pub(crate) struct SamplingTable {
 }
 
 impl SamplingTable {
-    /// Remembers a rate; gives the change if it is one. `None` too when the table is full.
-    pub(crate) fn learn(&mut self, sampler: Sampler, rate: f64, cap: usize) -> Option<SamplingChange> {
+    /// Remembers a rate, of at most `cap` samplers.
+    pub(crate) fn learn(&mut self, sampler: Sampler, rate: f64, cap: usize) -> Learned {
         match self.rates.binary_search_by_key(&sampler, |(sampler, _)| *sampler) {
-            Ok(place) => {
-                let (_, known) = self.rates.get_mut(place)?;
-                let before = core::mem::replace(known, rate);
-                (before.to_bits() != rate.to_bits()).then_some(SamplingChange { sampler, before: Some(before), rate })
-            }
+            Ok(place) => match self.rates.get_mut(place) {
+                Some((_, known)) if known.to_bits() != rate.to_bits() => {
+                    let before = Some(core::mem::replace(known, rate));
+                    Learned::Change(SamplingChange { sampler, before, rate })
+                }
+                _ => Learned::Known,
+            },
             Err(place) if self.rates.len() < cap => {
                 self.rates.insert(place, (sampler, rate));
-                Some(SamplingChange { sampler, before: None, rate })
+                Learned::Change(SamplingChange { sampler, before: None, rate })
             }
-            Err(_) => None,
+            Err(_) => Learned::Full,
         }
     }
 
@@ -190,12 +203,13 @@ mod tests {
     #[test]
     fn a_change_is_told_once() {
         let mut table = SamplingTable::default();
-        assert!(table.learn(Sampler::Domain, 10.0, 2).is_some());
-        assert_eq!(table.learn(Sampler::Domain, 10.0, 2), None);
-        let change = table.learn(Sampler::Domain, 20.0, 2).unwrap();
-        assert_eq!((change.before, change.rate), (Some(10.0), 20.0));
-        assert!(table.learn(Sampler::Selector(1), 5.0, 2).is_some());
-        assert_eq!(table.learn(Sampler::Selector(2), 5.0, 2), None, "full");
+        let change = |sampler, before, rate| Learned::Change(SamplingChange { sampler, before, rate });
+        assert_eq!(table.learn(Sampler::Domain, 10.0, 2), change(Sampler::Domain, None, 10.0));
+        assert_eq!(table.learn(Sampler::Domain, 10.0, 2), Learned::Known);
+        assert_eq!(table.learn(Sampler::Domain, 20.0, 2), change(Sampler::Domain, Some(10.0), 20.0));
+        assert_eq!(table.learn(Sampler::Selector(1), 5.0, 2), change(Sampler::Selector(1), None, 5.0));
+        assert_eq!(table.learn(Sampler::Selector(2), 5.0, 2), Learned::Full);
+        assert_eq!(table.learn(Sampler::Selector(1), 5.0, 2), Learned::Known);
         assert_eq!(table.by_sampler(2), None);
     }
 }

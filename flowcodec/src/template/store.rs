@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Index, List, Slab};
+use super::sampling::Learned;
 use super::{Dialect, SamplingTable, Template, TemplateKind, TemplateUid};
 use crate::context::Context;
 use crate::exporter::Session;
@@ -175,6 +176,7 @@ const TEMPLATE_COST: usize = Slab::<Entry>::COST + indexed::<(ScopeId, u16), Slo
 const OWNER_COST: usize = Slab::<OwnerState>::COST + indexed::<OwnerKey, Owner>();
 const SCOPE_COST: usize = Slab::<ScopeState>::COST + indexed::<ScopeKey, ScopeId>() + 3 * size_of::<ScopeId>();
 const WAITING_COST: usize = indexed::<u16, u32>() * 2;
+const ELEMENT_COST: usize = indexed::<ElementId, Arc<RuntimeElement>>() + size_of::<RuntimeElement>() + 64;
 const SAMPLER_COST: usize = 3 * size_of::<(super::Sampler, f64)>();
 
 impl Store {
@@ -267,13 +269,6 @@ impl Store {
             state.bytes = state.bytes.saturating_add(bytes);
             self.bytes = self.bytes.saturating_add(bytes);
         }
-    }
-
-    /// Whether an exporter may hold so much more. What it holds beside templates and waiting data is never evicted piecemeal, so it is
-    /// refused instead.
-    fn has_room(&self, owner: Owner, bytes: usize, limits: &Limits) -> bool {
-        let ceiling = limits.exporter_bytes.min(limits.total_bytes);
-        self.owners.get(owner.0).is_some_and(|state| state.bytes.saturating_add(bytes) <= ceiling)
     }
 
     fn discharge(&mut self, owner: Owner, bytes: usize) {
@@ -401,23 +396,24 @@ impl Store {
         }
     }
 
-    /// Remembers a sampling rate of a scope.
-    pub(crate) fn learn_sampling(
-        &mut self,
-        scope: ScopeId,
-        sampler: super::Sampler,
-        rate: f64,
-        limits: &Limits,
-    ) -> Option<super::SamplingChange> {
-        let owner = self.scopes.get(scope.0)?.key.owner;
-        let room = self.has_room(owner, SAMPLER_COST, limits);
-        let state = self.scopes.get_mut(scope.0)?;
+    /// Remembers a sampling rate of a scope, while the exporter has room for it.
+    pub(crate) fn learn_sampling(&mut self, scope: ScopeId, sampler: super::Sampler, rate: f64, limits: &Limits) -> Learned {
+        let Some(owner) = self.scopes.get(scope.0).map(|state| state.key.owner) else { return Learned::Full };
+        let cap = if self.has_room(owner, SAMPLER_COST, limits) { limits.domain_samplers } else { 0 };
+        let Some(state) = self.scopes.get_mut(scope.0) else { return Learned::Full };
         let before = state.sampling.rates().len();
-        let change = state.sampling.learn(sampler, rate, if room { limits.domain_samplers } else { 0 });
+        let learned = state.sampling.learn(sampler, rate, cap);
         if state.sampling.rates().len() > before {
             self.charge(owner, SAMPLER_COST);
         }
-        change
+        learned
+    }
+
+    /// Whether an exporter may hold so much more. What cannot be evicted one by one has to be refused instead: otherwise one exporter
+    /// could grow until others have to go.
+    fn has_room(&self, owner: Owner, bytes: usize, limits: &Limits) -> bool {
+        let ceiling = limits.exporter_bytes.min(limits.total_bytes);
+        self.owners.get(owner.0).is_some_and(|state| state.bytes.saturating_add(bytes) <= ceiling)
     }
 
     // ---- templates
@@ -528,22 +524,22 @@ impl Store {
         self.owners.get(owner.0).into_iter().flat_map(|state| state.elements.values()).map(|element| &**element)
     }
 
-    /// Remembers an element; the first definition stays. The exporter's templates that carry it are compiled again.
+    /// Remembers an element; the first definition stays. The exporter's templates that carry it are compiled again. `false` when there
+    /// is no room for it.
     pub(crate) fn learn_element(&mut self, owner: Owner, element: RuntimeElement, schema: &Schema, limits: &Limits) -> bool {
-        let Some(state) = self.owners.get(owner.0) else { return false };
-        if state.elements.contains_key(&element.id) || state.elements.len() >= limits.exporter_elements {
+        if self.element(owner, element.id).is_some() {
+            return true;
+        }
+        let texts = element.name.len().saturating_add(element.units.len());
+        let cost = ELEMENT_COST.saturating_add(texts);
+        if texts > limits.element_name_bytes || !self.has_room(owner, cost, limits) {
             return false;
         }
+        let Some(state) = self.owners.get_mut(owner.0).filter(|state| state.elements.len() < limits.exporter_elements) else {
+            return false;
+        };
         let id = element.id;
-        let cost = indexed::<ElementId, Arc<RuntimeElement>>()
-            .saturating_add(size_of::<RuntimeElement>())
-            .saturating_add(element.name.len().saturating_add(element.units.len()))
-            .saturating_add(64);
-        if !self.has_room(owner, cost, limits) {
-            return false;
-        }
         let element = Arc::new(element);
-        let Some(state) = self.owners.get_mut(owner.0) else { return false };
         state.elements.insert(id, Arc::clone(&element));
         let scopes = state.scopes.clone();
         self.charge(owner, cost);
