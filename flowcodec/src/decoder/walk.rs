@@ -212,6 +212,10 @@ impl<'d> Events<'d> {
             if let Some(found) = self.deliver() {
                 return Some(found);
             }
+            // Nothing of that set, but others wait behind it: all of them come before the message goes on.
+            if !self.decoder.store.ready.is_empty() {
+                continue;
+            }
             let more = match &mut self.source {
                 Source::Bytes(walk) => match walk.step(self.decoder) {
                     Step::Found(found) => return Some(found),
