@@ -2,7 +2,7 @@
 
 use flowcodec::FaultKind::{LimitReached, TemplateMissing, TemplateRefused};
 use flowcodec::template::TemplateKind::Data;
-use flowcodec::{Exporter, ExporterChange, Fault, Layer, Limits, LimitedBy, TemplateChange};
+use flowcodec::{Exporter, ExporterChange, Fault, Layer, LimitedBy, Limits, TemplateChange};
 
 use crate::wire::{
     Bench, IPFIX, NOW, SHAPE, Said, changes, exporter, fault, faults, flows, ipfix, ipfix_of, options, record, set, specifiers,
@@ -146,7 +146,10 @@ fn exporter_elements_and_their_names() {
 
     let mut bench = limited(|limits| limits.element_name_bytes = 3);
     let both = set(400, wire![described(1, "one"), described(2, "four")]);
-    assert_eq!(faults(&bench.udp(&ipfix(&[announce.clone(), both]))), [full(IPFIX + u32::try_from(announce.len()).unwrap() + 4 + 11)]);
+    assert_eq!(
+        faults(&bench.udp(&ipfix(&[announce.clone(), both]))),
+        [full(IPFIX + u32::try_from(announce.len()).unwrap() + 4 + 11)]
+    );
 }
 
 #[test]

@@ -111,7 +111,8 @@ fn ipfix_length_beyond_the_datagram_takes_what_is_there() {
     // The cut fell between two sets: it costs nothing, but is told.
     assert_eq!(faults(&said), [fault(Truncated, Layer::Header, LimitedBy::Datagram, 0, 0, (whole + 100, whole))]);
 
-    let said = Bench::new().udp(&ipfix(&[set(2, template(256, &SHAPE)), set(256, record(1))])[..usize::try_from(whole - 3).unwrap()]);
+    let said =
+        Bench::new().udp(&ipfix(&[set(2, template(256, &SHAPE)), set(256, record(1))])[..usize::try_from(whole - 3).unwrap()]);
     let at = IPFIX + 16;
     let expected = [
         fault(Truncated, Layer::Header, LimitedBy::Datagram, 0, 0, (whole, whole - 3)),

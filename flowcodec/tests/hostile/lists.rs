@@ -125,7 +125,11 @@ fn lists_at_the_depth_and_beyond() {
         let size = u32::try_from(list.len()).unwrap();
         let expected = fault(ListTooDeep, Layer::Field, LimitedBy::Limits, IPFIX + 4 + 3, size, (0, 0));
         let found = faults(&said);
-        if depth > usize::from(cap) { assert_eq!(found, [expected]) } else { assert_eq!(found, []) }
+        if depth > usize::from(cap) {
+            assert_eq!(found, [expected])
+        } else {
+            assert_eq!(found, [])
+        }
         assert_eq!(flows(&said), [value, record(1)]);
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use flowcodec::FaultKind::TemplateMissing;
 use flowcodec::template::TemplateKind::Data;
 use flowcodec::{
-    Decoder, Exporter, ExporterChange, Layer, LimitedBy, SequenceChange, SequenceUnit, Session, Snapshot, SnapshotError, TemplateChange,
-    Timestamp,
+    Decoder, Exporter, ExporterChange, Layer, LimitedBy, SequenceChange, SequenceUnit, Session, Snapshot, SnapshotError,
+    TemplateChange, Timestamp,
 };
 
 use crate::wire::{

@@ -97,7 +97,11 @@ fn a_variable_value_past_its_set() {
         let sets = [set(2, template(256, &shape)), set(256, wire![good.clone(), bad.clone()]), set(256, good.clone())];
         let said = Bench::new().udp(&ipfix(&sets));
         if rest == 0 {
-            assert_eq!((flows(&said), faults(&said)), (vec![good.clone(), bad, good.clone()], vec![]), "a length in three octets");
+            assert_eq!(
+                (flows(&said), faults(&said)),
+                (vec![good.clone(), bad, good.clone()], vec![]),
+                "a length in three octets"
+            );
             continue;
         }
         let expected = fault(RecordTruncated, Layer::Record, LimitedBy::SetLength, IPFIX + 16 + 4 + 9, rest, (5, rest));
@@ -126,7 +130,10 @@ fn data_ahead_of_its_template_comes_with_its_own_context() {
         let mut bench = Bench::new();
         bench.from(crate::wire::exporter(), then, &message(&[set(256, wire![record(1), [9_u8; 5]])]));
         let said = bench.udp(&message(&[set(templates, template(256, &SHAPE))]));
-        let found: Vec<_> = said.iter().filter_map(|it| if let Said::Fault(context, fault) = it { Some((context, *fault)) } else { None }).collect();
+        let found: Vec<_> = said
+            .iter()
+            .filter_map(|it| if let Said::Fault(context, fault) = it { Some((context, *fault)) } else { None })
+            .collect();
         let expected = fault(TrailingOctets, Layer::Record, LimitedBy::SetLength, header + 4 + 8, 5, (8, 5));
         assert!(matches!(found[..], [(context, found)] if found == expected && context.received == then), "{said:?}");
     }
@@ -147,7 +154,8 @@ fn data_that_waited_comes_before_the_message_goes_on() {
     let mut bench = Bench::new();
     bench.udp(&ipfix(&[set(256, vec![]), set(256, record(1))]));
     let redefined = template(256, &[(8, 4)]);
-    let said = bench.udp(&ipfix(&[set(2, template(256, &SHAPE)), set(256, record(2)), set(2, redefined), set(256, vec![1, 2, 3, 4])]));
+    let said =
+        bench.udp(&ipfix(&[set(2, template(256, &SHAPE)), set(256, record(2)), set(2, redefined), set(256, vec![1, 2, 3, 4])]));
     assert_eq!(flows(&said), [record(1), record(2), vec![1, 2, 3, 4]]);
     assert_eq!(faults(&said), []);
 }

@@ -5,8 +5,8 @@ use flowcodec::template::{Sampler, SamplingChange};
 use flowcodec::{Event, ExporterSettings, Layer, LimitedBy, Timestamp, field};
 
 use crate::wire::{
-    Bench, IPFIX, NOW, SECONDS, Said, exporter, fault, faults, ipfix, ipfix_of, only_flows, options, set, specifiers, template, v9,
-    variable,
+    Bench, IPFIX, NOW, SECONDS, Said, exporter, fault, faults, ipfix, ipfix_of, only_flows, options, set, specifiers, template,
+    v9, variable,
 };
 
 fn describe(pen: u32, id: u16, data_type: u8, name: &str) -> Vec<u8> {
@@ -57,7 +57,11 @@ fn sampling_rates_from_far_to_near() {
     let mut bench = Bench::new();
     // Selector, input interface, output interface, octets.
     let announce = |id, fields: &[(u16, u16)]| set(2, template(id, fields));
-    bench.udp(&ipfix(&[announce(256, &[(302, 4), (10, 4), (14, 4), (1, 4)]), announce(257, &[(10, 4), (34, 4)]), announce(258, &[(1, 4)])]));
+    bench.udp(&ipfix(&[
+        announce(256, &[(302, 4), (10, 4), (14, 4), (1, 4)]),
+        announce(257, &[(10, 4), (34, 4)]),
+        announce(258, &[(1, 4)]),
+    ]));
     let flows = |selector: u32, input: u32, output: u32| ipfix(&[set(256, wire![selector, input, output, 1_u32])]);
     assert_eq!(rates(&mut bench, &flows(5, 7, 8)), [None]);
 
@@ -75,7 +79,8 @@ fn sampling_rates_from_far_to_near() {
 
     // One of every hundred, systematically; in the same datagram as the data.
     let selector = set(3, options(402, &[(302, 4), (304, 2), (305, 4), (306, 4)]));
-    let said = bench.udp(&ipfix(&[selector, set(402, wire![5_u32, 1_u16, 1_u32, 99_u32]), set(256, wire![5_u32, 7_u32, 8_u32, 1_u32])]));
+    let said =
+        bench.udp(&ipfix(&[selector, set(402, wire![5_u32, 1_u16, 1_u32, 99_u32]), set(256, wire![5_u32, 7_u32, 8_u32, 1_u32])]));
     assert!(learned(Sampler::Selector(5), None, 100.0, &said), "{said:?}");
     assert_eq!(only_flows(&said).rates, [Some(100.0)]);
     assert_eq!(rates(&mut bench, &flows(6, 1, 2)), [Some(10.0)], "another selector");
@@ -101,7 +106,9 @@ fn sampling_rates_from_far_to_near() {
 #[test]
 fn the_rate_of_a_v5_header() {
     // Mode and interval: some exporters leave the mode zero; the interval alone counts.
-    for (sampling, rate) in [(0x4064_u16, Some(100.0)), (0x0064, Some(100.0)), (0x4000, None), (0, None), (0x7fff, Some(16_383.0))] {
+    for (sampling, rate) in
+        [(0x4064_u16, Some(100.0)), (0x0064, Some(100.0)), (0x4000, None), (0, None), (0x7fff, Some(16_383.0))]
+    {
         let datagram = wire![5_u16, 1_u16, 0_u32, SECONDS, 0_u32, 0_u32, 0_u16, sampling, [0; 48]];
         assert_eq!(rates(&mut Bench::new(), &datagram), [rate]);
     }

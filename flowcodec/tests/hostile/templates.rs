@@ -6,7 +6,9 @@ use flowcodec::FaultKind::{
 use flowcodec::template::TemplateKind::{Data, Options};
 use flowcodec::{Layer, LimitedBy, Session, TemplateChange};
 
-use crate::wire::{Bench, IPFIX, SHAPE, V9, changes, exporter, fault, faults, flows, ipfix, options, record, set, specifiers, template, v9};
+use crate::wire::{
+    Bench, IPFIX, SHAPE, V9, changes, exporter, fault, faults, flows, ipfix, options, record, set, specifiers, template, v9,
+};
 
 #[test]
 fn templates_that_are_refused_cost_themselves() {
@@ -16,7 +18,8 @@ fn templates_that_are_refused_cost_themselves() {
         let size = u32::try_from(bad.len()).unwrap();
         // Another template behind it in the same set, and data of it in the next.
         let behind = if set_id == 0 || set_id == 2 { good.clone() } else { vec![] };
-        let sets = [set(set_id, wire![bad, behind.clone()]), set(if set_id < 2 { 0 } else { 2 }, good.clone()), set(300, record(1))];
+        let sets =
+            [set(set_id, wire![bad, behind.clone()]), set(if set_id < 2 { 0 } else { 2 }, good.clone()), set(300, record(1))];
         let said = Bench::new().udp(&message(&sets));
         assert_eq!(faults(&said), [fault(kind, Layer::Template, limit, header + 4, size, (0, 0))]);
         assert_eq!(flows(&said), [record(1)]);
@@ -143,7 +146,8 @@ fn withdrawals_over_a_stream() {
 
 #[test]
 fn a_redefinition() {
-    let (old, new) = (ipfix(&[set(2, template(256, &SHAPE))]), ipfix(&[set(2, template(256, &[(12, 4)])), set(256, vec![1, 2, 3, 4])]));
+    let (old, new) =
+        (ipfix(&[set(2, template(256, &SHAPE))]), ipfix(&[set(2, template(256, &[(12, 4)])), set(256, vec![1, 2, 3, 4])]));
     let mut bench = Bench::new();
     bench.udp(&old);
     assert_eq!(changes(&bench.udp(&old)), [], "an identical announcement is no change");
