@@ -144,21 +144,16 @@ fn message(datagram: &mut Vec<u8>, domain: u32, sets: &[Set<'_>]) {
     }
     for set in sets {
         let start = datagram.len();
-        let mut put = |number: u16| datagram.extend_from_slice(&number.to_be_bytes());
-        match *set {
-            Set::Template(id, fields) => {
-                [2, 0, id, fields.len().try_into().unwrap()].map(&mut put);
-                fields.iter().for_each(|&(element, length)| [element, length].map(&mut put).into_iter().for_each(drop));
-            }
-            Set::Options(id, fields) => {
-                [3, 0, id, fields.len().try_into().unwrap(), 1].map(&mut put);
-                fields.iter().for_each(|&(element, length)| [element, length].map(&mut put).into_iter().for_each(drop));
-            }
-            Set::Data(id, octets) => {
-                [id, 0].map(&mut put);
-                datagram.extend_from_slice(octets);
-            }
+        let (head, fields, octets): (&[u16], &[(u16, u16)], &[u8]) = match *set {
+            Set::Template(id, fields) => (&[2, 0, id, fields.len().try_into().unwrap()], fields, &[]),
+            Set::Options(id, fields) => (&[3, 0, id, fields.len().try_into().unwrap(), 1], fields, &[]),
+            Set::Data(id, octets) => (&[id, 0], &[], octets),
+        };
+        let pairs = fields.iter().flat_map(|&(element, length)| [element, length]);
+        for number in head.iter().copied().chain(pairs) {
+            datagram.extend_from_slice(&number.to_be_bytes());
         }
+        datagram.extend_from_slice(octets);
         let length = u16::try_from(datagram.len() - start).unwrap();
         datagram[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
     }
@@ -218,6 +213,9 @@ fn a_hundred_thousand_forged_exporters_under_a_small_ceiling() {
 #[test]
 fn a_hundred_thousand_forged_exporters_under_the_default_ceiling() {
     let watched = forged_exporters(Limits::default().total_bytes);
+    let (there, evicted) = (watched.decoder.exporters().count(), watched.decoder.stats().exporters_evicted);
+    assert!(there > 30_000, "{there}");
+    assert_eq!(there + usize::try_from(evicted).unwrap(), 100_002);
 }
 
 #[test]

@@ -50,9 +50,9 @@ fn settings(flags: u8) -> Settings {
     (limits.template_fields, limits.domain_templates, limits.exporter_domains) = (200, 12, 6);
     (limits.exporter_sessions, limits.domain_samplers, limits.exporter_elements) = (8, 6, 6);
     limits.list_depth = 4;
-    limits.pending_lifetime = Duration::from_secs(60);
-    limits.template_lifetime = Duration::from_secs(300);
-    limits.exporter_lifetime = Duration::from_secs(1_200);
+    limits.pending_lifetime = Duration::from_mins(1);
+    limits.template_lifetime = Duration::from_mins(5);
+    limits.exporter_lifetime = Duration::from_mins(20);
     settings.scope.port = flags & 1 != 0;
     settings.scope.other_domains = flags & 2 != 0;
     settings.udp_withdrawals = flags & 4 != 0;

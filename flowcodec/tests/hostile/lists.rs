@@ -124,12 +124,8 @@ fn lists_at_the_depth_and_beyond() {
         let said = bench.udp(&ipfix(&[set(256, value.clone()), set(300, record(1))]));
         let size = u32::try_from(list.len()).unwrap();
         let expected = fault(ListTooDeep, Layer::Field, LimitedBy::Limits, IPFIX + 4 + 3, size, (0, 0));
-        let found = faults(&said);
-        if depth > usize::from(cap) {
-            assert_eq!(found, [expected])
-        } else {
-            assert_eq!(found, [])
-        }
+        let expected = if depth > usize::from(cap) { vec![expected] } else { vec![] };
+        assert_eq!(faults(&said), expected);
         assert_eq!(flows(&said), [value, record(1)]);
     }
 }

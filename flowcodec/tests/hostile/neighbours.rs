@@ -5,7 +5,7 @@ use proptest::prelude::{any, prop_oneof};
 use proptest::strategy::{Just, Strategy};
 use proptest::{prop_assert_eq, proptest};
 
-use crate::wire::{Bench, SHAPE, flows, ipfix, record, set, specifiers, template, v9, variable};
+use crate::wire::{Bench, Protocol, SHAPE, flows, ipfix, record, set, specifiers, template, v9, variable};
 
 /// Sets of every kind of trouble, by hand.
 fn troubles() -> Vec<Vec<u8>> {
@@ -36,7 +36,8 @@ fn every_trouble_and_every_two_in_a_row() {
     let troubles = troubles();
     for first in &troubles {
         for second in &troubles {
-            for (message, templates) in [(v9 as fn(&[Vec<u8>]) -> _, 0), (ipfix, 2)] {
+            let protocols: [(Protocol, u16); 2] = [(v9, 0), (ipfix, 2)];
+            for (message, templates) in protocols {
                 let good = [set(templates, template(300, &SHAPE)), set(300, wire![record(1), record(2)])];
                 let mut bench = Bench::new();
                 bench.udp(&message(&good));
@@ -57,7 +58,7 @@ fn any_set() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_set_at_all(bad in vec(any_set(), 1..4), is_v9 in any::<bool>()) {
-        let (message, templates): (fn(&[Vec<u8>]) -> _, _) = if is_v9 { (v9, 0) } else { (ipfix, 2) };
+        let (message, templates): (Protocol, u16) = if is_v9 { (v9, 0) } else { (ipfix, 2) };
         // The set may have defined 300 in its own way, so it is defined again behind it.
         let mut sets = bad;
         sets.push(set(templates, template(300, &SHAPE)));

@@ -3,10 +3,10 @@
 use flowcodec::FaultKind::{LengthTooSmall, RecordTruncated, ReservedSet, TemplateMissing, TrailingOctets, Truncated};
 use flowcodec::{Layer, LimitedBy};
 
-use crate::wire::{Bench, IPFIX, SHAPE, Said, V9, fault, faults, flows, ipfix, record, set, template, v9, variable};
+use crate::wire::{Bench, IPFIX, Protocol, SHAPE, Said, V9, fault, faults, flows, ipfix, record, set, template, v9, variable};
 
 /// Both protocols, with the id of a template set and the octets of the header.
-fn both() -> [(fn(&[Vec<u8>]) -> Vec<u8>, u16, u32); 2] {
+fn both() -> [(Protocol, u16, u32); 2] {
     [(v9, 0, V9), (ipfix, 2, IPFIX)]
 }
 

@@ -7,13 +7,14 @@ use flowcodec::template::TemplateKind::{Data, Options};
 use flowcodec::{Layer, LimitedBy, Session, TemplateChange};
 
 use crate::wire::{
-    Bench, IPFIX, SHAPE, V9, changes, exporter, fault, faults, flows, ipfix, options, record, set, specifiers, template, v9,
+    Bench, IPFIX, Protocol, SHAPE, V9, changes, exporter, fault, faults, flows, ipfix, options, record, set, specifiers,
+    template, v9,
 };
 
 #[test]
 fn templates_that_are_refused_cost_themselves() {
     let good = template(300, &SHAPE);
-    let refused = |message: fn(&[Vec<u8>]) -> Vec<u8>, set_id, bad: Vec<u8>, kind, limit| {
+    let refused = |message: Protocol, set_id, bad: Vec<u8>, kind, limit| {
         let header = if set_id < 2 { V9 } else { IPFIX };
         let size = u32::try_from(bad.len()).unwrap();
         // Another template behind it in the same set, and data of it in the next.

@@ -17,7 +17,7 @@ macro_rules! wire {
 }
 
 /// What can stand in [`wire!`].
-pub trait Put {
+pub(crate) trait Put {
     fn put(&self, octets: &mut Vec<u8>);
 }
 
@@ -50,51 +50,55 @@ impl Put for &str {
     }
 }
 
-pub const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
-pub const SECONDS: u32 = 1_700_000_000;
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+pub(crate) const SECONDS: u32 = 1_700_000_000;
 /// Octets of the header of an IPFIX message, and of a v9 packet.
-pub const IPFIX: u32 = 16;
-pub const V9: u32 = 20;
+pub(crate) const IPFIX: u32 = 16;
+pub(crate) const V9: u32 = 20;
 
-pub fn exporter() -> Exporter {
+pub(crate) fn exporter() -> Exporter {
     Exporter::new([192, 0, 2, 1].into(), 4739)
 }
 
 /// An IPFIX message of domain 1.
-pub fn ipfix(sets: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn ipfix(sets: &[Vec<u8>]) -> Vec<u8> {
     ipfix_of(1, 0, sets)
 }
 
-pub fn ipfix_of(domain: u32, sequence: u32, sets: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn ipfix_of(domain: u32, sequence: u32, sets: &[Vec<u8>]) -> Vec<u8> {
     let body = sets.concat();
     wire![10_u16, u16::try_from(body.len() + 16).unwrap(), SECONDS, sequence, domain, body]
 }
 
+/// Makes a message of sets: [`ipfix`] or [`v9`].
+pub(crate) type Protocol = fn(&[Vec<u8>]) -> Vec<u8>;
+
 /// A v9 packet of source 1.
-pub fn v9(sets: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn v9(sets: &[Vec<u8>]) -> Vec<u8> {
     wire![9_u16, 1_u16, 1_000_000_u32, SECONDS, 0_u32, 1_u32, sets.concat()]
 }
 
 /// A v5 packet whose header counts `count` records, in front of `body`.
-pub fn v5(count: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn v5(count: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     wire![5_u16, count, 1_000_000_u32, SECONDS, 0_u32, sequence, 0_u32, body.to_vec()]
 }
 
-pub fn set(id: u16, body: Vec<u8>) -> Vec<u8> {
+#[expect(clippy::needless_pass_by_value, reason = "made on the spot, always")]
+pub(crate) fn set(id: u16, body: Vec<u8>) -> Vec<u8> {
     wire![id, u16::try_from(body.len() + 4).unwrap(), body]
 }
 
 /// A template (or v9 template) record of elements and lengths; above 0x8000, an element of enterprise 64999.
-pub fn template(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
+pub(crate) fn template(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
     wire![id, u16::try_from(fields.len()).unwrap(), specifiers(fields)]
 }
 
 /// An IPFIX options template record whose first field is the scope.
-pub fn options(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
+pub(crate) fn options(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
     wire![id, u16::try_from(fields.len()).unwrap(), 1_u16, specifiers(fields)]
 }
 
-pub fn specifiers(fields: &[(u16, u16)]) -> Vec<u8> {
+pub(crate) fn specifiers(fields: &[(u16, u16)]) -> Vec<u8> {
     let one = |&(element, length): &(u16, u16)| {
         if element & 0x8000 == 0 { wire![element, length] } else { wire![element, length, 64_999_u32] }
     };
@@ -102,21 +106,21 @@ pub fn specifiers(fields: &[(u16, u16)]) -> Vec<u8> {
 }
 
 /// A value behind its length.
-pub fn variable(value: &[u8]) -> Vec<u8> {
+pub(crate) fn variable(value: &[u8]) -> Vec<u8> {
     wire![u8::try_from(value.len()).unwrap(), value.to_vec()]
 }
 
 /// The shape of [`record`]: source address and octets.
-pub const SHAPE: [(u16, u16); 2] = [(8, 4), (1, 4)];
+pub(crate) const SHAPE: [(u16, u16); 2] = [(8, 4), (1, 4)];
 
 /// A record of [`SHAPE`] that can be told from others.
-pub fn record(number: u8) -> Vec<u8> {
+pub(crate) fn record(number: u8) -> Vec<u8> {
     vec![192, 0, 2, number, 0, 0, 0, number]
 }
 
 /// One event, without its borrow.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub(crate) enum Said {
     Flows(Records),
     Options(Records),
     Template(u16, TemplateKind, TemplateChange),
@@ -128,13 +132,13 @@ pub enum Said {
 
 /// A set that was read: its template, and the octets of each record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Records {
-    pub context: Context,
-    pub template: u16,
-    pub raw: Vec<Vec<u8>>,
+pub(crate) struct Records {
+    pub(crate) context: Context,
+    pub(crate) template: u16,
+    pub(crate) raw: Vec<Vec<u8>>,
     /// Sampling rate and start of each, and its first element as text.
-    pub rates: Vec<Option<f64>>,
-    pub names: Vec<Option<String>>,
+    pub(crate) rates: Vec<Option<f64>>,
+    pub(crate) names: Vec<Option<String>>,
 }
 
 impl Records {
@@ -176,50 +180,50 @@ fn said(mut events: Events<'_>) -> Vec<Said> {
 }
 
 /// A decoder whose books are looked at after every call.
-pub struct Bench {
-    pub decoder: Decoder,
+pub(crate) struct Bench {
+    pub(crate) decoder: Decoder,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
         change(&mut settings);
         Self { decoder: Decoder::new(settings) }
     }
 
-    pub fn udp(&mut self, datagram: &[u8]) -> Vec<Said> {
+    pub(crate) fn udp(&mut self, datagram: &[u8]) -> Vec<Said> {
         self.from(exporter(), NOW, datagram)
     }
 
-    pub fn from(&mut self, exporter: Exporter, received: Timestamp, datagram: &[u8]) -> Vec<Said> {
+    pub(crate) fn from(&mut self, exporter: Exporter, received: Timestamp, datagram: &[u8]) -> Vec<Said> {
         let before = self.decoder.stats().bytes_reported;
         let said = said(self.decoder.datagram(exporter, received, datagram));
         self.books(before, said)
     }
 
-    pub fn message(&mut self, session: Session, message: &[u8]) -> Vec<Said> {
+    pub(crate) fn message(&mut self, session: Session, message: &[u8]) -> Vec<Said> {
         let before = self.decoder.stats().bytes_reported;
         let said = said(self.decoder.message(session, NOW, message));
         self.books(before, said)
     }
 
-    pub fn close(&mut self, session: Session) -> Vec<Said> {
+    pub(crate) fn close(&mut self, session: Session) -> Vec<Said> {
         let before = self.decoder.stats().bytes_reported;
         let said = said(self.decoder.close(session));
         self.books(before, said)
     }
 
-    pub fn tick(&mut self, now: Timestamp) -> Vec<Said> {
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Said> {
         let before = self.decoder.stats().bytes_reported;
         let said = said(self.decoder.tick(now));
         self.books(before, said)
     }
 
-    pub fn finish(&mut self) -> Vec<Said> {
+    pub(crate) fn finish(&mut self) -> Vec<Said> {
         let before = self.decoder.stats().bytes_reported;
         let said = said(self.decoder.finish());
         assert_eq!(self.decoder.stats().bytes_pending, 0);
@@ -235,23 +239,23 @@ impl Bench {
     }
 }
 
-pub fn faults(said: &[Said]) -> Vec<Fault> {
+pub(crate) fn faults(said: &[Said]) -> Vec<Fault> {
     said.iter().filter_map(|it| if let Said::Fault(_, fault) = it { Some(*fault) } else { None }).collect()
 }
 
 /// The octets of all flow records, in order.
-pub fn flows(said: &[Said]) -> Vec<Vec<u8>> {
+pub(crate) fn flows(said: &[Said]) -> Vec<Vec<u8>> {
     said.iter().filter_map(|it| if let Said::Flows(set) = it { Some(set.raw.clone()) } else { None }).flatten().collect()
 }
 
-pub fn changes(said: &[Said]) -> Vec<(u16, TemplateKind, TemplateChange)> {
+pub(crate) fn changes(said: &[Said]) -> Vec<(u16, TemplateKind, TemplateChange)> {
     said.iter()
         .filter_map(|it| if let Said::Template(id, kind, change) = it { Some((*id, *kind, *change)) } else { None })
         .collect()
 }
 
 /// The one flow set there is.
-pub fn only_flows(said: &[Said]) -> &Records {
+pub(crate) fn only_flows(said: &[Said]) -> &Records {
     let mut sets = said.iter().filter_map(|it| if let Said::Flows(set) = it { Some(set) } else { None });
     let only = sets.next().unwrap();
     assert!(sets.next().is_none(), "{said:?}");
@@ -259,10 +263,17 @@ pub fn only_flows(said: &[Said]) -> &Records {
 }
 
 /// A fault in full.
-pub fn fault(kind: FaultKind, layer: Layer, limit: LimitedBy, at: u32, bytes: u32, (required, available): (u32, u32)) -> Fault {
+pub(crate) fn fault(
+    kind: FaultKind,
+    layer: Layer,
+    limit: LimitedBy,
+    at: u32,
+    bytes: u32,
+    (required, available): (u32, u32),
+) -> Fault {
     Fault::new(kind, layer, limit, at).sizes(required, available).costing(bytes)
 }
 
-pub fn len32(octets: &[u8]) -> u32 {
+pub(crate) fn len32(octets: &[u8]) -> u32 {
     u32::try_from(octets.len()).unwrap()
 }

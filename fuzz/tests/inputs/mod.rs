@@ -9,26 +9,26 @@ use flowcodec::ipfix::Framer;
 use flowdump::input::{Item, Options, read};
 
 /// One datagram, or one message of a stream.
-pub struct Datagram {
-    pub source: SocketAddr,
-    pub bytes: Vec<u8>,
+pub(crate) struct Datagram {
+    pub(crate) source: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The datagrams of one file, in order.
-pub struct File {
-    pub name: String,
-    pub datagrams: Vec<Datagram>,
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) datagrams: Vec<Datagram>,
 }
 
 /// The seeds made by hand: hexadecimal, with comments.
-pub fn seeds() -> Vec<File> {
+pub(crate) fn seeds() -> Vec<File> {
     let seeds: Vec<File> = files(&package().join("seeds")).into_iter().map(|path| seed(&path)).collect();
     assert!(seeds.len() >= 8, "{} seeds", seeds.len());
     seeds
 }
 
 /// The recordings of the project itself.
-pub fn captures() -> Vec<File> {
+pub(crate) fn captures() -> Vec<File> {
     let captures: Vec<File> = files(&package().join("../examples/captures"))
         .iter()
         .filter(|path| path.extension().is_some_and(|it| it == "pcap"))
@@ -39,7 +39,7 @@ pub fn captures() -> Vec<File> {
 }
 
 /// All files of the corpus that hold flow exports, but the one so large that it is a test of its own: [`largest`].
-pub fn corpus() -> Vec<File> {
+pub(crate) fn corpus() -> Vec<File> {
     let Some(corpus) = corpus_folder() else { return Vec::new() };
     let manifest = fs::read_to_string(corpus.join("MANIFEST.tsv")).unwrap();
     let mut all = Vec::new();
@@ -58,7 +58,7 @@ pub fn corpus() -> Vec<File> {
 }
 
 /// The one file that is larger than all the others together.
-pub fn largest() -> Option<File> {
+pub(crate) fn largest() -> Option<File> {
     Some(file(&corpus_folder()?.join(LARGEST), false))
 }
 
@@ -109,8 +109,7 @@ fn seed(path: &Path) -> File {
 fn file(path: &Path, raw: bool) -> File {
     let mut datagrams = Vec::new();
     let mut framers = std::collections::BTreeMap::new();
-    let mut options = Options::default();
-    options.raw = raw;
+    let options = Options { raw };
     read(path, &options, &mut |_| {}, &mut |item| {
         match item {
             Item::Datagram { source, bytes, .. } => datagrams.push(Datagram { source, bytes: bytes.to_vec() }),
