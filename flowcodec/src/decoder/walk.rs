@@ -478,6 +478,8 @@ impl<'d> Message<'d> {
         if let Some((study, body)) = &mut self.study {
             if !study.step(decoder, &self.context, body) {
                 self.study = None;
+                // softflowd sends the time it booted in the same message as the flows that count from it.
+                resolve_boot(decoder, &mut self.context, self.scope);
             }
             return Step::Again;
         }
@@ -606,10 +608,6 @@ impl<'d> Message<'d> {
         };
         decoder.store.used(slot);
         let read = data_set(decoder, &self.context, self.owner, scope, slot, body);
-        if read.kind == TemplateKind::Options {
-            // softflowd sends the time it booted in the same message as the flows that count from it.
-            resolve_boot(decoder, &mut self.context, Some(scope));
-        }
         let set_len = u64::from(body.len32()).saturating_add(4);
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(set_len.saturating_sub(read.lost));
         self.counted = self.counted.map(|counted| counted.wrapping_add(read.len));
