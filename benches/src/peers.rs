@@ -118,7 +118,7 @@ fn of_parser(packet: &NetflowPacket) -> u64 {
                 _ => 0,
             })
             .sum(),
-        NetflowPacket::V7(_) => 0,
+        _ => 0,
     };
     u64::try_from(records).unwrap_or(0)
 }
