@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use benches::paths::{self, Ours, PATHS};
+use benches::paths::{Copies, Ours, PATHS};
 use benches::workload::{Size, Workload};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -35,7 +35,9 @@ fn decode(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("{}/{}", path.name, size.name()));
             let mut ours = Ours::new(&workload);
             passes(&mut group, "flowcodec", &mut workload, |workload| (path.run)(&mut ours, workload));
-            passes(&mut group, "copy", &mut workload, |workload| paths::copy(&mut ours, workload));
+            let mut copies = Copies::new(&workload);
+            passes(&mut group, "copy", &mut workload, |workload| copies.one_place(workload));
+            passes(&mut group, "copy_kept", &mut workload, |workload| copies.side_by_side(workload));
             #[cfg(feature = "peers")]
             for mut peer in benches::peers::Peer::all(&workload) {
                 // A peer that does not decode all of it would be compared by what it refuses.

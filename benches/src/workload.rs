@@ -149,6 +149,11 @@ impl Workload {
         self.data.places.iter().map(|place| place.range.len()).max().unwrap_or(0)
     }
 
+    /// Octets of a buffer that holds all datagrams, each from an address divisible by 64.
+    pub(crate) fn room(&self) -> usize {
+        self.data.places.iter().map(|place| place.range.len().next_multiple_of(ALIGNMENT)).sum()
+    }
+
     /// When the receiver got them: 40 ms after they were exported.
     #[must_use]
     pub fn received(&self) -> Timestamp {
@@ -228,7 +233,8 @@ impl Messages {
     }
 }
 
-const ALIGNMENT: usize = 64;
+/// Where datagrams begin: at multiples of a cache line.
+pub(crate) const ALIGNMENT: usize = 64;
 
 /// A buffer with room for `octets` from an address divisible by 64, and where that is.
 pub(crate) fn aligned(octets: usize) -> (Vec<u8>, usize) {

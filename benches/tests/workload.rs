@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use benches::paths::{self, Ours, PATHS};
+use benches::paths::{Copies, Ours, PATHS};
 use benches::workload::{EXPORTERS, Shape, Size, Workload};
 use flowcodec::{Decoder, Event, field};
 
@@ -113,6 +113,6 @@ fn every_path_sees_every_pass_alike() {
         assert_eq!(ours.decoder().stats().faults.total(), 0, "{}", path.name);
     }
     let workload = Workload::new(Shape::Ipfix, Size::Small);
-    let mut ours = Ours::new(&workload);
-    assert_eq!(paths::copy(&mut ours, &workload), paths::copy(&mut ours, &workload));
+    let mut copies = Copies::new(&workload);
+    assert_eq!(copies.one_place(&workload), copies.side_by_side(&workload));
 }
