@@ -64,6 +64,7 @@ impl fmt::Display for Exporter {
 /// One byte stream (a TCP or TLS connection, an SCTP association, a file). Its templates are its own and go when it is closed
 /// (RFC 7011 §8.1, §10.3). The id is the caller's, and must not be used again while the session is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "an exporter and a number is all it will ever be")]
 pub struct Session {
     /// The other end.
     pub exporter: Exporter,

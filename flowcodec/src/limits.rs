@@ -40,6 +40,8 @@ pub struct Limits {
     pub domain_samplers: usize,
     /// RFC 5610 elements remembered for each exporter. Default 1,024.
     pub exporter_elements: usize,
+    /// Octets of the name of such an element. Default 255; longer ones are refused.
+    pub element_name_bytes: usize,
     /// Depth to which RFC 6313 lists are followed. Default 8; a 64 KiB message could nest them ten thousand deep.
     pub list_depth: u8,
     /// How long a template learned over UDP stays valid without being sent again (RFC 7011 §8.4). Default 2 hours: over three times
@@ -67,6 +69,7 @@ impl Default for Limits {
             exporter_sessions: 1_024,
             domain_samplers: 1_024,
             exporter_elements: 1_024,
+            element_name_bytes: 255,
             list_depth: 8,
             template_lifetime: Duration::from_hours(2),
             exporter_lifetime: Duration::from_hours(24),

@@ -41,7 +41,12 @@ impl Timestamp {
     /// microseconds and nanoseconds (RFC 7011 §6.1.9, §6.1.10). Era 0, which ends in February 2036; seconds before 1970 are
     /// taken as era 1.
     #[must_use]
-    #[expect(clippy::as_conversions, clippy::cast_possible_wrap, reason = "32-bit halves always fit in i64")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_wrap,
+        clippy::arithmetic_side_effects,
+        reason = "32-bit halves never leave i64"
+    )]
     pub const fn from_ntp(ntp: u64) -> Self {
         let seconds = (ntp >> 32) as i64;
         let seconds = if seconds < NTP_TO_UNIX { seconds + (1 << 32) } else { seconds };
@@ -51,7 +56,12 @@ impl Timestamp {
 
     /// The NTP form of this moment (RFC 7011 §6.1.10), rounded up so that [`from_ntp`](Self::from_ntp) gives the same nanosecond.
     #[must_use]
-    #[expect(clippy::as_conversions, clippy::cast_sign_loss, reason = "both parts are made non-negative and below 2^32 first")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_sign_loss,
+        clippy::arithmetic_side_effects,
+        reason = "both parts are made non-negative and below 2^32 first"
+    )]
     pub const fn to_ntp(self) -> u64 {
         let seconds = (self.0.div_euclid(NANOS) + NTP_TO_UNIX) as u64;
         let nanos = self.0.rem_euclid(NANOS) as u64;
@@ -86,7 +96,12 @@ impl Timestamp {
     /// was `now_ms`. The difference is taken modulo 2^32 and read as signed, so that neither the wrap of the uptime (every 49.7
     /// days) nor a flow that ends "after" the export by clock jitter throws the time off.
     #[must_use]
-    #[expect(clippy::as_conversions, clippy::cast_possible_wrap, reason = "the reinterpretation as signed is the point")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_wrap,
+        clippy::arithmetic_side_effects,
+        reason = "the reinterpretation as signed is the point; 2^31 ms fit in i64"
+    )]
     pub const fn at_uptime(self, now_ms: u32, then_ms: u32) -> Self {
         let ago_ms = now_ms.wrapping_sub(then_ms) as i32 as i64;
         Self(self.0.saturating_sub(ago_ms * 1_000_000))
@@ -98,6 +113,7 @@ impl Timestamp {
         clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
+        clippy::arithmetic_side_effects,
         reason = "each part is reduced to its own range before it is narrowed"
     )]
     pub const fn to_civil(self) -> (i32, u8, u8, u8, u8, u8, u32) {
@@ -127,7 +143,13 @@ impl Timestamp {
 }
 
 const fn saturating(value: u64, scale: i64) -> i64 {
-    #[expect(clippy::as_conversions, clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "checked just above")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::arithmetic_side_effects,
+        reason = "scales are positive constants, and the product is checked"
+    )]
     if value > (i64::MAX / scale) as u64 { i64::MAX } else { value as i64 * scale }
 }
 

@@ -7,7 +7,8 @@ use crate::ie::{DataType, ElementId, ElementRef, RuntimeElement, Semantics};
 use crate::record::Record;
 use crate::template::wire::TemplateRecord;
 use crate::template::{
-    Announced, Gone, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, VARIABLE, announced, refusal,
+    Announced, Gone, Learned, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, VARIABLE, announced,
+    refusal,
 };
 use crate::time::Timestamp;
 use crate::wire::unsigned;
@@ -131,30 +132,28 @@ impl Decoder {
     }
 
     /// One options record of a template that teaches something.
-    pub(super) fn options_record(&mut self, context: &Context, owner: Owner, scope: ScopeId, role: Role, lesson: &Lesson) {
-        if role.sampling
-            && let Some(parameters) = lesson.sampling
-        {
-            match parameters {
-                Ok((sampler, rate)) => {
-                    if let Some(change) = self.store.learn_sampling(scope, sampler, rate, &self.settings.limits) {
-                        self.note(context, What::Sampling(change));
-                    }
-                }
-                Err(()) => {
-                    let fault = Fault::new(FaultKind::ValueInvalid, Layer::Field, LimitedBy::TemplateLength, lesson.offset);
-                    self.fault(context, fault);
-                }
-            }
+    pub(super) fn options_record(&mut self, context: &Context, owner: Owner, scope: ScopeId, lesson: Lesson) {
+        let mut refused = None;
+        match lesson.sampling {
+            Some(Ok((sampler, rate))) => match self.store.learn_sampling(scope, sampler, rate, &self.settings.limits) {
+                Learned::Change(change) => self.note(context, What::Sampling(change)),
+                Learned::Known => {}
+                Learned::Full => refused = Some((FaultKind::LimitReached, LimitedBy::Limits)),
+            },
+            Some(Err(())) => refused = Some((FaultKind::ValueInvalid, LimitedBy::TemplateLength)),
+            None => {}
         }
         if let Some(boot) = lesson.boot {
             self.store.set_boot(scope, boot);
         }
-        if let Some(element) = &lesson.element
+        if let Some(element) = lesson.element
             && matches!(self.settings.elements.resolve(element.id), ElementRef::Unknown(_))
-            && self.store.learn_element(owner, element.clone(), &self.settings.schema, &self.settings.limits)
+            && !self.store.learn_element(owner, element, &self.settings.schema, &self.settings.limits)
         {
-            self.store.enforce(owner, Some(scope), &self.settings.limits);
+            refused = Some((FaultKind::LimitReached, LimitedBy::Limits));
+        }
+        if let Some((kind, limit)) = refused {
+            self.fault(context, Fault::new(kind, Layer::Field, limit, lesson.offset));
         }
     }
 
@@ -226,7 +225,7 @@ impl Lesson {
     pub(super) fn of(record: &Record<'_>, role: Role, offset: u32) -> Self {
         let octets = |id: ElementId| record.element(id).map(|element| element.octets());
         Self {
-            sampling: if role.sampling { announced(octets) } else { None },
+            sampling: role.sampling.then(|| announced(octets)),
             boot: if role.boot {
                 octets(ElementId::iana(160)).and_then(unsigned).filter(|&millis| millis != 0).map(Timestamp::from_millis)
             } else {

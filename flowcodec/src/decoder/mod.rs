@@ -173,7 +173,7 @@ impl Decoder {
 
     /// Bytes of state held for all exporters, by the account that [`Limits::total_bytes`](crate::Limits::total_bytes) caps.
     #[must_use]
-    pub const fn bytes_held(&self) -> usize {
+    pub fn bytes_held(&self) -> usize {
         self.store.bytes()
     }
 

@@ -157,7 +157,7 @@ pub(super) fn follow(
     for (tracker, verdicts) in [(own, own_verdicts), (shared, shared_verdicts)] {
         match (tracker, verdicts) {
             (Some(tracker), Some(verdicts)) if change != Some(SequenceChange::Restarted) => {
-                tracker.advance(step, verdicts, domain, keep)
+                tracker.advance(step, verdicts, domain, keep);
             }
             (Some(_), _) => {}
             (tracker @ None, _) => *tracker = Some(Tracker::new(step, domain)),
@@ -235,8 +235,8 @@ mod tests {
         seen
     }
 
-    fn gap(lost: u32, unit: SequenceUnit) -> Option<SequenceChange> {
-        Some(SequenceChange::Gap { lost: Some(lost), unit })
+    const fn gap(lost: u32, unit: SequenceUnit) -> SequenceChange {
+        SequenceChange::Gap { lost: Some(lost), unit }
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
         assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
         let lost = steps.remove(5);
         let seen = run(SequenceUnit::Records, &steps);
-        assert_eq!(seen[5], gap(lost.1.unwrap(), SequenceUnit::Records));
+        assert_eq!(seen[5], Some(gap(lost.1.unwrap(), SequenceUnit::Records)));
         assert_eq!(seen.iter().flatten().count(), 1);
     }
 
@@ -266,7 +266,7 @@ mod tests {
         }
         assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
         steps.remove(5);
-        assert_eq!(run(SequenceUnit::Records, &steps)[5], gap(7, SequenceUnit::Records));
+        assert_eq!(run(SequenceUnit::Records, &steps)[5], Some(gap(7, SequenceUnit::Records)));
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
         assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
         let mut lossy = steps;
         lossy.remove(10);
-        assert_eq!(run(SequenceUnit::Records, &lossy)[10], gap(2, SequenceUnit::Records));
+        assert_eq!(run(SequenceUnit::Records, &lossy)[10], Some(gap(2, SequenceUnit::Records)));
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         steps.push((1, Some(20), 20, 1));
         steps.push((2, Some(20), 21, 1));
         let seen = run(packets, &steps);
-        assert_eq!(seen[6], gap(2, packets));
+        assert_eq!(seen[6], Some(gap(2, packets)));
         assert_eq!(seen[7], Some(SequenceChange::Late { behind: 2, unit: packets }));
         assert_eq!((seen[8], seen[9], seen[10]), (None, Some(SequenceChange::Restarted), None));
     }

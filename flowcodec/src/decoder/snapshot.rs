@@ -49,7 +49,7 @@ struct Peer {
 struct Domain {
     protocol: Protocol,
     port: u16,
-    domain: u32,
+    number: u32,
     boot: Option<Timestamp>,
     samplers: Vec<(Sampler, f64)>,
     templates: Vec<Shape>,
@@ -98,7 +98,7 @@ pub(super) fn take(decoder: &Decoder) -> Snapshot {
             Some(Domain {
                 protocol: protocol_of(&state.key),
                 port: state.key.port,
-                domain: state.key.domain,
+                number: state.key.domain,
                 boot: state.boot,
                 samplers: state.sampling.rates().to_vec(),
                 templates: store.templates_of(scope).map(|(_, entry)| shape(&entry.template, entry.refreshed)).collect(),
@@ -152,7 +152,7 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
         }
         for domain in &peer.domains {
             let Some(dialect) = dialect_of(domain.protocol) else { continue };
-            let key = ScopeKey { owner, dialect, port: domain.port, domain: domain.domain };
+            let key = ScopeKey { owner, dialect, port: domain.port, domain: domain.number };
             let Some(scope) = decoder.store.scope(key, &decoder.settings.limits) else { continue };
             if let Some(boot) = domain.boot {
                 decoder.store.set_boot(scope, boot);

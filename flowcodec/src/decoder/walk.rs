@@ -33,6 +33,7 @@ pub struct Events<'d> {
 
 /// Where events come from.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 enum Source<'d> {
     /// A datagram, or one message of a stream.
     Bytes(Walk<'d>),
@@ -156,7 +157,7 @@ impl<'d> Events<'d> {
         Some(match found {
             Found::Note(note) => {
                 let note = &*self.note.insert(note);
-                event(&self.decoder, note)
+                event(self.decoder, note)
             }
             Found::Records { which, octets, len, kind } => {
                 let Source::Bytes(Walk { message: Some(message), .. }) = &self.source else { return None };
@@ -340,7 +341,7 @@ impl<'d> Walk<'d> {
         let parsed = match version {
             1 | 5 | 7 => netflow5::Packet::parse(bytes).map(|packet| self.open_fixed(&mut context, packet)),
             9 => netflow9::Packet::parse(bytes).map(|packet| self.open_netflow9(&mut context, &packet)),
-            10 => ipfix::Message::parse(bytes).map(|message| self.open_ipfix(decoder, &mut context, &message)),
+            10 => ipfix::Message::parse(bytes).map(|message| Self::open_ipfix(decoder, &mut context, &message)),
             version => {
                 let (protocol, kind) = match version {
                     8 => (Protocol::NetFlow8, FaultKind::UnsupportedVersion),
@@ -388,7 +389,7 @@ impl<'d> Walk<'d> {
         (body, 20, self.bytes.len().saturating_sub(self.next))
     }
 
-    fn open_ipfix(&self, decoder: &mut Decoder, context: &mut Context, message: &ipfix::Message<'d>) -> (Body<'d>, u32, usize) {
+    fn open_ipfix(decoder: &mut Decoder, context: &mut Context, message: &ipfix::Message<'d>) -> (Body<'d>, u32, usize) {
         let header = message.header();
         context.protocol = Protocol::Ipfix;
         context.exported = header.exported();
@@ -404,7 +405,7 @@ impl<'d> Walk<'d> {
     fn begin(&mut self, decoder: &mut Decoder, mut context: Context, body: Body<'d>, header: u32) {
         decoder.stats.messages = decoder.stats.messages.saturating_add(1);
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(header));
-        let key = self.session.map_or(OwnerKey::Address(self.exporter.octets()), OwnerKey::Stream);
+        let key = self.session.map_or_else(|| OwnerKey::Address(self.exporter.octets()), OwnerKey::Stream);
         let (owner, _) = decoder.store.owner(key, context.received, EXPORTER_COST);
         if !decoder.settings.exporters.is_empty() {
             let known = decoder.settings.of(context.exporter.address());
@@ -688,7 +689,7 @@ fn data_set(decoder: &mut Decoder, context: &Context, owner: Owner, scope: Scope
             let offset = body.offset().saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
             let record = RecordRef { template, context, templates: Templates::of(&decoder.store, scope), raw };
             let lesson = Lesson::of(&Record::from(record), role, offset);
-            decoder.options_record(context, owner, scope, role, &lesson);
+            decoder.options_record(context, owner, scope, lesson);
             at = at.saturating_add(length);
         }
     }

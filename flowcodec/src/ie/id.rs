@@ -58,6 +58,7 @@ pub enum ElementId {
 
 /// An sFlow structure by its raw `data_format` word: enterprise in the top 20 bits, format in the low 12.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "sFlow has these three kinds of structures")]
 pub enum SflowStructure {
     /// A sample of the datagram.
     Sample(u32),

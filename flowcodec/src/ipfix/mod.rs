@@ -13,11 +13,14 @@
 //! | §6.2 reduced-size encoding, §7 variable length | [`Record`](crate::Record) |
 //! | §8.1 withdrawal | [`TemplateRecord::is_withdrawal`](crate::template::wire::TemplateRecord::is_withdrawal) |
 //! | §10.4 streams; RFC 5655 files | [`Framer`] |
+//! | writing: §3.1 sequence, §8 templates over UDP and streams, §10.3.3 message size | [`Writer`], [`FlowWriter`], [`MessageBuilder`] |
 //!
 //! Several messages in one datagram, which no RFC allows and some exporters send, are read by their lengths.
 
+mod encode;
 mod framer;
 mod message;
 
+pub use encode::{FlowWriter, MessageBuilder, Settings, Transport, Writer};
 pub use framer::Framer;
 pub use message::{Header, Message, Set, Sets};

@@ -46,7 +46,6 @@ macro_rules! fields {
         beside { $( $bkonst:ident $bname:ident: $bty:ty, $bunit:ident, [$($bsource:expr),*], $bdoc:literal; )* }
     ) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only counts the rows")]
-        #[allow(dead_code, reason = "only counts the rows")]
         #[derive(Clone, Copy)]
         #[repr(u16)]
         enum Number { $($konst,)* $($bkonst,)* }
@@ -55,10 +54,8 @@ macro_rules! fields {
         pub mod field {
             use super::*;
             $(#[doc = $doc]
-            #[expect(clippy::as_conversions, reason = "the discriminant is the number")]
             pub const $konst: Field<$ty> = Field::core(Number::$konst as u16);)*
             $(#[doc = $bdoc]
-            #[expect(clippy::as_conversions, reason = "the discriminant is the number")]
             pub const $bkonst: Field<$bty> = Field::core(Number::$bkonst as u16);)*
         }
 
@@ -120,8 +117,8 @@ fields! {
         DST_MAC dst_mac: MacAddress, None, @166, [i(80)], "Destination MAC address at ingress.";
         ETHERTYPE ethertype: U16, None, @154, [i(256)], "Ethernet type.";
         FLOW_LABEL flow_label: U32, None, @124, [i(31)], "IPv6 flow label.";
-        ICMP_TYPE icmp_type: U8, None, @180, [i(176), i(178), i(32).taking(Take::HighOctet), i(139).taking(Take::HighOctet)], "ICMP type.";
-        ICMP_CODE icmp_code: U8, None, @181, [i(177), i(179), i(32).taking(Take::LowOctet), i(139).taking(Take::LowOctet)], "ICMP code.";
+        ICMP_TYPE icmp_type: U8, None, @180, [i(176), i(178), i(32).taking(Take::HighOctet), i(139).taking(Take::HighOctet), i(11).taking(Take::IcmpHighOctet)], "ICMP type.";
+        ICMP_CODE icmp_code: U8, None, @181, [i(177), i(179), i(32).taking(Take::LowOctet), i(139).taking(Take::LowOctet), i(11).taking(Take::IcmpLowOctet)], "ICMP code.";
         FORWARDING_STATUS forwarding_status: U8, None, @179, [i(89)], "Forwarding status (upper 2 bits) and reason (lower 6), RFC 7270.";
         END_REASON end_reason: U8, None, @178, [i(136)], "Why the flow ended: 1 idle, 2 active, 3 end of flow, 4 forced, 5 lack of resources.";
         IP_VERSION ip_version: U8, None, @183, [i(60)], "IP version.";

@@ -223,7 +223,7 @@ impl<'de> Deserialize<'de> for NamedFields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NamedFields, A::Error> {
                 let mut flow = Flow::new(Schema::common());
-                while let Some((name, value)) = map.next_entry::<std::string::String, OwnedValue>()? {
+                while let Some((name, value)) = map.next_entry::<String, OwnedValue>()? {
                     let id = flow
                         .schema
                         .find(&name)

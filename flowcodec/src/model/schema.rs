@@ -86,9 +86,9 @@ pub enum Take {
     HighOctet,
     /// The lower octet of two (ICMP code in elements 32 and 139).
     LowOctet,
-    /// The upper octet of two, in records of ICMP only (legacy NetFlow keeps type and code in the destination port).
+    /// The upper octet of two, in ICMP records of NetFlow v1, v5 and v7 only, which keep type and code in the destination port.
     IcmpHighOctet,
-    /// The lower octet of two, in records of ICMP only.
+    /// The lower octet of two, in the same records.
     IcmpLowOctet,
     /// The 20 bits of an MPLS label stack entry (elements 70 to 79: label, experimental bits, bottom of stack).
     Label,
@@ -96,6 +96,7 @@ pub enum Take {
 
 /// One place a field can be read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Source {
     /// The element.
     pub element: ElementId,

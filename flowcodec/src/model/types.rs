@@ -227,6 +227,7 @@ pub trait FieldType: sealed::Sealed + 'static {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "nobody outside may add field types")]
     pub trait Sealed {}
 }
 

@@ -43,7 +43,7 @@ impl Header {
     /// When the packet was sent.
     #[must_use]
     pub const fn exported(&self) -> Timestamp {
-        #[expect(clippy::as_conversions, clippy::cast_lossless, reason = "widening; From is not const")]
+        #[expect(clippy::as_conversions, reason = "widening; From is not const")]
         Timestamp::from_seconds(self.unix_seconds as u64).offset(self.unix_nanos as i64)
     }
 

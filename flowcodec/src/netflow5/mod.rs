@@ -12,12 +12,16 @@
 //! | v5 | 48 octets | the same |
 //! | v7 | 52 octets | the same |
 //!
+//! Written by [`encode`] and [`Writer`].
+//!
 //! A count beyond the octets, or octets beyond the count, are faults; the whole records that are present are good.
 
+mod encode;
 mod message;
 mod record;
 mod templates;
 
+pub use encode::{OwnedRecord, Settings, Writer, encode};
 pub use message::{Header, Packet, Records};
 pub use record::Record;
 pub(crate) use templates::Layouts;

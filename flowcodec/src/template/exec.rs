@@ -61,7 +61,7 @@ impl<'a> RecordRef<'a> {
         }
         let mut zero = None;
         for binding in bindings {
-            let Some(value) = self.extract(binding) else { continue };
+            let Some(value) = self.extract(*binding) else { continue };
             if !is_zero(&value) {
                 return Some(value);
             }
@@ -84,7 +84,7 @@ impl<'a> RecordRef<'a> {
         (!labels.as_slice().is_empty()).then_some(FieldValue::Numbers(labels))
     }
 
-    fn extract(&self, binding: &Binding) -> Option<FieldValue<'a>> {
+    fn extract(&self, binding: Binding) -> Option<FieldValue<'a>> {
         let octets = self.octets(binding.at)?;
         Some(match binding.extract {
             Extract::Unsigned => FieldValue::Unsigned(unsigned(octets)?),
@@ -183,6 +183,11 @@ impl<'a> RecordRef<'a> {
         *row = self.prototype();
         for op in self.template.plan().rows() {
             self.general(op, row);
+            if op.kind == RowKind::IcmpOfPort
+                && let Some(code) = self.bound(self.template.bindings(field::ICMP_CODE.id()))
+            {
+                row.set(field::ICMP_CODE.id(), code);
+            }
         }
         self.finish(row);
     }
@@ -382,7 +387,7 @@ struct Fixed<'a> {
 }
 
 impl Locate for Fixed<'_> {
-    #[inline(always)]
+    #[inline]
     fn at<const N: usize>(self, index: usize, _: u16, offset: u16) -> [u8; N] {
         let start = index.wrapping_mul(self.length).wrapping_add(usize::from(offset));
         self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
@@ -397,7 +402,7 @@ struct Variable<'a> {
 }
 
 impl Locate for Variable<'_> {
-    #[inline(always)]
+    #[inline]
     fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N] {
         let base =
             self.bases.get(index.wrapping_mul(self.stride).wrapping_add(usize::from(segment))).copied().unwrap_or(u32::MAX);
@@ -443,6 +448,13 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
             each!(|octets: 4| exported.at_uptime(now, u32::from_be_bytes(octets)).as_nanos().to_ne_bytes());
             for row in rows {
                 row.mark(op.bit);
+            }
+        }
+        RowKind::IcmpOfPort => {
+            for (index, row) in rows.iter_mut().enumerate().filter(|(_, row)| matches!(row.ip_protocol(), Some(1 | 58))) {
+                let [kind, code] = records.at::<2>(index, segment, offset);
+                row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(u64::from(kind)));
+                row.set(field::ICMP_CODE.id(), FieldValue::Unsigned(u64::from(code)));
             }
         }
         RowKind::General => {}

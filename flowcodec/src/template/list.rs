@@ -47,9 +47,14 @@ impl List {
 }
 
 impl<T> Slab<T> {
-    /// Bytes one entry costs at most, what its own heap holds aside: the node, and its pointer in a vector that may just be growing
-    /// (old and new together are three times what is used), and its place in the free list.
-    pub(crate) const COST: usize = size_of::<Node<T>>() + 3 * size_of::<usize>() + 3 * size_of::<Index>();
+    /// Bytes one entry costs, what its own heap holds aside.
+    pub(crate) const COST: usize = size_of::<Node<T>>();
+
+    /// Bytes of the slab itself. It never shrinks, and while it doubles, old and new are there together.
+    pub(crate) fn overhead(&self) -> usize {
+        let slots = self.slots.capacity().saturating_mul(size_of::<Option<Box<Node<T>>>>());
+        slots.saturating_add(self.free.capacity().saturating_mul(size_of::<Index>())).saturating_mul(3) / 2
+    }
 
     pub(crate) const fn new() -> Self {
         Self { slots: Vec::new(), free: Vec::new() }
@@ -131,7 +136,7 @@ impl<T> Slab<T> {
             return;
         }
         match self.node_mut(back) {
-            Some(last) => last.next = index,
+            Some(youngest) => youngest.next = index,
             None => list.front = index,
         }
         list.back = index;
@@ -139,8 +144,8 @@ impl<T> Slab<T> {
     }
 
     fn unlink(&mut self, list: &mut List, index: Index) {
-        let Some(node) = self.node(index) else { return };
-        let (previous, next) = (node.previous, node.next);
+        let Some(found) = self.node(index) else { return };
+        let (previous, next) = (found.previous, found.next);
         match self.node_mut(previous) {
             Some(node) => node.next = next,
             None => list.front = next,

@@ -3,6 +3,7 @@
 //! A [`Template`] knows where each field stands and, through its plan, which field feeds which common field and how. Nothing is
 //! interpreted for each record but the plan.
 
+pub mod encode;
 mod exec;
 mod list;
 mod plan;
@@ -18,7 +19,7 @@ use crate::model::{FieldId, Schema};
 pub use exec::RowScratch;
 pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use plan::{Binding, Plan};
-pub(crate) use sampling::{Role, SamplingTable, announced};
+pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
 pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
 pub use store::{ScopePolicy, Templates};
@@ -167,7 +168,7 @@ impl Template {
             matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
         });
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
-        let plan = Plan::compile(&fields, schema);
+        let plan = Plan::compile(&fields, schema, id == 0);
         Ok(Self {
             uid,
             id,
@@ -289,7 +290,7 @@ impl Template {
             self.has_lists = self.fields.iter().any(|field| {
                 matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
             });
-            self.plan = Plan::compile(&self.fields, schema);
+            self.plan = Plan::compile(&self.fields, schema, self.id == 0);
         }
     }
 

@@ -94,6 +94,8 @@ pub(crate) enum RowKind {
     Seconds,
     Uptime,
     BeforeExport,
+    /// ICMP type and code from a port, where the row says ICMP.
+    IcmpOfPort,
     /// Anything else: through the bindings of the field.
     General,
 }
@@ -122,7 +124,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn compile(fields: &[TemplateField], schema: &Schema) -> Self {
+    /// `legacy` for the fixed layouts of v1, v5 and v7.
+    pub(crate) fn compile(fields: &[TemplateField], schema: &Schema, legacy: bool) -> Self {
         let find =
             |id: u16| fields.iter().position(|field| field.id() == ElementId::iana(id)).and_then(|at| u16::try_from(at).ok());
         let (init, protocol) = (find(160), find(4));
@@ -131,6 +134,9 @@ impl Plan {
             for &(id, take, rank) in schema.wanting(template_field.id()) {
                 let Some(spec) = schema.field(id) else { continue };
                 let Some(extract) = extract(template_field, spec.column, take) else { continue };
+                if !legacy && matches!(extract, Extract::IcmpHighOctet | Extract::IcmpLowOctet) {
+                    continue;
+                }
                 let with = match extract {
                     Extract::Uptime => init,
                     Extract::IcmpHighOctet | Extract::IcmpLowOctet => protocol,
@@ -179,9 +185,9 @@ impl Plan {
     }
 }
 
-/// Uptimes without a known boot time give nothing.
+/// Uptimes without a known boot time give nothing, nor do ports of what is not ICMP.
 const fn may_be_absent(kind: RowKind) -> bool {
-    matches!(kind, RowKind::Uptime)
+    matches!(kind, RowKind::Uptime | RowKind::IcmpOfPort)
 }
 
 fn row_ops(fields: &[TemplateField], bindings: &[Binding]) -> Box<[RowOp]> {
@@ -192,8 +198,17 @@ fn row_ops(fields: &[TemplateField], bindings: &[Binding]) -> Box<[RowOp]> {
         if let (Some(&to), Some(at), Ok(start), Ok(length)) =
             (HOT.get(first.field.index()), fields.get(usize::from(first.at)), u16::try_from(from), u16::try_from(count))
         {
-            let alone = count == 1 && !first.nonzero && first.with == NONE && !at.is_variable();
-            let kind = if alone { row_kind(first.extract, at.length, width(first.field)) } else { RowKind::General };
+            let alone = count == 1 && !first.nonzero && !at.is_variable();
+            let kind = match first.extract {
+                Extract::IcmpHighOctet if alone => RowKind::IcmpOfPort,
+                // Taken together with the type.
+                Extract::IcmpLowOctet if alone => {
+                    from = from.saturating_add(count);
+                    continue;
+                }
+                extract if alone && first.with == NONE => row_kind(extract, at.length, width(first.field)),
+                _ => RowKind::General,
+            };
             ops.push(RowOp {
                 kind,
                 segment: at.segment,

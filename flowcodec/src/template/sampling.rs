@@ -34,6 +34,17 @@ pub struct SamplingChange {
     pub rate: f64,
 }
 
+/// What became of something that was told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Learned {
+    /// It was known.
+    Known,
+    /// It is new.
+    Change(SamplingChange),
+    /// There is no room for it.
+    Full,
+}
+
 /// What the records of an options template teach the decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Role {
@@ -66,19 +77,21 @@ pub(crate) struct SamplingTable {
 }
 
 impl SamplingTable {
-    /// Remembers a rate; gives the change if it is one. `None` too when the table is full.
-    pub(crate) fn learn(&mut self, sampler: Sampler, rate: f64, cap: usize) -> Option<SamplingChange> {
+    /// Remembers a rate, of at most `cap` samplers.
+    pub(crate) fn learn(&mut self, sampler: Sampler, rate: f64, cap: usize) -> Learned {
         match self.rates.binary_search_by_key(&sampler, |(sampler, _)| *sampler) {
-            Ok(place) => {
-                let (_, known) = self.rates.get_mut(place)?;
-                let before = core::mem::replace(known, rate);
-                (before.to_bits() != rate.to_bits()).then_some(SamplingChange { sampler, before: Some(before), rate })
-            }
+            Ok(place) => match self.rates.get_mut(place) {
+                Some((_, known)) if known.to_bits() != rate.to_bits() => {
+                    let before = Some(core::mem::replace(known, rate));
+                    Learned::Change(SamplingChange { sampler, before, rate })
+                }
+                _ => Learned::Known,
+            },
             Err(place) if self.rates.len() < cap => {
                 self.rates.insert(place, (sampler, rate));
-                Some(SamplingChange { sampler, before: None, rate })
+                Learned::Change(SamplingChange { sampler, before: None, rate })
             }
-            Err(_) => None,
+            Err(_) => Learned::Full,
         }
     }
 
@@ -106,16 +119,12 @@ impl SamplingTable {
     pub(crate) fn rates(&self) -> &[(Sampler, f64)] {
         &self.rates
     }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.rates.capacity().saturating_mul(size_of::<(Sampler, f64)>())
-    }
 }
 
 /// Reads the sampling parameters of one options record. `value` gives the octets of the first field of an element.
 ///
-/// `Some(Err)` when parameters are there but say nothing usable.
-pub(crate) fn announced<'a>(value: impl Fn(ElementId) -> Option<&'a [u8]>) -> Option<Result<(Sampler, f64), ()>> {
+/// `Err` when the parameters say nothing usable.
+pub(crate) fn announced<'a>(value: impl Fn(ElementId) -> Option<&'a [u8]>) -> Result<(Sampler, f64), ()> {
     let number = |id: u16| value(ElementId::iana(id)).and_then(unsigned);
     let sampler = match number(302).or_else(|| number(48)) {
         Some(id) => Sampler::Selector(id),
@@ -139,7 +148,7 @@ pub(crate) fn announced<'a>(value: impl Fn(ElementId) -> Option<&'a [u8]>) -> Op
             },
         },
     };
-    Some(rate.map(|rate| (sampler, rate)).ok_or(()))
+    rate.map(|rate| (sampler, rate)).ok_or(())
 }
 
 /// `packets` in a row are taken, then `space` left out (elements 305 and 306).
@@ -171,35 +180,36 @@ fn probability(octets: &[u8]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn of(values: &[(u16, &'static [u8])]) -> Option<Result<(Sampler, f64), ()>> {
+    fn of(values: &[(u16, &'static [u8])]) -> Result<(Sampler, f64), ()> {
         announced(|id| values.iter().find(|(number, _)| ElementId::iana(*number) == id).map(|(_, octets)| *octets))
     }
 
     #[test]
     fn every_algorithm() {
-        assert_eq!(of(&[(304, &[1]), (305, &[0, 1]), (306, &[0, 99])]), Some(Ok((Sampler::Domain, 100.0))));
-        assert_eq!(of(&[(304, &[3]), (309, &[2]), (310, &[5])]), Some(Ok((Sampler::Domain, 2.5))));
-        assert_eq!(of(&[(304, &[4]), (311, &[0x3f, 0x80, 0, 0])]), Some(Ok((Sampler::Domain, 1.0))));
-        assert_eq!(of(&[(48, &[7]), (49, &[2]), (50, &[0, 0, 4, 0])]), Some(Ok((Sampler::Selector(7), 1024.0))));
-        assert_eq!(of(&[(10, &[0, 3]), (34, &[0, 0, 0, 8])]), Some(Ok((Sampler::Interface(3), 8.0))));
+        assert_eq!(of(&[(304, &[1]), (305, &[0, 1]), (306, &[0, 99])]), Ok((Sampler::Domain, 100.0)));
+        assert_eq!(of(&[(304, &[3]), (309, &[2]), (310, &[5])]), Ok((Sampler::Domain, 2.5)));
+        assert_eq!(of(&[(304, &[4]), (311, &[0x3f, 0x80, 0, 0])]), Ok((Sampler::Domain, 1.0)));
+        assert_eq!(of(&[(48, &[7]), (49, &[2]), (50, &[0, 0, 4, 0])]), Ok((Sampler::Selector(7), 1024.0)));
+        assert_eq!(of(&[(10, &[0, 3]), (34, &[0, 0, 0, 8])]), Ok((Sampler::Interface(3), 8.0)));
     }
 
     #[test]
     fn zero_and_missing_are_unknown() {
-        assert_eq!(of(&[(34, &[0, 0, 0, 0])]), Some(Err(())));
-        assert_eq!(of(&[(304, &[1]), (305, &[0, 0]), (306, &[0, 99])]), Some(Err(())));
-        assert_eq!(of(&[(304, &[4]), (311, &[0, 0, 0, 0])]), Some(Err(())));
+        assert_eq!(of(&[(34, &[0, 0, 0, 0])]), Err(()));
+        assert_eq!(of(&[(304, &[1]), (305, &[0, 0]), (306, &[0, 99])]), Err(()));
+        assert_eq!(of(&[(304, &[4]), (311, &[0, 0, 0, 0])]), Err(()));
     }
 
     #[test]
     fn a_change_is_told_once() {
         let mut table = SamplingTable::default();
-        assert!(table.learn(Sampler::Domain, 10.0, 2).is_some());
-        assert_eq!(table.learn(Sampler::Domain, 10.0, 2), None);
-        let change = table.learn(Sampler::Domain, 20.0, 2).unwrap();
-        assert_eq!((change.before, change.rate), (Some(10.0), 20.0));
-        assert!(table.learn(Sampler::Selector(1), 5.0, 2).is_some());
-        assert_eq!(table.learn(Sampler::Selector(2), 5.0, 2), None, "full");
+        let change = |sampler, before, rate| Learned::Change(SamplingChange { sampler, before, rate });
+        assert_eq!(table.learn(Sampler::Domain, 10.0, 2), change(Sampler::Domain, None, 10.0));
+        assert_eq!(table.learn(Sampler::Domain, 10.0, 2), Learned::Known);
+        assert_eq!(table.learn(Sampler::Domain, 20.0, 2), change(Sampler::Domain, Some(10.0), 20.0));
+        assert_eq!(table.learn(Sampler::Selector(1), 5.0, 2), change(Sampler::Selector(1), None, 5.0));
+        assert_eq!(table.learn(Sampler::Selector(2), 5.0, 2), Learned::Full);
+        assert_eq!(table.learn(Sampler::Selector(1), 5.0, 2), Learned::Known);
         assert_eq!(table.by_sampler(2), None);
     }
 }

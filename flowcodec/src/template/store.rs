@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Index, List, Slab};
+use super::sampling::Learned;
 use super::{Dialect, SamplingTable, Template, TemplateKind, TemplateUid};
 use crate::context::Context;
 use crate::exporter::Session;
@@ -158,15 +159,23 @@ pub(crate) struct Store {
     pub(crate) ready: VecDeque<Pending>,
 }
 
+/// Gives back the room of a table that was emptied: its entries' accounts no longer pay for it.
+fn shrink<K: Eq + core::hash::Hash, V>(table: &mut HashMap<K, V, Hasher>) {
+    if table.capacity() > 1_024 && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len().saturating_mul(2));
+    }
+}
+
 /// What an entry of a hash table costs at most: while the table doubles, old and new together have 3.4 places for each entry.
 const fn indexed<K, V>() -> usize {
-    (size_of::<(K, V)>() + 1) * 7 / 2
+    size_of::<(K, V)>().saturating_add(1).saturating_mul(7) / 2
 }
 
 const TEMPLATE_COST: usize = Slab::<Entry>::COST + indexed::<(ScopeId, u16), Slot>();
 const OWNER_COST: usize = Slab::<OwnerState>::COST + indexed::<OwnerKey, Owner>();
 const SCOPE_COST: usize = Slab::<ScopeState>::COST + indexed::<ScopeKey, ScopeId>() + 3 * size_of::<ScopeId>();
 const WAITING_COST: usize = indexed::<u16, u32>() * 2;
+const ELEMENT_COST: usize = indexed::<ElementId, Arc<RuntimeElement>>() + size_of::<RuntimeElement>() + 64;
 const SAMPLER_COST: usize = 3 * size_of::<(super::Sampler, f64)>();
 
 impl Store {
@@ -189,12 +198,9 @@ impl Store {
     }
 
     /// Bytes held for all exporters, counted as the account counts them: never less than what is allocated.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(crate) fn template_count(&self) -> usize {
-        self.by_id.len()
+    pub(crate) fn bytes(&self) -> usize {
+        let slabs = self.templates.overhead().saturating_add(self.owners.overhead()).saturating_add(self.scopes.overhead());
+        self.bytes.saturating_add(slabs)
     }
 
     // ---- exporters
@@ -285,6 +291,9 @@ impl Store {
         let list = if self.owners.get(owner.0)?.proven { &mut self.proven } else { &mut self.unproven };
         let state = self.owners.remove(list, owner.0)?;
         self.by_key.remove(&state.key);
+        shrink(&mut self.by_key);
+        shrink(&mut self.by_scope);
+        shrink(&mut self.by_id);
         self.bytes = self.bytes.saturating_sub(state.bytes);
         Some((state.key, state.pending_octets))
     }
@@ -297,7 +306,7 @@ impl Store {
                 break;
             }
         }
-        while self.bytes > limits.total_bytes {
+        while self.bytes() > limits.total_bytes {
             let oldest = |list: List| list.front().filter(|&front| front != owner.0).or_else(|| self.owners.next(list.front()?));
             let Some(victim) = oldest(self.unproven).or_else(|| oldest(self.proven)) else {
                 if !self.evict_within(owner, scope) {
@@ -378,21 +387,23 @@ impl Store {
         }
     }
 
-    /// Remembers a sampling rate of a scope.
-    pub(crate) fn learn_sampling(
-        &mut self,
-        scope: ScopeId,
-        sampler: super::Sampler,
-        rate: f64,
-        limits: &Limits,
-    ) -> Option<super::SamplingChange> {
-        let state = self.scopes.get_mut(scope.0)?;
-        let (owner, before) = (state.key.owner, state.sampling.rates().len());
-        let change = state.sampling.learn(sampler, rate, limits.domain_samplers);
+    /// Remembers a sampling rate of a scope, while the exporter has room for it.
+    pub(crate) fn learn_sampling(&mut self, scope: ScopeId, sampler: super::Sampler, rate: f64, limits: &Limits) -> Learned {
+        let Some(owner) = self.scopes.get(scope.0).map(|state| state.key.owner) else { return Learned::Full };
+        let cap = if self.has_room(owner, SAMPLER_COST, limits) { limits.domain_samplers } else { 0 };
+        let Some(state) = self.scopes.get_mut(scope.0) else { return Learned::Full };
+        let before = state.sampling.rates().len();
+        let learned = state.sampling.learn(sampler, rate, cap);
         if state.sampling.rates().len() > before {
             self.charge(owner, SAMPLER_COST);
         }
-        change
+        learned
+    }
+
+    /// Whether an exporter may hold so much more. What cannot be evicted one by one has to be refused instead: otherwise one exporter
+    /// could grow until others have to go.
+    fn has_room(&self, owner: Owner, bytes: usize, limits: &Limits) -> bool {
+        self.owners.get(owner.0).is_some_and(|state| state.bytes.saturating_add(bytes) <= limits.exporter_bytes)
     }
 
     // ---- templates
@@ -503,17 +514,21 @@ impl Store {
         self.owners.get(owner.0).into_iter().flat_map(|state| state.elements.values()).map(|element| &**element)
     }
 
-    /// Remembers an element; the first definition stays. The exporter's templates that carry it are compiled again.
+    /// Remembers an element; the first definition stays. The exporter's templates that carry it are compiled again. `false` when there
+    /// is no room for it.
     pub(crate) fn learn_element(&mut self, owner: Owner, element: RuntimeElement, schema: &Schema, limits: &Limits) -> bool {
-        let Some(state) = self.owners.get_mut(owner.0) else { return false };
-        if state.elements.contains_key(&element.id) || state.elements.len() >= limits.exporter_elements {
+        if self.element(owner, element.id).is_some() {
+            return true;
+        }
+        let texts = element.name.len().saturating_add(element.units.len());
+        let cost = ELEMENT_COST.saturating_add(texts);
+        if texts > limits.element_name_bytes || !self.has_room(owner, cost, limits) {
             return false;
         }
+        let Some(state) = self.owners.get_mut(owner.0).filter(|state| state.elements.len() < limits.exporter_elements) else {
+            return false;
+        };
         let id = element.id;
-        let cost = indexed::<ElementId, Arc<RuntimeElement>>()
-            .saturating_add(size_of::<RuntimeElement>())
-            .saturating_add(element.name.len().saturating_add(element.units.len()))
-            .saturating_add(64);
         let element = Arc::new(element);
         state.elements.insert(id, Arc::clone(&element));
         let scopes = state.scopes.clone();
@@ -624,14 +639,6 @@ impl Store {
     /// The oldest waiting set of a scope.
     pub(crate) fn first_pending(&self, scope: ScopeId) -> Option<&Pending> {
         self.scopes.get(scope.0)?.pending.front()
-    }
-}
-
-impl ScopeState {
-    /// Octets of the sampling table, which grows with what is learned.
-    #[cfg(test)]
-    pub(crate) fn sampling_bytes(&self) -> usize {
-        self.sampling.bytes()
     }
 }
 

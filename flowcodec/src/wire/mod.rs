@@ -1,8 +1,7 @@
 //! The one way to read message grammar: an input that knows where it is and what ends it, for nom parsers.
 //!
 //! Parsers are functions `Input -> Parsed<Output>`. Leaves take a whole fixed header as `&[u8; N]` after one check; a length field
-//! makes a sub-input ([`take`]) that nothing inside can read past. Record bodies are not read here but through a compiled
-//! [`Plan`](crate::template::Plan).
+//! makes a sub-input ([`take`]) that nothing inside can read past. Record bodies are not read here but through a compiled template.
 
 use nom::error::{ErrorKind, ParseError};
 use nom::{Err, IResult, Needed};
@@ -110,6 +109,7 @@ pub fn take(length: usize, layer: Layer, limit: LimitedBy) -> impl Fn(Input<'_>)
 
 /// The fault inside nom's error.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub fn fault_of(error: Err<Fault>) -> Fault {
     match error {
         Err::Error(fault) | Err::Failure(fault) => fault,

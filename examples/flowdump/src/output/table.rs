@@ -91,8 +91,10 @@ fn line(out: &mut dyn Write, widths: &[usize; 13], row: &Row) -> io::Result<()> 
 
 fn row(record: &Record<'_>) -> Row {
     let start = record.get(field::START);
-    let shown =
-        start.or_else(|| record.get(field::OBSERVED)).or_else(|| record.get(field::END)).unwrap_or(record.context().received);
+    let shown = start
+        .or_else(|| record.get(field::OBSERVED))
+        .or_else(|| record.get(field::END))
+        .unwrap_or_else(|| record.context().received);
     let protocol = record.get(field::IP_PROTOCOL);
     let with_ports = !matches!(protocol, Some(1 | 58));
     let port = |port: Option<u16>| port.filter(|_| with_ports);
@@ -103,7 +105,7 @@ fn row(record: &Record<'_>) -> Row {
     [
         shown_time(shown),
         start.zip(record.get(field::END)).map(|(start, end)| duration(end.since(start))).unwrap_or_default(),
-        protocol.map(protocol_name).unwrap_or_else(|| layer2(record)),
+        protocol.map_or_else(|| layer2(record), protocol_name),
         endpoint(
             record.get(field::SRC_ADDR),
             record.get(field::SRC_MAC).map(|mac| mac.to_string()),
