@@ -63,6 +63,7 @@ struct Line {
     peers_incomplete: BTreeMap<&'static str, u64>,
 }
 
+const OURS: &str = "flowcodec";
 const COPY: &str = "copy";
 const COPY_KEPT: &str = "copy_kept";
 
@@ -206,7 +207,7 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Line> {
     });
 
     let mut sides = vec![
-        Side::new("flowcodec", |workload: &Workload| {
+        Side::new(OURS, |workload: &Workload| {
             core::hint::black_box((path.run)(&mut ours, workload));
         }),
         Side::new(COPY, |workload: &Workload| {
@@ -229,14 +230,14 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Line> {
     for side in &mut sides {
         side.settle(&mut workload, effort.turn);
     }
-    for round in 0..effort.rounds {
-        // In one order and in the other, so that none always follows the same.
-        if round % 2 == 0 {
-            sides.iter_mut().for_each(|side| side.measure(&mut workload));
-        } else {
-            sides.iter_mut().rev().for_each(|side| side.measure(&mut workload));
+    for _ in 0..effort.rounds {
+        for side in &mut sides {
+            side.measure(&mut workload);
         }
+        // In the other order the next time, so that none always follows the same.
+        sides.reverse();
     }
+    sides.sort_by_key(|side| side.name != OURS);
     line(path, size, &workload, &sides, allocated, core::mem::take(&mut incomplete))
 }
 
@@ -317,7 +318,7 @@ mod allocations {
     static COUNTER: Counter = Counter;
 
     impl Counter {
-        fn note(&self) {
+        fn note() {
             if COUNTING.load(Ordering::Relaxed) {
                 COUNT.fetch_add(1, Ordering::Relaxed);
             }
@@ -329,19 +330,19 @@ mod allocations {
     // `GlobalAlloc` are kept by `System`; counting touches two atomics, and neither allocates nor unwinds.
     unsafe impl GlobalAlloc for Counter {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            self.note();
+            Self::note();
             // SAFETY: the caller promised of `layout` what `System` asks for: its size is not zero.
             unsafe { System.alloc(layout) }
         }
 
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-            self.note();
+            Self::note();
             // SAFETY: as for `alloc`.
             unsafe { System.alloc_zeroed(layout) }
         }
 
         unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-            self.note();
+            Self::note();
             // SAFETY: the caller promised that `place` came from this allocator, which is `System`, with this `layout`, and that `size`
             // is neither zero nor overflows.
             unsafe { System.realloc(place, layout, size) }

@@ -19,7 +19,7 @@ impl Random {
     }
 
     pub(super) fn below(&mut self, bound: u32) -> u32 {
-        u32::try_from((self.next() >> 32) * u64::from(bound) >> 32).unwrap_or(0)
+        u32::try_from(((self.next() >> 32) * u64::from(bound)) >> 32).unwrap_or(0)
     }
 
     fn octet(&mut self) -> u8 {
@@ -162,7 +162,7 @@ impl Flow {
         let inward = random.percent(50);
         let (service, client) = (random.one(&PORTS, 443), 1_024 + u16::from_be_bytes([random.octet() & 0x7f, random.octet()]));
         let inside = [10, site, random.octet() & 0x0f, random.octet()];
-        let outside = [random.octet() & 0x7f | 0x40, random.octet(), random.octet(), random.octet()];
+        let outside = [(random.octet() & 0x7f) | 0x40, random.octet(), random.octet(), random.octet()];
         let (src, dst) = if inward { (outside, inside) } else { (inside, outside) };
         let (src_port, dst_port) = match protocol {
             1 => (0, 0x0800),
