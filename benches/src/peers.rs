@@ -31,7 +31,6 @@ struct Netgauze {
 
 /// What a peer made of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::exhaustive_structs, reason = "a program's own")]
 pub struct Decoded {
     /// Records of data it gave.
     pub records: u64,
@@ -87,8 +86,8 @@ impl Peer {
             }
             Engine::Netgauze(decoders) => {
                 for datagram in datagrams {
-                    let Some(decoder) = decoders.get_mut(datagram.number) else { continue };
-                    match decoder.read(datagram.octets) {
+                    let Some(netgauze) = decoders.get_mut(datagram.number) else { continue };
+                    match netgauze.read(datagram.octets) {
                         Some(records) => decoded.records += records,
                         None => decoded.refused += 1,
                     }
