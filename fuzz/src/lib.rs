@@ -1,2 +1,25 @@
-//! Fuzz targets as functions.
+//! Fuzz targets as functions: octets in, invariants checked.
+//!
+//! | target | what it reads |
+//! |---|---|
+//! | [`netflow5`] | one datagram through the views of v1, v5 and v7, and through a fresh decoder |
+//! | [`netflow9`] | the same for v9 |
+//! | [`ipfix`] | the same for IPFIX, and as a byte stream |
+//! | [`session`] | several exporters, streams, pauses and restarts, under small limits |
+//!
+//! Each target is one line of a libFuzzer binary in `fuzz_targets/`, and is run over all seeds in the ordinary tests. What every target
+//! holds is in [`Audit`].
 #![forbid(unsafe_code)]
+
+mod audit;
+mod digest;
+mod mutate;
+mod read;
+mod session;
+mod views;
+
+pub use audit::Audit;
+pub use mutate::Mutator;
+pub use read::Reading;
+pub use session::{session, write_session};
+pub use views::{ipfix, netflow5, netflow9};

@@ -96,9 +96,16 @@ impl Tracker {
 
     /// Takes the step. `keep` leaves the ways that did not fit as they were: the step was a gap, not another way of counting.
     fn advance(&mut self, step: &Step, verdicts: [Verdict; 3], domain: u32, keep: bool) {
+        // Template messages all carry the same number: they fit every way of counting records, and show nothing.
+        if step.sequence == self.last && verdicts.contains(&Verdict::Fits) {
+            return self.restart(step, domain);
+        }
         let mut fits = false;
-        for (streak, verdict) in self.streaks.iter_mut().zip(verdicts) {
+        // Messages of one record each, not counted: the number goes up by one whichever way is the exporter's.
+        let undecided = Way::ALL.into_iter().zip(verdicts).any(|(way, it)| way.unit() == step.native && it == Verdict::Unknown);
+        for ((way, streak), verdict) in Way::ALL.into_iter().zip(&mut self.streaks).zip(verdicts) {
             match verdict {
+                Verdict::Fits if undecided && way.unit() != step.native => {}
                 Verdict::Fits => {
                     *streak = streak.saturating_add(1);
                     fits = true;
@@ -141,7 +148,7 @@ pub(super) fn follow(
                 tracker.restart(step, domain);
             }
         }
-        Some(SequenceChange::Gap { lost: Some(_), .. }) => {
+        Some(SequenceChange::Gap { .. }) => {
             let gaps = own.as_mut().map_or(0, |tracker| {
                 tracker.gaps = tracker.gaps.saturating_add(1);
                 tracker.gaps
@@ -187,13 +194,15 @@ fn judge(own: Judged<'_>, shared: Judged<'_>, step: &Step) -> Option<SequenceCha
         return unexplained(own, shared);
     }
     // One counter over all domains may accuse only when messages of several domains have shown that it is one.
-    let across = shared.is_some_and(|(tracker, _)| tracker.across >= ESTABLISHED);
-    let accusers = by_own.iter().chain(by_shared.iter().filter(|_| across)).flatten();
+    let across = shared.map_or(0, |(tracker, _)| tracker.across);
+    let accusers = by_own.iter().chain(by_shared.iter().filter(|_| across >= ESTABLISHED)).flatten();
     let (way, verdict, tracker) = accusers.max_by_key(|(way, ..)| (way.unit() == step.native, *way == Way::RecordsBefore))?;
     let Verdict::Off(off) = *verdict else { return None };
     let unit = way.unit();
     if off > 0 {
-        return Some(SequenceChange::Gap { lost: Some(off.unsigned_abs()), unit });
+        // Before that, what other domains sent since may be part of the gap.
+        let doubtful = (1..ESTABLISHED).contains(&across) && shared.is_some_and(|(all, _)| all.last != tracker.last);
+        return Some(SequenceChange::Gap { lost: (!doubtful).then_some(off.unsigned_abs()), unit });
     }
     // A late message was exported before the newest one; one exported after it that counts lower comes from a new beginning.
     if off.unsigned_abs() > step.window || step.exported > tracker.exported {
@@ -307,6 +316,32 @@ mod tests {
         steps.push((30, None, 6, 1));
         steps.push((64, Some(5), 7, 1));
         assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn records_that_are_not_counted_do_not_pass_for_messages() {
+        // Six messages of one record and one of two, their template not known yet, then it comes in a message without records.
+        let mut steps: Vec<_> = (0..6).map(|n| (n, None, u64::from(n), 1)).collect();
+        steps.extend([(6, None, 6, 1), (8, None, 7, 1), (9, Some(0), 8, 1), (9, Some(3), 9, 1), (12, Some(1), 10, 1)]);
+        assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn messages_without_records_show_nothing() {
+        // Open vSwitch: templates of one domain, options of another that count too, then data, the first message of it lost.
+        let mut steps = vec![(1, Some(0), 0, 123); 18];
+        steps.extend([(1, Some(0), 0, 0), (1, Some(1), 0, 0), (3, Some(1), 1, 123), (4, Some(1), 2, 123)]);
+        assert!(run(SequenceUnit::Records, &steps).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn what_other_domains_sent_is_not_lost() {
+        // One counter over two domains that speak in turns of ten; nothing but message 19 is lost.
+        let mut steps: Vec<_> = (0..30).map(|n| (n, Some(1), u64::from(n), n / 10 % 2)).collect();
+        steps.remove(19);
+        let seen = run(SequenceUnit::Records, &steps);
+        assert_eq!(seen[19], Some(SequenceChange::Gap { lost: None, unit: SequenceUnit::Records }));
+        assert_eq!(seen.iter().flatten().count(), 1);
     }
 
     #[test]

@@ -66,6 +66,12 @@ impl Sessions {
         if let Some(peer) = usize::try_from(owner.0).ok().and_then(|at| self.peers.get_mut(at)) {
             *peer = None;
         }
+        while matches!(self.peers.last(), Some(None)) {
+            self.peers.pop();
+        }
+        if self.peers.len() < self.peers.capacity() / 8 {
+            self.peers.shrink_to(self.peers.len().saturating_mul(2));
+        }
     }
 
     fn peer(&mut self, owner: Owner) -> Option<&mut Peer> {

@@ -186,6 +186,8 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
             decoder.sessions.restore(owner, key, sequence.tracker, sequence.heard, &mut decoder.store, limits);
         }
         decoder.store.enforce(owner, None, &decoder.settings.limits);
+        // The next exporter may take the place of one that had to go: what is kept beside the store goes first.
+        decoder.drain_gone(peer.heard);
     }
     Ok(())
 }

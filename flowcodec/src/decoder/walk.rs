@@ -14,7 +14,9 @@ use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::exporter::{Exporter, Protocol, Session};
 use crate::record::{Record, RecordSet, check, is_list};
 use crate::template::wire::TemplateRecords;
-use crate::template::{Owner, OwnerKey, Pending, RecordRef, ScopeId, ScopeKey, Slot, Template, TemplateKind, Templates};
+use crate::template::{
+    Owner, OwnerKey, Pending, RecordRef, ScopeId, ScopeKey, Slot, Template, TemplateKind, TemplateUid, Templates,
+};
 use crate::time::Timestamp;
 use crate::wire::{Input, be16, be32, len32};
 use crate::{ipfix, netflow5, netflow9};
@@ -29,6 +31,8 @@ pub struct Events<'d> {
     note: Option<Note>,
     /// Data that waited, being delivered.
     held: Option<Pending>,
+    /// What is still to be done with its records.
+    study: Option<Study>,
 }
 
 /// Where events come from.
@@ -69,6 +73,8 @@ struct Message<'d> {
     counted: Option<u32>,
     tally: Tally,
     faults_before: u64,
+    /// The set at hand, and its body, as long as its records are not studied to the end.
+    study: Option<(Study, &'d [u8])>,
 }
 
 #[derive(Debug)]
@@ -135,19 +141,19 @@ impl<'d> Events<'d> {
         decoder.stats.datagrams = decoder.stats.datagrams.saturating_add(1);
         decoder.stats.bytes = decoder.stats.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let walk = Walk { bytes, exporter, session, received, next: 0, message: None, done: false };
-        Self { decoder, source: Source::Bytes(walk), note: None, held: None }
+        Self { decoder, source: Source::Bytes(walk), note: None, held: None, study: None }
     }
 
     pub(super) const fn notes(decoder: &'d mut Decoder) -> Self {
-        Self { decoder, source: Source::Notes, note: None, held: None }
+        Self { decoder, source: Source::Notes, note: None, held: None, study: None }
     }
 
     pub(super) const fn tick(decoder: &'d mut Decoder, now: Timestamp) -> Self {
-        Self { decoder, source: Source::Tick(Sweep { now, owner: 0, scope: 0 }), note: None, held: None }
+        Self { decoder, source: Source::Tick(Sweep { now, owner: 0, scope: 0 }), note: None, held: None, study: None }
     }
 
     pub(super) const fn finish(decoder: &'d mut Decoder) -> Self {
-        Self { decoder, source: Source::Finish { scope: 0 }, note: None, held: None }
+        Self { decoder, source: Source::Finish { scope: 0 }, note: None, held: None, study: None }
     }
 
     /// The next event.
@@ -197,8 +203,18 @@ impl<'d> Events<'d> {
                 self.decoder.drain_gone(self.now());
                 continue;
             }
+            if let (Some(study), Some(held)) = (&mut self.study, &self.held) {
+                if !study.step(self.decoder, &held.context, &held.body) {
+                    self.study = None;
+                }
+                continue;
+            }
             if let Some(found) = self.deliver() {
                 return Some(found);
+            }
+            // Nothing of that set, but others wait behind it: all of them come before the message goes on.
+            if !self.decoder.store.ready.is_empty() {
+                continue;
             }
             let more = match &mut self.source {
                 Source::Bytes(walk) => match walk.step(self.decoder) {
@@ -220,13 +236,16 @@ impl<'d> Events<'d> {
 
     /// Delivers one set whose template has come.
     fn deliver(&mut self) -> Option<Found<'d>> {
-        self.held = None;
-        let pending = self.decoder.store.ready.pop_front()?;
+        if let Some(held) = self.held.take() {
+            self.decoder.store.delivered(&held);
+        }
+        let pending = self.decoder.store.next_ready()?;
         self.decoder.stats.bytes_pending = self.decoder.stats.bytes_pending.saturating_sub(pending.set_len());
         let Some(slot) = self.decoder.store.find(pending.scope, pending.template) else {
             // Evicted between its announcement and now. The octets are reported, not lost.
             self.decoder.stats.bytes_pending = self.decoder.stats.bytes_pending.saturating_add(pending.set_len());
             self.decoder.give_up(&pending, LimitedBy::Limits);
+            self.decoder.store.delivered(&pending);
             return None;
         };
         let owner = self.decoder.store.scope_state(pending.scope)?.key.owner;
@@ -237,6 +256,7 @@ impl<'d> Events<'d> {
         self.decoder.stats.bytes_decoded =
             self.decoder.stats.bytes_decoded.saturating_add(pending.set_len().saturating_sub(read.lost));
         let range = 0..read.used;
+        self.study = read.study;
         self.held = Some(Pending { context, ..pending });
         (read.len != 0).then_some(Found::Held { slot, range, len: read.len, kind: read.kind })
     }
@@ -427,7 +447,8 @@ impl<'d> Walk<'d> {
         }
         decoder.store.enforce(owner, scope, &decoder.settings.limits);
         let faults_before = decoder.stats.faults.total();
-        self.message = Some(Message { context, owner, scope, body, counted: Some(0), tally: Tally::default(), faults_before });
+        self.message =
+            Some(Message { context, owner, scope, body, counted: Some(0), tally: Tally::default(), faults_before, study: None });
     }
 }
 
@@ -454,6 +475,12 @@ fn resolve_boot(decoder: &Decoder, context: &mut Context, scope: Option<ScopeId>
 
 impl<'d> Message<'d> {
     fn step(&mut self, decoder: &mut Decoder) -> Step<'d> {
+        if let Some((study, body)) = &mut self.study {
+            if !study.step(decoder, &self.context, body) {
+                self.study = None;
+            }
+            return Step::Again;
+        }
         match &mut self.body {
             Body::Fixed(packet) => match packet.take() {
                 Some(packet) => self.fixed(decoder, &packet),
@@ -562,7 +589,8 @@ impl<'d> Message<'d> {
     }
 
     fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step<'d> {
-        let scope = self.scope;
+        // Making the scope may evict, so it is made before a template of another one is looked for.
+        let scope = if decoder.settings.scope.other_domains { self.scope(decoder) } else { self.scope };
         let found = scope.and_then(|scope| decoder.store.find(scope, id)).or_else(|| {
             let dialect = dialect_of(self.context.protocol).filter(|_| decoder.settings.scope.other_domains)?;
             let key = ScopeKey { owner: self.owner, dialect, port: 0, domain: self.context.domain };
@@ -578,6 +606,10 @@ impl<'d> Message<'d> {
         };
         decoder.store.used(slot);
         let read = data_set(decoder, &self.context, self.owner, scope, slot, body);
+        if read.kind == TemplateKind::Options {
+            // softflowd sends the time it booted in the same message as the flows that count from it.
+            resolve_boot(decoder, &mut self.context, Some(scope));
+        }
         let set_len = u64::from(body.len32()).saturating_add(4);
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(set_len.saturating_sub(read.lost));
         self.counted = self.counted.map(|counted| counted.wrapping_add(read.len));
@@ -585,6 +617,7 @@ impl<'d> Message<'d> {
             TemplateKind::Data => self.tally.records = self.tally.records.saturating_add(u64::from(read.len)),
             TemplateKind::Options => self.tally.options = self.tally.options.saturating_add(u64::from(read.len)),
         }
+        self.study = read.study.map(|study| (study, body.bytes()));
         let octets = body.bytes().get(..read.used).unwrap_or_default();
         if read.len == 0 {
             return Step::Again;
@@ -655,15 +688,18 @@ struct Read {
     used: usize,
     /// Octets reported instead of decoded.
     lost: u64,
+    /// What is still to be done with its records.
+    study: Option<Study>,
 }
 
-/// Walks the records of a set before they are given to anyone: how many are whole, what is wrong behind them, and what they teach.
+/// Walks the records of a set before they are given to anyone: how many are whole, and what is wrong behind them.
 fn data_set(decoder: &mut Decoder, context: &Context, owner: Owner, scope: ScopeId, slot: Slot, body: Input<'_>) -> Read {
     let Some(entry) = decoder.store.entry(slot) else {
-        return Read { kind: TemplateKind::Data, len: 0, used: 0, lost: 0 };
+        return Read { kind: TemplateKind::Data, len: 0, used: 0, lost: 0, study: None };
     };
     let template = &entry.template;
-    let (kind, role, has_lists) = (template.kind(), template.role(), template.has_lists());
+    let (kind, uid, lists) = (template.kind(), template.uid(), template.has_lists());
+    let teaches = kind == TemplateKind::Options && !template.role().is_none();
     let (len, used, truncated) = whole_records(template, body.bytes());
     let mut lost = 0_u64;
     let rest = body.bytes().get(used..).unwrap_or_default();
@@ -676,23 +712,6 @@ fn data_set(decoder: &mut Decoder, context: &Context, owner: Owner, scope: Scope
         lost = lost.saturating_add(u64::from(fault.bytes));
         decoder.fault(context, fault);
     }
-    if has_lists {
-        lost = lost.saturating_add(check_lists(decoder, context, scope, slot, body, used));
-    }
-    if kind == TemplateKind::Options && !role.is_none() {
-        let mut at = 0_usize;
-        while at < used {
-            let Some(template) = decoder.store.entry(slot).map(|entry| &entry.template) else { break };
-            let left = body.bytes().get(at..used).unwrap_or_default();
-            let Some(length) = template.record_at(left) else { break };
-            let raw = left.get(..length).unwrap_or_default();
-            let offset = body.offset().saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-            let record = RecordRef { template, context, templates: Templates::of(&decoder.store, scope), raw };
-            let lesson = Lesson::of(&Record::from(record), role, offset);
-            decoder.options_record(context, owner, scope, lesson);
-            at = at.saturating_add(length);
-        }
-    }
     let counter = match kind {
         TemplateKind::Data => &mut decoder.stats.flows,
         TemplateKind::Options => &mut decoder.stats.options,
@@ -701,7 +720,8 @@ fn data_set(decoder: &mut Decoder, context: &Context, owner: Owner, scope: Scope
     if len != 0 {
         decoder.store.prove(owner);
     }
-    Read { kind, len, used, lost }
+    let study = (len != 0 && (lists || teaches)).then(|| Study { uid, slot, scope, owner, offset: body.offset(), used, at: 0 });
+    Read { kind, len, used, lost, study }
 }
 
 /// Number of whole records, their octets, and whether the one behind them runs past the end.
@@ -727,34 +747,63 @@ fn whole_records(template: &Template, body: &[u8]) -> (u32, usize, bool) {
     }
 }
 
-/// Walks the lists in the records of a set; gives the octets of the list values that are broken.
-fn check_lists(decoder: &mut Decoder, context: &Context, scope: ScopeId, slot: Slot, body: Input<'_>, used: usize) -> u64 {
-    let mut lost = 0_u64;
-    let mut at = 0_usize;
-    while at < used {
-        let Some(template) = decoder.store.entry(slot).map(|entry| &entry.template) else { break };
-        let left = body.bytes().get(at..used).unwrap_or_default();
-        let Some(length) = template.record_at(left) else { break };
-        let templates = Templates::of(&decoder.store, scope);
+/// A second walk through the records of a set, one at a time, so that what there is to say of them never piles up: their lists, and what
+/// options records teach.
+#[derive(Debug)]
+struct Study {
+    uid: TemplateUid,
+    slot: Slot,
+    scope: ScopeId,
+    owner: Owner,
+    /// Offset of the set's body in its message.
+    offset: u32,
+    /// Octets of whole records.
+    used: usize,
+    at: usize,
+}
+
+impl Study {
+    /// One record of the set's `body`; `false` when there is none left.
+    fn step(&mut self, decoder: &mut Decoder, context: &Context, body: &[u8]) -> bool {
+        let entry = decoder.store.entry(self.slot).filter(|entry| entry.template.uid() == self.uid);
+        let Some(template) = entry.map(|entry| &entry.template) else { return false };
+        let left = body.get(self.at..self.used).unwrap_or_default();
+        let Some(length) = template.record_at(left).filter(|&length| length != 0) else { return false };
         let raw = left.get(..length).unwrap_or_default();
+        let offset = self.offset.saturating_add(u32::try_from(self.at).unwrap_or(u32::MAX));
+        let templates = Templates::of(&decoder.store, self.scope);
         let record = Record::from(RecordRef { template, context, templates, raw });
-        let mut broken: Vec<Fault> = Vec::new();
-        for element in record.elements().filter(|element| is_list(element.field().data_type())) {
-            let octets = element.octets();
-            if let Err(kind) = check(element.field().data_type(), octets, templates, decoder.settings.limits.list_depth) {
-                let within = octets.as_ptr().addr().saturating_sub(body.bytes().as_ptr().addr());
-                let offset = body.offset().saturating_add(u32::try_from(within).unwrap_or(u32::MAX));
-                let limit = if kind == FaultKind::ListTooDeep { LimitedBy::Limits } else { LimitedBy::FieldLength };
-                broken.push(Fault::new(kind, Layer::Field, limit, offset).costing(len32(octets)));
-            }
-        }
+        let (kind, role) = (template.kind(), template.role());
+        let teaches = kind == TemplateKind::Options && !role.is_none();
+        let lesson = teaches.then(|| Lesson::of(&record, role, offset));
+        let depth = decoder.settings.limits.list_depth;
+        let broken = if template.has_lists() { broken_lists(&record, offset, depth) } else { Vec::new() };
         for fault in broken {
-            lost = lost.saturating_add(u64::from(fault.bytes));
+            // The set was counted as decoded; what a list costs is taken off again.
+            decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_sub(u64::from(fault.bytes));
             decoder.fault(context, fault);
         }
-        at = at.saturating_add(length);
+        if let Some(lesson) = lesson {
+            decoder.options_record(context, self.owner, self.scope, lesson);
+        }
+        self.at = self.at.saturating_add(length);
+        true
     }
-    lost
+}
+
+/// The lists of a record, which begins at `offset`, that are broken.
+fn broken_lists(record: &Record<'_>, offset: u32, depth: u8) -> Vec<Fault> {
+    let mut broken = Vec::new();
+    for element in record.elements().filter(|element| is_list(element.field().data_type())) {
+        let octets = element.octets();
+        if let Err(kind) = check(element.field().data_type(), octets, record.templates(), depth) {
+            let within = octets.as_ptr().addr().saturating_sub(record.raw().as_ptr().addr());
+            let offset = offset.saturating_add(u32::try_from(within).unwrap_or(u32::MAX));
+            let limit = if kind == FaultKind::ListTooDeep { LimitedBy::Limits } else { LimitedBy::FieldLength };
+            broken.push(Fault::new(kind, Layer::Field, limit, offset).costing(len32(octets)));
+        }
+    }
+    broken
 }
 
 /// Gives up what waits in one scope after the other; `false` when there is none left.

@@ -90,9 +90,10 @@ impl Pending {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX).saturating_add(4)
     }
 
-    fn cost(&self) -> usize {
-        // Twice the place in the queue, which may be growing, and the allocation `Bytes` keeps beside its octets.
-        self.body.len().saturating_add(size_of::<Self>().saturating_mul(3)).saturating_add(64)
+    /// What it costs on its exporter's account.
+    fn account(&self) -> usize {
+        // Up to four times the place in the queue, which begins with room for four, and the allocation `Bytes` keeps beside its octets.
+        self.body.len().saturating_add(size_of::<Self>().saturating_mul(4)).saturating_add(64).saturating_add(WAITING_COST)
     }
 }
 
@@ -323,10 +324,13 @@ impl Store {
     /// Evicts one thing of an exporter: a template, from the scope at work first and never the youngest of it; else waiting data.
     fn evict_within(&mut self, owner: Owner, scope: Option<ScopeId>) -> bool {
         let Some(state) = self.owners.get(owner.0) else { return false };
-        let front = |scope: ScopeId| {
-            self.scopes.get(scope.0).and_then(|state| state.templates.front().filter(|_| state.templates.len() > 1))
+        let oldest = |scope: ScopeId, keep: u32| {
+            self.scopes.get(scope.0).and_then(|state| state.templates.front().filter(|_| state.templates.len() > keep))
         };
-        let slot = scope.and_then(front).or_else(|| state.scopes.iter().find_map(|&scope| front(scope)));
+        let slot = scope
+            .and_then(|scope| oldest(scope, 1))
+            .or_else(|| state.scopes.iter().find_map(|&scope| oldest(scope, 1)))
+            .or_else(|| state.scopes.iter().filter(|&&other| Some(other) != scope).find_map(|&scope| oldest(scope, 0)));
         if let Some(slot) = slot {
             self.evict_template(Slot(slot));
             return true;
@@ -349,13 +353,18 @@ impl Store {
         self.by_scope.get(key).copied()
     }
 
-    /// The scope of this key; `None` when it is new and the exporter has as many domains as it may.
+    /// The scope of this key; `None` when it is new and the exporter has as many domains, or as many bytes, as it may.
     pub(crate) fn scope(&mut self, key: ScopeKey, limits: &Limits) -> Option<ScopeId> {
         if let Some(scope) = self.find_scope(&key) {
             return Some(scope);
         }
         if self.owners.get(key.owner.0)?.scopes.len() >= limits.exporter_domains {
             return None;
+        }
+        while !self.has_room(key.owner, SCOPE_COST, limits) {
+            if !self.evict_within(key.owner, None) {
+                return None;
+            }
         }
         let state = ScopeState {
             key,
@@ -403,7 +412,8 @@ impl Store {
     /// Whether an exporter may hold so much more. What cannot be evicted one by one has to be refused instead: otherwise one exporter
     /// could grow until others have to go.
     fn has_room(&self, owner: Owner, bytes: usize, limits: &Limits) -> bool {
-        self.owners.get(owner.0).is_some_and(|state| state.bytes.saturating_add(bytes) <= limits.exporter_bytes)
+        let ceiling = limits.exporter_bytes.min(limits.total_bytes);
+        self.owners.get(owner.0).is_some_and(|state| state.bytes.saturating_add(bytes) <= ceiling)
     }
 
     // ---- templates
@@ -552,7 +562,7 @@ impl Store {
 
     /// Keeps a data set until its template comes. Older waiting data goes when the exporter has too much of it.
     pub(crate) fn pend(&mut self, pending: Pending, limits: &Limits) -> bool {
-        let (scope, cost) = (pending.scope, pending.cost().saturating_add(WAITING_COST));
+        let (scope, cost) = (pending.scope, pending.account());
         let Some(owner) = self.scopes.get(scope.0).map(|state| state.key.owner) else { return false };
         if cost > limits.pending_bytes {
             return false;
@@ -576,24 +586,44 @@ impl Store {
         true
     }
 
-    /// Moves what waited for this template to [`ready`](Self::ready).
+    /// Moves what waited for this template to [`ready`](Self::ready), where it stays on its exporter's account until
+    /// [`delivered`](Self::delivered).
     pub(crate) fn release(&mut self, scope: ScopeId, template: u16) {
         let Some(state) = self.scopes.get_mut(scope.0) else { return };
-        if state.waiting.remove(&template).is_none() {
-            return;
-        }
+        let Some(waiting) = state.waiting.remove(&template) else { return };
         let owner = state.key.owner;
-        let mut freed = Vec::new();
-        for pending in core::mem::take(&mut state.pending) {
+        self.ready.reserve_exact(usize::try_from(waiting).unwrap_or(0));
+        let (mut cost, mut octets) = (0_usize, 0_u64);
+        for _ in 0..state.pending.len() {
+            let Some(pending) = state.pending.pop_front() else { break };
             if pending.template == template {
-                freed.push((pending.cost().saturating_add(WAITING_COST), pending.set_len()));
+                cost = cost.saturating_add(pending.account());
+                octets = octets.saturating_add(pending.set_len());
                 self.ready.push_back(pending);
             } else {
                 state.pending.push_back(pending);
             }
         }
-        for (cost, octets) in freed {
-            self.unpend(owner, cost, octets);
+        state.give_back_room();
+        if let Some(state) = self.owners.get_mut(owner.0) {
+            state.pending = state.pending.saturating_sub(cost);
+            state.pending_octets = state.pending_octets.saturating_sub(octets);
+        }
+    }
+
+    /// The next set whose template has come, as long as there is one.
+    pub(crate) fn next_ready(&mut self) -> Option<Pending> {
+        let pending = self.ready.pop_front();
+        if pending.is_none() && self.ready.capacity() != 0 {
+            self.ready = VecDeque::new();
+        }
+        pending
+    }
+
+    /// A set that was [`ready`](Self::ready) has been handed over: it leaves the account.
+    pub(crate) fn delivered(&mut self, pending: &Pending) {
+        if let Some(owner) = self.scopes.get(pending.scope.0).map(|state| state.key.owner) {
+            self.discharge(owner, pending.account());
         }
     }
 
@@ -631,14 +661,28 @@ impl Store {
                 state.waiting.remove(&pending.template);
             }
         }
+        state.give_back_room();
         let owner = state.key.owner;
-        self.unpend(owner, pending.cost().saturating_add(WAITING_COST), pending.set_len());
+        self.unpend(owner, pending.account(), pending.set_len());
         Some(pending)
     }
 
     /// The oldest waiting set of a scope.
     pub(crate) fn first_pending(&self, scope: ScopeId) -> Option<&Pending> {
         self.scopes.get(scope.0)?.pending.front()
+    }
+}
+
+impl ScopeState {
+    /// Waiting data has left: the places it took go too, so that what is held stays under what is on the account.
+    fn give_back_room(&mut self) {
+        let few = |len: usize, capacity: usize| len < capacity / 4 || (len == 0 && capacity != 0);
+        if few(self.pending.len(), self.pending.capacity()) {
+            self.pending.shrink_to(self.pending.len().saturating_mul(2));
+        }
+        if few(self.waiting.len(), self.waiting.capacity()) {
+            self.waiting.shrink_to(self.waiting.len().saturating_mul(2));
+        }
     }
 }
 

@@ -199,7 +199,8 @@ impl<'a> Iterator for TemplateRecords<'a> {
                 Some(Ok(record))
             }
             Err(error) => {
-                let fault = fault_of(error);
+                // Where the next record would begin is not known: the fault begins with this one and costs all that is left.
+                let fault = Fault { offset: self.rest.offset(), ..fault_of(error) }.costing(self.rest.len32());
                 self.rest = Input::at(&[], self.rest.offset(), LimitedBy::SetLength);
                 Some(Err(fault))
             }

@@ -1,0 +1,135 @@
+//! Every record of the corpus read in every way there is: they agree.
+#![cfg(test)]
+
+mod common;
+
+use common::{corpus, decode, groups};
+use flowcodec::model::{FieldValue, Schema};
+use flowcodec::{Event, Flow, FlowRecord, Record, RecordSet, RowScratch, Settings, field, io};
+use flowdump::input::Options;
+use serde_json::Value as Json;
+
+/// Records whose owned form is made: all in small groups, every so many in the one large group.
+const EVERY: usize = 16;
+
+/// Asserts that each typed read of a record gives what the row has.
+macro_rules! agree {
+    ($record:ident, $row:ident: $($field:ident)*) => {
+        $(assert_eq!($row.get(field::$field), $record.get(field::$field), stringify!($field));)*
+    };
+}
+
+fn typed(record: &Record<'_>, row: &FlowRecord) {
+    agree! { record, row:
+        RECEIVED EXPORTER EXPORTER_PORT DOMAIN PROTOCOL TEMPLATE SAMPLING_RATE COUNTERS_SCALED START END SRC_ADDR DST_ADDR SRC_PORT
+        DST_PORT IP_PROTOCOL TCP_FLAGS TOS TTL OCTETS PACKETS IN_IF OUT_IF DIRECTION NEXT_HOP SRC_AS DST_AS SRC_PREFIX_LEN
+        DST_PREFIX_LEN VLAN POST_VLAN SRC_MAC DST_MAC ETHERTYPE FLOW_LABEL ICMP_TYPE ICMP_CODE FORWARDING_STATUS END_REASON
+        IP_VERSION
+    }
+}
+
+struct Paths {
+    schema: std::sync::Arc<Schema>,
+    scratch: RowScratch,
+    rows: Vec<FlowRecord>,
+    json: String,
+    records: usize,
+    owned: usize,
+}
+
+impl Paths {
+    fn set(&mut self, set: RecordSet<'_>) {
+        self.rows.clear();
+        set.rows(&mut self.scratch, |run| self.rows.extend_from_slice(run));
+        assert_eq!(self.rows.len(), usize::try_from(set.len()).unwrap());
+        assert_eq!(set.records().len(), self.rows.len());
+        let mut octets = 0;
+        let rows = std::mem::take(&mut self.rows);
+        for (record, row) in set.records().zip(&rows) {
+            let mut filled = FlowRecord::EMPTY;
+            record.fill(&mut filled);
+            assert_eq!(filled, *row);
+            typed(&record, row);
+            octets += record.raw().len();
+            self.records += 1;
+            // The large group alone has more than this.
+            if self.records < 20_000 || self.records.is_multiple_of(EVERY) {
+                self.owned(&record, row);
+            }
+        }
+        assert_eq!(octets, set.raw().len());
+        self.rows = rows;
+    }
+
+    fn owned(&mut self, record: &Record<'_>, row: &FlowRecord) {
+        self.owned += 1;
+        let flow = record.to_flow(&self.schema);
+        assert_eq!(flow.row(), row);
+        let copy: Flow = serde_json::from_str(&serde_json::to_string(&flow).unwrap()).unwrap();
+        assert_eq!(copy, flow);
+
+        self.json.clear();
+        io::write_record(&mut self.json, record, &self.schema);
+        let parsed: Json = serde_json::from_str(&self.json).unwrap_or_else(|error| panic!("{error}: {}", self.json));
+        let members = parsed.as_object().unwrap();
+        assert_eq!(members.len(), flow.fields().count());
+        for (id, value) in flow.fields() {
+            let name = &*self.schema.field(id).unwrap().name;
+            let shown = &members[name];
+            match value {
+                FieldValue::Unsigned(number) => assert!(*shown == number || shown.is_string(), "{name}: {shown}"),
+                FieldValue::Address(address) => assert_eq!(*shown, address.to_string(), "{name}"),
+                FieldValue::Time(time) => assert_eq!(*shown, time.to_string(), "{name}"),
+                _ => {}
+            }
+        }
+        let mut again = String::new();
+        io::write_flow(&mut again, &flow);
+        assert_eq!(again, self.json);
+
+        again.clear();
+        io::write_elements(&mut again, record);
+        let parsed: Json = serde_json::from_str(&again).unwrap_or_else(|error| panic!("{error}: {again}"));
+        assert_eq!(parsed["domain"], record.context().domain);
+        for element in record.elements() {
+            let name = element.name().map_or_else(|| element.id().to_string(), str::to_owned);
+            // The padding of fixed layouts is not shown.
+            assert!(parsed["elements"].get(&name).is_some() || record.template().id() == 0, "{name}: {again}");
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Flows(set) | Event::Options(set) = event {
+            self.set(*set);
+        }
+    }
+}
+
+#[test]
+fn all_ways_of_reading_agree() {
+    let Some(corpus) = corpus() else { return };
+    let mut paths = Paths {
+        schema: Schema::common(),
+        scratch: RowScratch::default(),
+        rows: Vec::new(),
+        json: String::new(),
+        records: 0,
+        owned: 0,
+    };
+    let mut groups = groups(&corpus);
+    // The large group last, to take a part of it.
+    groups.sort_by_key(|group| group.name == "netflow_parser__IPFIX");
+    for recording in ["exporters/openvswitch/ipfix_each", "exporters/openvswitch/ipfix_tunnel", "exporters/softflowd/v10_bidi"] {
+        let path = corpus.join(recording).with_extension("pcap");
+        decode(&[path], Options::default(), Settings::default(), &mut |event| paths.event(event));
+    }
+    for recording in ["antrea-0.9", "antrea-1.15", "antrea-2.7", "aggregator-2.7-aggregate-tcp"] {
+        let path = corpus.join(format!("antrea/{recording}.pcap"));
+        decode(&[path], Options::default(), Settings::default(), &mut |event| paths.event(event));
+    }
+    for group in &groups {
+        group.decode(&corpus, Settings::default(), &mut |event| paths.event(event));
+    }
+    // 79,780 of the groups, and the recordings.
+    assert_eq!((paths.records, paths.owned), (80_841, 23_802));
+}

@@ -1,0 +1,183 @@
+//! In the steady state a datagram costs no allocation: neither in the decoder, nor in reading its records in any borrowed way.
+#![cfg(test)]
+#![deny(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+
+use flowcodec::{Decoder, Event, Exporter, RecordSet, RowScratch, Timestamp, field, ipfix, netflow5, netflow9};
+
+/// Counts the allocations of each thread, so that tests may run side by side.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call is handed to the system's allocator as it is; the counter is a plain number of the thread, which has no destructor
+// and allocates nothing. `realloc` is the provided one, which calls `alloc`.
+#[expect(unsafe_code, reason = "an allocator cannot be written without; this one only counts")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises about `layout` are the ones the system's allocator asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: `block` came from `alloc` above with this layout, so from the system's allocator.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// Every borrowed way to read a set.
+fn read(set: RecordSet<'_>, scratch: &mut RowScratch) -> u64 {
+    let mut read = 0;
+    for record in set {
+        for element in record.elements() {
+            black_box(element.value());
+            read += 1;
+        }
+        black_box(record.get(field::SRC_ADDR));
+        black_box(record.get(field::OCTETS));
+        black_box(record.get(field::START));
+        black_box(record.get(field::SAMPLING_RATE));
+        black_box(record.get(field::SRC_POD).map(|pod| pod.to_str().is_ok()));
+        black_box(record.get(field::DST_NAMESPACE));
+    }
+    set.rows(scratch, |rows| {
+        black_box(rows);
+    });
+    read
+}
+
+/// Decodes `datagram` (whose sequence number stands at `sequence`) a thousand times after a few to warm up; `step` is what it counts up by.
+/// `announce` comes first.
+fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u32, elements: u64) {
+    let mut decoder = Decoder::default();
+    let mut scratch = RowScratch::new();
+    let exporter = Exporter::new([192, 0, 2, 1].into(), 4739);
+    if let Some(announce) = announce {
+        drop(decoder.datagram(exporter, NOW, announce));
+    }
+    let (mut before, mut read_all) = (0, 0);
+    for number in 0..1_010_u32 {
+        if number == 10 {
+            (before, read_all) = (ALLOCATIONS.get(), 0);
+        }
+        datagram[sequence..sequence + 4].copy_from_slice(&(number * step).to_be_bytes());
+        let mut events = decoder.datagram(exporter, NOW, datagram);
+        while let Some(event) = events.next() {
+            if let Event::Flows(set) = event {
+                read_all += read(set, &mut scratch);
+            }
+        }
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0, "allocations in a thousand datagrams");
+    assert_eq!(read_all, 1_000 * elements, "and they were read");
+    assert_eq!(decoder.stats().faults.total(), 0, "{:?}", decoder.stats());
+}
+
+#[test]
+fn netflow5_decoder_and_views() {
+    let mut datagram = vec![0_u8; 24 + 30 * 48];
+    (datagram[1], datagram[3]) = (5, 30);
+    steady(None, &mut datagram, 16, 30, 30 * 20);
+
+    let before = ALLOCATIONS.get();
+    let packet = netflow5::Packet::parse(&datagram).unwrap();
+    let octets: u64 = packet.records().map(|record| u64::from(record.unwrap().octets())).sum();
+    assert_eq!((octets, ALLOCATIONS.get() - before), (0, 0));
+}
+
+/// Fields of a plain template: element, length.
+const FIELDS: [(u16, u16); 9] = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 1), (1, 4), (2, 4), (10, 4)];
+
+fn specifiers(fields: &[(u16, u16)]) -> Vec<u8> {
+    fields.iter().flat_map(|(element, length)| [element.to_be_bytes(), length.to_be_bytes()].concat()).collect()
+}
+
+fn set(id: u16, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len() + 4).unwrap();
+    [&id.to_be_bytes()[..], &length.to_be_bytes(), body].concat()
+}
+
+fn ipfix_message(sets: &[u8]) -> Vec<u8> {
+    let mut message = vec![0, 10, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    message.extend_from_slice(sets);
+    let length = u16::try_from(message.len()).unwrap().to_be_bytes();
+    message[2..4].copy_from_slice(&length);
+    message
+}
+
+fn netflow9_packet(sets: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0, 9, 0, 1, 0, 0, 0, 9, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    packet.extend_from_slice(sets);
+    packet
+}
+
+#[test]
+fn netflow9_decoder_and_views() {
+    let template = [&[1, 4, 0, 9][..], &specifiers(&FIELDS)].concat();
+    let announce = netflow9_packet(&set(0, &template));
+    let mut datagram = netflow9_packet(&set(260, &[7; 40 * 26]));
+    steady(Some(&announce), &mut datagram, 12, 1, 40 * 9);
+
+    let before = ALLOCATIONS.get();
+    let sets = netflow9::Packet::parse(&datagram).unwrap().sets().map(Result::unwrap).count();
+    assert_eq!((sets, ALLOCATIONS.get() - before), (1, 0));
+}
+
+#[test]
+fn ipfix_of_fixed_length_decoder_and_views() {
+    let template = [&[1, 4, 0, 9][..], &specifiers(&FIELDS)].concat();
+    let announce = ipfix_message(&set(2, &template));
+    let mut datagram = ipfix_message(&set(260, &[7; 40 * 26]));
+    steady(Some(&announce), &mut datagram, 8, 40, 40 * 9);
+
+    let before = ALLOCATIONS.get();
+    let message = ipfix::Message::parse(&announce).unwrap();
+    let mut fields = 0;
+    for set in message.sets() {
+        if let ipfix::Set::Templates(records) = set.unwrap() {
+            fields += records.map(|record| record.unwrap().specifiers().count()).sum::<usize>();
+        }
+    }
+    assert_eq!((fields, ALLOCATIONS.get() - before), (9, 0));
+}
+
+/// Pods, namespaces, nodes and services as text, in front of and behind numbers.
+#[test]
+fn ipfix_of_antrea() {
+    let mut template = vec![1, 4, 0, 18];
+    template.extend(specifiers(&FIELDS));
+    for element in [100_u16, 101, 102, 103, 104, 105, 109, 110] {
+        template.extend_from_slice(&(element | 0x8000).to_be_bytes());
+        template.extend_from_slice(&[0xff, 0xff, 0, 0, 0xdc, 0xba]);
+    }
+    template.extend(specifiers(&[(152, 8)]));
+    let announce = ipfix_message(&set(2, &template));
+    let mut record = vec![7; 26];
+    for text in ["default", "client-5f7b", "kube-system", "", "node-1", "", "default/web:http", "allow"] {
+        record.push(u8::try_from(text.len()).unwrap());
+        record.extend_from_slice(text.as_bytes());
+    }
+    record.extend_from_slice(&1_700_000_000_000_u64.to_be_bytes());
+    let mut datagram = ipfix_message(&set(260, &record.repeat(12)));
+    steady(Some(&announce), &mut datagram, 8, 12, 12 * 18);
+}
+
+/// The datagram that brings its template every time: an announcement that is known costs nothing either.
+#[test]
+fn a_template_announced_again() {
+    let template = [&[1, 4, 0, 9][..], &specifiers(&FIELDS)].concat();
+    let sets = [set(2, &template), set(260, &[7; 26])].concat();
+    let mut datagram = ipfix_message(&sets);
+    steady(None, &mut datagram, 8, 1, 9);
+}

@@ -1,0 +1,13 @@
+//! Hostile and broken input, made by hand: what each shape costs, what is said of it, and that its neighbours are unharmed.
+#![cfg(test)]
+
+#[macro_use]
+mod wire;
+mod caps;
+mod headers;
+mod lists;
+mod neighbours;
+mod passing;
+mod sets;
+mod teaching;
+mod templates;

@@ -1,0 +1,369 @@
+//! What a decoder holds under floods, counted by the allocator.
+//!
+//! Two promises of [`Limits::total_bytes`](flowcodec::Limits::total_bytes): what is live never passes it by more than one datagram's
+//! worth, and [`Decoder::bytes_held`] never claims less than what is live. And a third that makes them worth something: a well-behaved
+//! exporter loses no record, whoever floods beside it.
+#![cfg(test)]
+#![deny(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::Ipv4Addr;
+
+use flowcodec::{Decoder, Event, Exporter, Limits, Settings, Timestamp};
+
+/// Counts what each thread holds, so that tests may run side by side.
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(by: isize) {
+    let live = LIVE.get() + by;
+    LIVE.set(live);
+    PEAK.set(PEAK.get().max(live));
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call is handed to the system's allocator as it is; the counters are plain numbers of the thread, which have no
+// destructor and allocate nothing. `realloc` is the provided one: both blocks count while one is copied to the other.
+#[expect(unsafe_code, reason = "an allocator cannot be written without; this one only counts")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        // SAFETY: the caller's promises about `layout` are the ones the system's allocator asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        // SAFETY: `block` came from `alloc` above with this layout, so from the system's allocator.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+/// The ceiling of most tests.
+const SMALL: usize = 6 << 20;
+/// What one datagram may take beside the state: notes of what it did, and sets that are just being handed over.
+const ROOM: usize = 64 << 10;
+
+/// What a decoder has of its own beside the state: its tables at their smallest, a queue for what it has to say.
+const OWN: isize = 4 << 10;
+
+/// A decoder whose memory is watched.
+struct Watched {
+    decoder: Decoder,
+    base: isize,
+    datagram: Vec<u8>,
+    /// Records that came out for the exporter last given.
+    records: u32,
+    lowest: isize,
+    highest: isize,
+}
+
+impl Watched {
+    fn new(limits: Limits) -> Self {
+        let mut settings = Settings::default();
+        settings.limits = limits;
+        let datagram = Vec::with_capacity(1 << 16);
+        let decoder = Decoder::new(settings);
+        PEAK.set(LIVE.get());
+        Self { decoder, base: LIVE.get(), datagram, records: 0, lowest: isize::MAX, highest: 0 }
+    }
+
+    fn small() -> Self {
+        Self::new(limits(SMALL))
+    }
+
+    fn live(&self) -> isize {
+        LIVE.get() - self.base
+    }
+
+    /// One IPFIX message.
+    fn ipfix(&mut self, from: Exporter, domain: u32, sets: &[Set<'_>]) {
+        let mut datagram = std::mem::take(&mut self.datagram);
+        message(&mut datagram, domain, sets);
+        self.send(from, &datagram);
+        self.datagram = datagram;
+    }
+
+    fn send(&mut self, from: Exporter, datagram: &[u8]) {
+        self.records = 0;
+        let mut events = self.decoder.datagram(from, NOW, datagram);
+        while let Some(event) = events.next() {
+            if let Event::Flows(set) = event
+                && set.context().exporter == from
+            {
+                self.records += set.len();
+            }
+        }
+        drop(events);
+        self.check();
+    }
+
+    /// Both promises.
+    fn check(&mut self) {
+        let (live, held) = (self.live(), self.decoder.bytes_held().cast_signed());
+        let ceiling = self.decoder.settings().limits.total_bytes.cast_signed();
+        self.lowest = self.lowest.min(held - live);
+        self.highest = self.highest.max(PEAK.get() - self.base);
+        assert!(live <= held + OWN, "{live} bytes live, {held} claimed");
+        assert!(held <= ceiling, "{held} bytes held, {ceiling} allowed");
+        let peak = PEAK.get() - self.base;
+        assert!(peak <= ceiling + ROOM.cast_signed(), "{peak} bytes live at the peak, {ceiling} allowed");
+    }
+}
+
+fn limits(total: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.total_bytes = total;
+    limits.exporter_bytes = total / 4;
+    limits.pending_bytes = total / 16;
+    limits
+}
+
+enum Set<'a> {
+    /// Id, and element and length of each field.
+    Template(u16, &'a [(u16, u16)]),
+    Options(u16, &'a [(u16, u16)]),
+    Data(u16, &'a [u8]),
+}
+
+fn message(datagram: &mut Vec<u8>, domain: u32, sets: &[Set<'_>]) {
+    datagram.clear();
+    for number in [10, 0] {
+        datagram.extend_from_slice(&u16::to_be_bytes(number));
+    }
+    for number in [1_700_000_000, 0, domain] {
+        datagram.extend_from_slice(&u32::to_be_bytes(number));
+    }
+    for set in sets {
+        let start = datagram.len();
+        let (head, fields, octets): (&[u16], &[(u16, u16)], &[u8]) = match *set {
+            Set::Template(id, fields) => (&[2, 0, id, fields.len().try_into().unwrap()], fields, &[]),
+            Set::Options(id, fields) => (&[3, 0, id, fields.len().try_into().unwrap(), 1], fields, &[]),
+            Set::Data(id, octets) => (&[id, 0], &[], octets),
+        };
+        let pairs = fields.iter().flat_map(|&(element, length)| [element, length]);
+        for number in head.iter().copied().chain(pairs) {
+            datagram.extend_from_slice(&number.to_be_bytes());
+        }
+        datagram.extend_from_slice(octets);
+        let length = u16::try_from(datagram.len() - start).unwrap();
+        datagram[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    let length = u16::try_from(datagram.len()).unwrap();
+    datagram[2..4].copy_from_slice(&length.to_be_bytes());
+}
+
+const FIELDS: [(u16, u16); 7] = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 4), (2, 4)];
+const RECORD: [u8; 21] = [10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 0, 90, 6, 0, 0, 0, 9, 0, 0, 0, 1];
+
+fn exporter(number: u32) -> Exporter {
+    Exporter::new(Ipv4Addr::from(0x0a00_0000 + number).into(), 4739)
+}
+
+const GOOD: u32 = 0x00ff_ff00;
+
+/// 100,000 forged exporters, each of another kind; two that are well-behaved, one from the start and one from the middle on.
+fn forged_exporters(total: usize) -> Watched {
+    let mut v5 = vec![0_u8; 72];
+    (v5[1], v5[3]) = (5, 1);
+    let mut v9 = vec![0, 9, 0, 2, 0, 0, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    v9.extend_from_slice(&[0, 0, 0, 12, 1, 0, 0, 1, 0, 1, 0, 4, 1, 0, 0, 8, 0, 0, 0, 7]);
+    let mut watched = Watched::new(limits(total));
+    let announce = [Set::Template(300, &FIELDS)];
+    let data = [Set::Data(300, &RECORD)];
+    for number in 0..100_000_u32 {
+        let forged = exporter(number);
+        match number % 5 {
+            0 => watched.ipfix(forged, 1, &[Set::Template(256, &FIELDS), Set::Data(256, &RECORD)]),
+            1 => watched.ipfix(forged, 1, &announce),
+            2 => watched.send(forged, &v5),
+            3 => watched.send(forged, &v9),
+            _ => watched.ipfix(forged, 1, &data),
+        }
+        // Each announces its template once, and sends data once in a thousand datagrams.
+        for (good, begin) in [(GOOD, 0), (GOOD + 1, 50_000)] {
+            if number == begin {
+                watched.ipfix(exporter(good), 7, &announce);
+            }
+            if number >= begin && number % 1_000 == 0 {
+                watched.ipfix(exporter(good), 7, &data);
+                assert_eq!(watched.records, 1, "a record of the well-behaved exporter, after {number} forged ones");
+            }
+        }
+    }
+    let stats = watched.decoder.stats();
+    assert_eq!(stats.bytes, stats.bytes_decoded + stats.bytes_reported + stats.bytes_pending);
+    watched
+}
+
+#[test]
+fn a_hundred_thousand_forged_exporters_under_a_small_ceiling() {
+    let watched = forged_exporters(SMALL);
+    assert!(watched.decoder.stats().exporters_evicted > 50_000, "{:?}", watched.decoder.stats());
+}
+
+#[test]
+fn a_hundred_thousand_forged_exporters_under_the_default_ceiling() {
+    let watched = forged_exporters(Limits::default().total_bytes);
+    let (there, evicted) = (watched.decoder.exporters().count(), watched.decoder.stats().exporters_evicted);
+    assert!(there > 30_000, "{there}");
+    assert_eq!(there + usize::try_from(evicted).unwrap(), 100_002);
+}
+
+#[test]
+fn every_template_id_from_one_exporter() {
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for id in 256..=u16::MAX {
+        watched.ipfix(exporter(1), 1, &[Set::Template(id, &FIELDS), Set::Data(id, &RECORD)]);
+        assert_eq!(watched.records, 1);
+    }
+    watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+    assert_eq!(watched.records, 1);
+}
+
+#[test]
+fn a_template_redefined_by_every_datagram() {
+    let mut fields = FIELDS.to_vec();
+    let mut watched = Watched::small();
+    for number in 0..50_000_u16 {
+        fields[5].1 = 1 + number % 8;
+        watched.ipfix(exporter(1), 1, &[Set::Template(256, &fields)]);
+    }
+    assert_eq!(watched.decoder.templates().count(), 1);
+}
+
+#[test]
+fn domains_of_one_exporter_with_large_templates() {
+    let fields = vec![(1, 1); 2_048];
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for domain in 0..1_500 {
+        watched.ipfix(exporter(1), domain, &[Set::Template(256, &fields)]);
+    }
+    watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+    assert_eq!(watched.records, 1);
+}
+
+#[test]
+fn samplers_in_every_domain_of_one_exporter() {
+    let mut samplers = Vec::new();
+    for number in 0..1_100_u16 {
+        samplers.extend_from_slice(&number.to_be_bytes());
+        samplers.push(8);
+    }
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for domain in 0..1_100 {
+        watched.ipfix(exporter(1), domain, &[Set::Options(256, &[(302, 2), (34, 1)]), Set::Data(256, &samplers)]);
+    }
+    watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+    assert_eq!(watched.records, 1);
+}
+
+#[test]
+fn elements_with_long_names_from_one_exporter() {
+    let mut described = vec![b'n'; 60_000];
+    // Short names only, unless the caller asks for more.
+    let mut longer = limits(SMALL);
+    longer.element_name_bytes = 65_535;
+    let mut watched = Watched::new(longer);
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for number in 0..1_100_u16 {
+        described[..6].copy_from_slice(&[0, 0, 0xfe, 0, number.to_be_bytes()[0], number.to_be_bytes()[1]]);
+        let fields = [(346, 4), (303, 2), (341, 59_994)];
+        watched.ipfix(exporter(1), 1, &[Set::Options(256, &fields), Set::Data(256, &described)]);
+    }
+    watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+    assert_eq!(watched.records, 1);
+}
+
+#[test]
+fn ports_and_domains_of_one_exporter() {
+    let mut watched = Watched::small();
+    for number in 0..20_000_u32 {
+        let [_, _, a, b] = number.to_be_bytes();
+        let from = Exporter::new([10, 0, 0, 1].into(), u16::from_be_bytes([a, b]));
+        watched.ipfix(from, number, &[Set::Template(256, &FIELDS)]);
+    }
+}
+
+/// Data that waits: small sets and large ones, from one exporter and from many, in one domain and in many.
+#[test]
+fn a_flood_of_data_without_templates() {
+    let large = vec![7_u8; 40_000];
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for number in 0..20_000_u32 {
+        let id = u16::try_from(256 + number % 60_000).unwrap();
+        watched.ipfix(exporter(1), 1, &[Set::Data(256, &[1]), Set::Data(id, &[])]);
+        watched.ipfix(exporter(2), number % 512, &[Set::Data(id, &RECORD)]);
+        if number % 16 == 0 {
+            watched.ipfix(exporter(1_000 + number % 64), 1, &[Set::Data(256, &large)]);
+            watched.ipfix(exporter(10_000 + number), 1, &[Set::Data(256, &[1, 2])]);
+        }
+        if number % 500 == 0 {
+            watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+            assert_eq!(watched.records, 1);
+        }
+    }
+    // The room that waiting data took is given back with it.
+    drop(watched.decoder.finish());
+    watched.check();
+    assert_eq!(watched.decoder.stats().bytes_pending, 0);
+}
+
+/// All that waited comes out at once when its template arrives.
+#[test]
+fn data_that_waited_is_not_held_twice() {
+    let mut watched = Watched::small();
+    for _ in 0..20_000 {
+        watched.ipfix(exporter(1), 1, &[Set::Data(256, &RECORD)]);
+    }
+    watched.ipfix(exporter(1), 1, &[Set::Template(256, &FIELDS)]);
+    assert!(watched.records > 200, "{}", watched.records);
+    watched.check();
+}
+
+/// One datagram with as many things to say as it can have.
+#[test]
+fn one_datagram_full_of_notes() {
+    let zeros = vec![0_u8; 65_000];
+    let rates: Vec<u8> = (0..65_000_u32).map(|number| 1 + u8::try_from(number % 2).unwrap()).collect();
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(1), 1, &[Set::Options(256, &[(34, 1)]), Set::Template(257, &[(291, 65_535)])]);
+    for octets in [&zeros, &rates] {
+        watched.ipfix(exporter(1), 1, &[Set::Data(256, octets)]);
+        watched.ipfix(exporter(1), 1, &[Set::Data(257, octets)]);
+    }
+}
+
+/// What a flood took is given back when its exporters are gone, whatever comes next.
+#[test]
+fn floods_of_different_kinds_one_after_the_other() {
+    let mut watched = Watched::small();
+    // Tables of up to a thousand places are kept.
+    watched.base += 128 << 10;
+    for number in 0..4_000 {
+        watched.ipfix(exporter(number), number, &[Set::Data(256, &[1])]);
+    }
+    let later = NOW.offset(100 * 3_600 * 1_000_000_000);
+    drop(watched.decoder.tick(later));
+    assert_eq!(watched.decoder.exporters().count(), 0);
+    watched.check();
+    for number in 0..4_000_u32 {
+        let from = exporter(number / 1_000);
+        watched.ipfix(from, 1, &[Set::Template(256 + u16::try_from(number).unwrap(), &FIELDS)]);
+    }
+    drop(watched.decoder.tick(later));
+    assert_eq!(watched.decoder.templates().count(), 0);
+    watched.check();
+}

@@ -1,0 +1,110 @@
+//! Reads the records of a set in every way there is, and holds the ways against each other.
+
+use std::sync::Arc;
+
+use flowcodec::model::{FieldId, Schema};
+use flowcodec::{Flow, FlowRecord, Record, RecordSet, RowScratch, field};
+
+use crate::digest::Digest;
+
+/// How much of each record is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Elements, lists, every common field, rows, an owned flow and its JSON; all of it goes into the digest.
+    Full,
+    /// Elements are counted and measured, some fields read, rows counted: for inputs that come by the million.
+    Cheap,
+}
+
+/// What is needed to read, kept from set to set.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    reading: Reading,
+    schema: Arc<Schema>,
+    fields: Vec<FieldId>,
+    scratch: RowScratch,
+    rows: Vec<FlowRecord>,
+    pub(crate) digest: Digest,
+}
+
+impl Reader {
+    pub(crate) fn new(reading: Reading) -> Self {
+        let schema = Schema::common();
+        let fields = schema.fields().iter().filter_map(|spec| schema.find(&spec.name)).collect();
+        Self { reading, schema, fields, scratch: RowScratch::new(), rows: Vec::new(), digest: Digest::default() }
+    }
+
+    pub(crate) fn full(&self) -> bool {
+        self.reading == Reading::Full
+    }
+
+    pub(crate) fn set(&mut self, set: RecordSet<'_>) {
+        let len = usize::try_from(set.len()).unwrap_or(usize::MAX);
+        assert_eq!(set.records().len(), len, "a set says how many records it has");
+        assert!(len <= set.raw().len(), "{len} records in {} octets: none is empty", set.raw().len());
+        assert!(len != 0, "a set without records is no event");
+        match self.reading {
+            Reading::Full => self.full_set(set, len),
+            Reading::Cheap => self.cheap_set(set, len),
+        }
+    }
+
+    fn full_set(&mut self, set: RecordSet<'_>, len: usize) {
+        self.rows.clear();
+        let rows = &mut self.rows;
+        set.rows(&mut self.scratch, |run| rows.extend_from_slice(run));
+        assert_eq!(self.rows.len(), len, "there is a row for each record");
+        let rows = core::mem::take(&mut self.rows);
+        let (mut read, mut octets) = (0_usize, 0_usize);
+        let mut ends = Vec::new();
+        for (record, row) in set.records().zip(&rows) {
+            read = read.saturating_add(1);
+            octets = octets.saturating_add(record.raw().len());
+            self.digest.elements(&record, 0);
+            self.fields(&record);
+            let mut filled = FlowRecord::EMPTY;
+            record.fill(&mut filled);
+            assert_eq!(filled, *row, "both ways to a row agree");
+            self.flow(&record, row);
+            record.variable_ends(&mut ends);
+            assert!(ends.is_sorted());
+        }
+        assert_eq!((read, octets), (len, set.raw().len()), "the records are the octets of the set");
+        self.rows = rows;
+    }
+
+    fn fields(&mut self, record: &Record<'_>) {
+        for &id in &self.fields {
+            self.digest.field(record.value(id));
+        }
+    }
+
+    /// The owned copy says the same as the record, and goes through JSON.
+    fn flow(&mut self, record: &Record<'_>, row: &FlowRecord) {
+        let flow = record.to_flow(&self.schema);
+        assert_eq!(flow.row(), row, "the owned flow has the same row");
+        let written = serde_json::to_vec(&flow);
+        assert!(written.is_ok(), "{written:?}");
+        let written = written.unwrap_or_default();
+        // JSON has no word for what is no number; all else comes back.
+        if flow.get(field::SAMPLING_RATE).is_none_or(f64::is_finite) {
+            let back = serde_json::from_slice::<Flow>(&written);
+            assert!(back.is_ok_and(|back| back == flow), "an owned flow comes back from JSON: {row:?}, {:?}", flow.other());
+        }
+        self.digest.add(written);
+    }
+
+    fn cheap_set(&mut self, set: RecordSet<'_>, len: usize) {
+        let (mut read, mut octets) = (0_usize, 0_usize);
+        for record in set {
+            read = read.saturating_add(1);
+            octets = octets.saturating_add(record.raw().len());
+            assert_eq!(record.elements().count(), record.template().fields().len());
+            let _ =
+                (record.get(field::SRC_ADDR), record.get(field::OCTETS), record.get(field::START), record.get(field::SRC_POD));
+        }
+        let mut rows = 0_usize;
+        set.rows(&mut self.scratch, |run| rows = rows.saturating_add(run.len()));
+        assert_eq!((read, rows, octets), (len, len, set.raw().len()));
+    }
+}
