@@ -1,2 +1,13 @@
-//! Workloads shared by the benches.
+//! What the benches measure: traffic made here, the paths over it, and the peers beside them.
+//!
+//! * [`workload`]: flow telemetry as routers and Antrea send it, the same octets on every run.
+//! * [`paths`]: one function for each way through flowcodec, and the copy of the same octets that they are compared to.
+//! * `peers` (feature `peers`): other decoders on the same octets.
+//!
+//! `cargo bench -p benches` follows one of them over time; `versus` (`src/bin`) compares them within one process.
 #![forbid(unsafe_code)]
+
+pub mod paths;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod workload;

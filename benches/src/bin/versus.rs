@@ -1,0 +1,356 @@
+//! Compares the paths with the copy of the same octets, and with the peers, interleaved in one process.
+#![deny(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use benches::paths::{Copies, Ours, PATHS, Path};
+use benches::workload::{Size, Workload};
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use serde::Serialize;
+
+/// Compares flowcodec with copying the same octets and with other decoders, in one process.
+///
+/// For each path and each size of input, all sides take turns, round after round, on the same octets; each turn is several passes
+/// that last some milliseconds. Templates are learned before. Output is reused, not kept; what a peer allocates it also frees. A ratio
+/// is taken within each round; the median over the rounds is given, and behind it the ratio of the best times of both sides.
+///
+/// The copy is done datagram by datagram: to one place that stays in the first-level cache ("copy"), and to places side by side, as who
+/// keeps the datagrams would ("copy kept"). A share of 25 % means that the path takes four times as long.
+///
+/// Without the feature `peers` only the copy is compared. Run it with `--release`.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// One JSON object a line: path, size, records, ns_per_record (best), gb_per_s (best), copy_share, copy_share_best,
+    /// copy_kept_share, copy_kept_share_best, allocs_per_datagram, peers (how many times our time each takes), peers_best, peers_ns_per_record, and peers_incomplete (records
+    /// decoded by peers that do not decode all, and are not compared).
+    #[arg(long)]
+    json: bool,
+
+    /// Fewer and shorter turns: a look, not a result.
+    #[arg(long)]
+    quick: bool,
+
+    /// Only this size of input; both by default.
+    #[arg(long, value_parser = PossibleValuesParser::new(Size::ALL.map(Size::name)))]
+    size: Option<String>,
+
+    /// Paths to compare; all by default.
+    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name)))]
+    paths: Vec<String>,
+}
+
+/// What was measured of one path.
+#[derive(Debug, Serialize)]
+struct Line {
+    path: &'static str,
+    size: &'static str,
+    records: u64,
+    datagrams: usize,
+    ns_per_record: f64,
+    gb_per_s: f64,
+    copy_share: f64,
+    copy_share_best: f64,
+    copy_kept_share: f64,
+    copy_kept_share_best: f64,
+    allocs_per_datagram: f64,
+    peers: BTreeMap<&'static str, f64>,
+    peers_best: BTreeMap<&'static str, f64>,
+    peers_ns_per_record: BTreeMap<&'static str, f64>,
+    peers_incomplete: BTreeMap<&'static str, u64>,
+}
+
+const OURS: &str = "flowcodec";
+const COPY: &str = "copy";
+const COPY_KEPT: &str = "copy_kept";
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    rounds: u32,
+    turn: Duration,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let effort = if arguments.quick {
+        Effort { rounds: 7, turn: Duration::from_millis(2) }
+    } else {
+        Effort { rounds: 41, turn: Duration::from_millis(8) }
+    };
+    let mut out = io::stdout().lock();
+    if !arguments.json {
+        let heads = [
+            ["path", "size", "ns/record", "GB/s", "of copy", "of copy kept", "allocs"],
+            ["", "", "best", "best", "median (best)", "median (best)", "/datagram"],
+        ];
+        for ([path, size, ns, gb, copy, kept, allocs], peers) in
+            heads.into_iter().zip(["peers: times ours", "median (best; ns/record)"])
+        {
+            writeln!(out, "{path:<15} {size:>6} {ns:>9} {gb:>7} {copy:>18} {kept:>18} {allocs:>9}  {peers}")?;
+        }
+    }
+    for path in PATHS {
+        if !arguments.paths.is_empty() && !arguments.paths.iter().any(|name| name == path.name) {
+            continue;
+        }
+        for size in Size::ALL {
+            if arguments.size.as_ref().is_some_and(|name| name != size.name()) {
+                continue;
+            }
+            let line = compare(&path, size, effort)?;
+            if arguments.json {
+                serde_json::to_writer(&mut out, &line)?;
+                writeln!(out)?;
+            } else {
+                line.print(&mut out)?;
+            }
+            out.flush()?;
+        }
+    }
+    Ok(())
+}
+
+impl Line {
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let percent = |median: f64, best: f64| format!("{:.1} % ({:.1} %)", median * 100.0, best * 100.0);
+        let share = percent(self.copy_share, self.copy_share_best);
+        let kept = percent(self.copy_kept_share, self.copy_kept_share_best);
+        write!(
+            out,
+            "{:<15} {:>6} {:>9.2} {:>7.2} {share:>18} {kept:>18} {:>9.2} ",
+            self.path, self.size, self.ns_per_record, self.gb_per_s, self.allocs_per_datagram
+        )?;
+        for (name, ratio) in &self.peers {
+            let best = self.peers_best.get(name).copied().unwrap_or(f64::NAN);
+            let ns = self.peers_ns_per_record.get(name).copied().unwrap_or(f64::NAN);
+            write!(out, " {name} {ratio:.1} ({best:.1}; {ns:.0} ns)")?;
+        }
+        for (name, records) in &self.peers_incomplete {
+            write!(out, " {name} decodes {records} of {} records", self.records)?;
+        }
+        writeln!(out)
+    }
+}
+
+/// One side: the copy, ours, or a peer.
+struct Side<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut(&Workload) + 'a>,
+    /// The pass it comes to next.
+    pass: u32,
+    /// Passes in a turn.
+    passes: u32,
+    /// Nanoseconds a pass, round by round.
+    times: Vec<f64>,
+}
+
+impl<'a> Side<'a> {
+    fn new(name: &'static str, run: impl FnMut(&Workload) + 'a) -> Self {
+        Self { name, run: Box::new(run), pass: 0, passes: 1, times: Vec::new() }
+    }
+
+    /// A turn; the messages are numbered anew in front of each pass, outside the time.
+    fn turn(&mut self, workload: &mut Workload) -> Duration {
+        let mut time = Duration::ZERO;
+        for _ in 0..self.passes {
+            workload.number(self.pass);
+            self.pass = self.pass.wrapping_add(1);
+            let start = Instant::now();
+            (self.run)(workload);
+            time += start.elapsed();
+        }
+        time
+    }
+
+    /// Finds how many passes make a turn.
+    fn settle(&mut self, workload: &mut Workload, turn: Duration) {
+        while self.turn(workload) < turn && self.passes < 1 << 20 {
+            self.passes *= 2;
+        }
+    }
+
+    fn measure(&mut self, workload: &mut Workload) {
+        let time = self.turn(workload);
+        self.times.push(time.as_secs_f64() * 1e9 / f64::from(self.passes));
+    }
+
+    fn best(&self) -> f64 {
+        self.times.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Line> {
+    let mut workload = Workload::new(path.shape, size);
+    let mut ours = Ours::new(&workload);
+    let (mut one_place, mut side_by_side) = (Copies::new(&workload), Copies::new(&workload));
+    // From the second pass on nothing is new.
+    let first = (path.run)(&mut ours, &workload);
+    workload.number(1);
+    let (allocated, second) = allocations::count(|| (path.run)(&mut ours, &workload));
+    ensure!(first == second && first != 0, "{}: two passes over the same records differ", path.name);
+    ensure!(ours.decoder().stats().faults.total() == 0, "{}: faults", path.name);
+
+    let mut incomplete = BTreeMap::new();
+    #[cfg(feature = "peers")]
+    let mut peers = benches::peers::Peer::all(&workload);
+    #[cfg(feature = "peers")]
+    peers.retain_mut(|peer| {
+        let records = peer.run(&workload).records;
+        if records != workload.records() {
+            incomplete.insert(peer.name(), records);
+        }
+        records == workload.records()
+    });
+
+    let mut sides = vec![
+        Side::new(OURS, |workload: &Workload| {
+            core::hint::black_box((path.run)(&mut ours, workload));
+        }),
+        Side::new(COPY, |workload: &Workload| {
+            core::hint::black_box(one_place.one_place(workload));
+        }),
+        Side::new(COPY_KEPT, |workload: &Workload| {
+            core::hint::black_box(side_by_side.side_by_side(workload));
+        }),
+    ];
+    #[cfg(feature = "peers")]
+    sides.extend(peers.iter_mut().map(|peer| {
+        Side::new(peer.name(), |workload: &Workload| {
+            core::hint::black_box(peer.run(workload));
+        })
+    }));
+    // Ours has made two passes already.
+    for side in sides.iter_mut().take(1) {
+        side.pass = 2;
+    }
+    for side in &mut sides {
+        side.settle(&mut workload, effort.turn);
+    }
+    for _ in 0..effort.rounds {
+        for side in &mut sides {
+            side.measure(&mut workload);
+        }
+        // In the other order the next time, so that none always follows the same.
+        sides.reverse();
+    }
+    sides.sort_by_key(|side| side.name != OURS);
+    line(path, size, &workload, &sides, allocated, core::mem::take(&mut incomplete))
+}
+
+fn line(
+    path: &Path,
+    size: Size,
+    workload: &Workload,
+    sides: &[Side<'_>],
+    allocated: u64,
+    peers_incomplete: BTreeMap<&'static str, u64>,
+) -> anyhow::Result<Line> {
+    let (Some((ours, others)), records) = (sides.split_first(), float(workload.records())?) else {
+        anyhow::bail!("nothing was measured");
+    };
+    let mut line = Line {
+        path: path.name,
+        size: size.name(),
+        records: workload.records(),
+        datagrams: workload.len(),
+        ns_per_record: ours.best() / records,
+        gb_per_s: float(workload.octets())? / ours.best(),
+        copy_share: f64::NAN,
+        copy_share_best: f64::NAN,
+        copy_kept_share: f64::NAN,
+        copy_kept_share_best: f64::NAN,
+        allocs_per_datagram: float(allocated)? / float(workload.len())?,
+        peers: BTreeMap::new(),
+        peers_best: BTreeMap::new(),
+        peers_ns_per_record: BTreeMap::new(),
+        peers_incomplete,
+    };
+    for side in others {
+        let (ratio, best) = (median(side, ours), side.best() / ours.best());
+        match side.name {
+            COPY => (line.copy_share, line.copy_share_best) = (ratio, best),
+            COPY_KEPT => (line.copy_kept_share, line.copy_kept_share_best) = (ratio, best),
+            name => {
+                line.peers.insert(name, ratio);
+                line.peers_best.insert(name, best);
+                line.peers_ns_per_record.insert(name, side.best() / records);
+            }
+        }
+    }
+    Ok(line)
+}
+
+/// How many times the time of `ours` the side takes: the median over the rounds.
+fn median(side: &Side<'_>, ours: &Side<'_>) -> f64 {
+    let mut ratios: Vec<f64> = side.times.iter().zip(&ours.times).map(|(side, ours)| side / ours).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn float(number: impl TryInto<u32, Error: std::error::Error + Send + Sync + 'static>) -> anyhow::Result<f64> {
+    Ok(f64::from(number.try_into()?))
+}
+
+/// Counts allocations, when asked to: at all other times an allocation costs the peers no more than one load.
+mod allocations {
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+    static COUNTING: AtomicBool = AtomicBool::new(false);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+
+    /// Allocations and growths while `run` runs, and what it gives.
+    pub(crate) fn count<T>(run: impl FnOnce() -> T) -> (u64, T) {
+        COUNT.store(0, Ordering::Relaxed);
+        COUNTING.store(true, Ordering::Relaxed);
+        let value = run();
+        COUNTING.store(false, Ordering::Relaxed);
+        (COUNT.load(Ordering::Relaxed), value)
+    }
+
+    struct Counter;
+
+    #[global_allocator]
+    static COUNTER: Counter = Counter;
+
+    impl Counter {
+        fn note() {
+            if COUNTING.load(Ordering::Relaxed) {
+                COUNT.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[expect(unsafe_code, reason = "an allocator is told of its caller's duties, and passes them on to the system's")]
+    // SAFETY: every method hands its arguments on to `System` as they are and gives back what that gives, so that the promises of
+    // `GlobalAlloc` are kept by `System`; counting touches two atomics, and neither allocates nor unwinds.
+    unsafe impl GlobalAlloc for Counter {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            Self::note();
+            // SAFETY: the caller promised of `layout` what `System` asks for: its size is not zero.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            Self::note();
+            // SAFETY: as for `alloc`.
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            Self::note();
+            // SAFETY: the caller promised that `place` came from this allocator, which is `System`, with this `layout`, and that `size`
+            // is neither zero nor overflows.
+            unsafe { System.realloc(place, layout, size) }
+        }
+
+        unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+            // SAFETY: the caller promised that `place` came from this allocator, which is `System`, with this `layout`.
+            unsafe { System.dealloc(place, layout) }
+        }
+    }
+}

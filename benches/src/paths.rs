@@ -1,0 +1,213 @@
+//! The ways through flowcodec that are measured, and the copy that they are compared to.
+//!
+//! Every path goes once over the data of a workload and gives a checksum, so that nothing can be left out.
+
+use core::hint::black_box;
+
+use flowcodec::netflow5::Packet;
+use flowcodec::{Decoder, Event, RecordSet, RowScratch, field};
+
+use crate::workload::{ALIGNMENT, Shape, Workload, aligned};
+
+/// One path: its name, what it goes over, and the function.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Path {
+    /// Its name, as `versus` takes and prints it.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub what: &'static str,
+    /// Which workload it goes over.
+    pub shape: Shape,
+    /// One pass.
+    pub run: fn(&mut Ours, &Workload) -> u64,
+}
+
+/// All paths.
+pub const PATHS: [Path; 8] = [
+    Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
+    Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
+    Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
+    Path { name: "ipfix_rows", what: "21 fields to 192-byte rows", shape: Shape::Ipfix, run: rows },
+    Path { name: "record_get", what: "5 fields of each v9 record by Record::get", shape: Shape::NetFlow9, run: record_get },
+    Path { name: "antrea_offsets", what: "17 variable-length fields located", shape: Shape::Antrea, run: antrea_offsets },
+    Path {
+        name: "antrea_mtu",
+        what: "the same, two records in each datagram",
+        shape: Shape::AntreaDatagrams,
+        run: antrea_offsets,
+    },
+    Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
+];
+
+/// Our side: a decoder, and what a caller would keep beside it.
+#[derive(Debug)]
+pub struct Ours {
+    decoder: Decoder,
+    scratch: RowScratch,
+    ends: Vec<u32>,
+}
+
+impl Ours {
+    /// A decoder that has learned the templates of a workload.
+    #[must_use]
+    pub fn new(workload: &Workload) -> Self {
+        let mut decoder = Decoder::default();
+        for datagram in workload.templates() {
+            decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|_| ());
+        }
+        Self { decoder, scratch: RowScratch::new(), ends: Vec::new() }
+    }
+
+    /// The decoder.
+    #[must_use]
+    pub const fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+}
+
+/// Where datagrams are copied to: the reference is the copy of the same octets.
+#[derive(Debug)]
+pub struct Copies {
+    buffer: Vec<u8>,
+    base: usize,
+}
+
+impl Copies {
+    /// Room for all datagrams of a workload.
+    #[must_use]
+    pub fn new(workload: &Workload) -> Self {
+        let (buffer, base) = aligned(workload.room());
+        Self { buffer, base }
+    }
+
+    /// Each datagram to the same aligned place, which stays in the first-level cache. Gives the sum of the last octets.
+    pub fn one_place(&mut self, workload: &Workload) -> u64 {
+        let mut sum = 0_u64;
+        for datagram in workload.data() {
+            sum = sum.wrapping_add(self.copy(0, datagram.octets));
+        }
+        sum
+    }
+
+    /// Each datagram to an aligned place of its own, as a caller would who keeps them. Gives the sum of the last octets.
+    pub fn side_by_side(&mut self, workload: &Workload) -> u64 {
+        let (mut sum, mut at) = (0_u64, 0_usize);
+        for datagram in workload.data() {
+            sum = sum.wrapping_add(self.copy(at, datagram.octets));
+            at += datagram.octets.len().next_multiple_of(ALIGNMENT);
+        }
+        sum
+    }
+
+    #[inline]
+    fn copy(&mut self, at: usize, octets: &[u8]) -> u64 {
+        let place = self.buffer.get_mut(self.base + at..).and_then(|rest| rest.get_mut(..octets.len()));
+        place.map_or(0, |place| {
+            place.copy_from_slice(octets);
+            black_box(place).last().copied().map_or(0, u64::from)
+        })
+    }
+}
+
+/// Five fields of every v5 record, read where they lie, without a decoder.
+#[must_use]
+pub fn v5_lazy(_: &mut Ours, workload: &Workload) -> u64 {
+    let mut sum = 0_u64;
+    for datagram in workload.data() {
+        let Ok(packet) = Packet::parse(datagram.octets) else { continue };
+        for record in packet.records().flatten() {
+            let addresses = u32::from(record.src_addr()) ^ u32::from(record.dst_addr());
+            let counters = u64::from(record.octets()) + u64::from(record.packets());
+            sum = sum.wrapping_add(u64::from(addresses) + counters + u64::from(record.src_port()));
+        }
+    }
+    sum
+}
+
+/// Every record as a row. Gives the number of rows.
+pub fn rows(ours: &mut Ours, workload: &Workload) -> u64 {
+    let Ours { decoder, scratch, .. } = ours;
+    flows(decoder, workload, |set| {
+        let mut count = 0_u64;
+        set.rows(scratch, |rows| {
+            count += u64::try_from(black_box(rows).len()).unwrap_or(0);
+        });
+        count
+    })
+}
+
+/// Five fields of every record, each asked for by its name.
+pub fn record_get(ours: &mut Ours, workload: &Workload) -> u64 {
+    flows(&mut ours.decoder, workload, |set| {
+        let mut sum = 0_u64;
+        for record in set {
+            black_box((record.get(field::SRC_ADDR), record.get(field::DST_ADDR)));
+            let counters = record.get(field::OCTETS).unwrap_or(0).wrapping_add(record.get(field::PACKETS).unwrap_or(0));
+            sum = sum.wrapping_add(counters).wrapping_add(u64::from(record.get(field::SRC_PORT).unwrap_or(0)));
+        }
+        sum
+    })
+}
+
+/// Where each of the 17 variable-length fields of every record ends.
+pub fn antrea_offsets(ours: &mut Ours, workload: &Workload) -> u64 {
+    let Ours { decoder, ends, .. } = ours;
+    flows(decoder, workload, |set| {
+        let mut sum = 0_u64;
+        for record in set {
+            record.variable_ends(ends);
+            sum = sum.wrapping_add(black_box(&*ends).last().copied().map_or(0, u64::from));
+        }
+        sum
+    })
+}
+
+/// All the texts of every Antrea record (one of them is an address written as text).
+pub fn antrea_text(ours: &mut Ours, workload: &Workload) -> u64 {
+    flows(&mut ours.decoder, workload, |set| {
+        let mut sum = 0_usize;
+        for record in set {
+            for name in TEXTS {
+                sum += black_box(record.get(name)).map_or(0, |text| text.as_bytes().len());
+            }
+            sum += usize::from(black_box(record.get(field::EGRESS_ADDR)).is_some());
+        }
+        u64::try_from(sum).unwrap_or(0)
+    })
+}
+
+const TEXTS: [flowcodec::model::Field<flowcodec::model::String>; 16] = [
+    field::SRC_POD,
+    field::SRC_NAMESPACE,
+    field::SRC_NODE,
+    field::DST_POD,
+    field::DST_NAMESPACE,
+    field::DST_NODE,
+    field::SERVICE_NAME,
+    field::INGRESS_POLICY,
+    field::INGRESS_POLICY_NAMESPACE,
+    field::INGRESS_POLICY_RULE,
+    field::EGRESS_POLICY,
+    field::EGRESS_POLICY_NAMESPACE,
+    field::EGRESS_POLICY_RULE,
+    field::TCP_STATE,
+    field::EGRESS_NAME,
+    field::EGRESS_NODE,
+];
+
+/// Decodes all data and sums up what `each` makes of the sets of flows.
+#[inline]
+fn flows(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(RecordSet<'_>) -> u64) -> u64 {
+    let received = workload.received();
+    let mut sum = 0_u64;
+    for datagram in workload.data() {
+        let mut events = decoder.datagram(datagram.exporter, received, datagram.octets);
+        while let Some(event) = events.next() {
+            if let Event::Flows(set) = event {
+                sum = sum.wrapping_add(each(set));
+            }
+        }
+    }
+    sum
+}

@@ -1,0 +1,146 @@
+//! Other decoders on the same octets, each in its fastest documented use, one instance for each exporter.
+
+use core::hint::black_box;
+
+use netflow_parser::variable_versions::{ipfix as parser_ipfix, v9 as parser_v9};
+use netflow_parser::{NetflowPacket, NetflowParser};
+use netgauze_flow_pkt::{ipfix, netflow};
+use netgauze_parse_utils::reader::SliceReader;
+use netgauze_parse_utils::traits::ParseFromWithOneInput;
+
+use crate::workload::{Datagram, EXPORTERS, Shape, Workload};
+
+/// A peer that has learned the templates of a workload.
+#[derive(Debug)]
+pub struct Peer {
+    name: &'static str,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Parser(Vec<NetflowParser>),
+    Netgauze(Vec<Netgauze>),
+}
+
+#[derive(Debug, Default)]
+struct Netgauze {
+    netflow: netflow::TemplatesMap,
+    ipfix: ipfix::TemplatesMap,
+}
+
+/// What a peer made of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decoded {
+    /// Records of data it gave.
+    pub records: u64,
+    /// Datagrams it refused, whole or in part.
+    pub refused: u64,
+}
+
+impl Peer {
+    /// The peers that know the protocol of a workload, in their released versions.
+    #[must_use]
+    pub fn all(workload: &Workload) -> Vec<Self> {
+        let mut peers = vec![Self {
+            name: "netflow_parser",
+            engine: Engine::Parser((0..EXPORTERS).map(|_| NetflowParser::default()).collect()),
+        }];
+        if workload.shape() != Shape::NetFlow5 {
+            let engine = Engine::Netgauze((0..EXPORTERS).map(|_| Netgauze::default()).collect());
+            peers.push(Self { name: "netgauze-flow-pkt", engine });
+        }
+        for peer in &mut peers {
+            peer.read(workload.templates());
+        }
+        peers
+    }
+
+    /// The name of its crate.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// One pass over the data.
+    pub fn run(&mut self, workload: &Workload) -> Decoded {
+        self.read(workload.data())
+    }
+
+    fn read<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>) -> Decoded {
+        let mut decoded = Decoded::default();
+        match &mut self.engine {
+            Engine::Parser(parsers) => {
+                for datagram in datagrams {
+                    let Some(parser) = parsers.get_mut(datagram.number) else { continue };
+                    for packet in parser.iter_packets(datagram.octets) {
+                        match packet {
+                            Ok(packet) => decoded.records += of_parser(&black_box(packet)),
+                            Err(error) => {
+                                decoded.refused += 1;
+                                black_box(error);
+                            }
+                        }
+                    }
+                }
+            }
+            Engine::Netgauze(decoders) => {
+                for datagram in datagrams {
+                    let Some(netgauze) = decoders.get_mut(datagram.number) else { continue };
+                    match netgauze.read(datagram.octets) {
+                        Some(records) => decoded.records += records,
+                        None => decoded.refused += 1,
+                    }
+                }
+            }
+        }
+        decoded
+    }
+}
+
+fn of_parser(packet: &NetflowPacket) -> u64 {
+    let records: usize = match packet {
+        NetflowPacket::V5(packet) => packet.flowsets.len(),
+        NetflowPacket::V9(packet) => packet
+            .flowsets
+            .iter()
+            .map(|set| match &set.body {
+                parser_v9::FlowSetBody::Data(data) => data.fields.len(),
+                _ => 0,
+            })
+            .sum(),
+        NetflowPacket::IPFix(message) => message
+            .flowsets
+            .iter()
+            .map(|set| match &set.body {
+                parser_ipfix::FlowSetBody::Data(data) => data.fields.len(),
+                _ => 0,
+            })
+            .sum(),
+        _ => 0,
+    };
+    u64::try_from(records).unwrap_or(0)
+}
+
+impl Netgauze {
+    /// Records in the message, `None` when it is refused.
+    fn read(&mut self, octets: &[u8]) -> Option<u64> {
+        let mut reader = SliceReader::new(octets);
+        let records: usize = if octets.starts_with(&[0, 9]) {
+            let packet = black_box(netflow::NetFlowV9Packet::parse(&mut reader, &mut self.netflow).ok()?);
+            let count = |set: &netflow::Set| match set {
+                netflow::Set::Data { records, .. } => records.len(),
+                _ => 0,
+            };
+            packet.sets().iter().map(count).sum()
+        } else {
+            let message = black_box(ipfix::IpfixPacket::parse(&mut reader, &mut self.ipfix).ok()?);
+            let count = |set: &ipfix::Set| match set {
+                ipfix::Set::Data { records, .. } => records.len(),
+                _ => 0,
+            };
+            message.sets().iter().map(count).sum()
+        };
+        u64::try_from(records).ok()
+    }
+}

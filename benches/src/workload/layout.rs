@@ -1,0 +1,262 @@
+//! What the messages look like: which fields, in which order, how many records.
+
+use super::flow::{Fill, Name};
+
+/// What kind of messages a workload has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// NetFlow v5, 30 records a packet.
+    NetFlow5,
+    /// NetFlow v9, 21 fields of fixed length; 18 IPv4 records a packet, or (every fourth) 13 IPv6 records.
+    NetFlow9,
+    /// The same in IPFIX, with times in milliseconds; 18 IPv4 or 12 IPv6 records a message.
+    Ipfix,
+    /// The flow aggregator of Antrea 2.7: 66 fields, 17 of them of variable length. 18 records (8 KB) a message, as over a stream.
+    Antrea,
+    /// The same with the two records that fit into a datagram of an Ethernet frame.
+    AntreaDatagrams,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::NetFlow5, Self::NetFlow9, Self::Ipfix, Self::Antrea, Self::AntreaDatagrams];
+
+    /// A short name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetFlow5 => "v5",
+            Self::NetFlow9 => "v9",
+            Self::Ipfix => "ipfix",
+            Self::Antrea => "antrea",
+            Self::AntreaDatagrams => "antrea_mtu",
+        }
+    }
+
+    /// Where the sequence number stands in the message.
+    pub(super) const fn sequence_at(self) -> usize {
+        match self {
+            Self::NetFlow5 => 16,
+            Self::NetFlow9 => 12,
+            Self::Ipfix | Self::Antrea | Self::AntreaDatagrams => 8,
+        }
+    }
+
+    /// The template of a family, where there is one.
+    pub(super) const fn layout(self, family: Family) -> Option<Layout> {
+        Some(match (self, family) {
+            (Self::NetFlow5, _) | (Self::Antrea | Self::AntreaDatagrams, Family::V6) => return None,
+            (Self::NetFlow9, Family::V4) => Layout { id: 256, records: 18, fields: &NETFLOW9_V4 },
+            (Self::NetFlow9, Family::V6) => Layout { id: 257, records: 13, fields: &NETFLOW9_V6 },
+            (Self::Ipfix, Family::V4) => Layout { id: 256, records: 18, fields: &IPFIX_V4 },
+            (Self::Ipfix, Family::V6) => Layout { id: 257, records: 12, fields: &IPFIX_V6 },
+            (Self::Antrea, Family::V4) => Layout { id: 256, records: 18, fields: &ANTREA },
+            (Self::AntreaDatagrams, Family::V4) => Layout { id: 256, records: 2, fields: &ANTREA },
+        })
+    }
+}
+
+/// Which addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+/// One template and how many of its records a message holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) id: u16,
+    pub(super) records: u16,
+    pub(super) fields: &'static [Field],
+}
+
+/// One field of a template.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    pub(super) enterprise: Option<u32>,
+    pub(super) element: u16,
+    pub(super) fill: Fill,
+}
+
+const fn i(element: u16, fill: Fill) -> Field {
+    Field { enterprise: None, element, fill }
+}
+
+const fn r(element: u16, fill: Fill) -> Field {
+    Field { enterprise: Some(29_305), element, fill }
+}
+
+const fn a(element: u16, fill: Fill) -> Field {
+    Field { enterprise: Some(56_506), element, fill }
+}
+
+const fn text(element: u16, name: Name) -> Field {
+    a(element, Fill::Text(name))
+}
+
+static NETFLOW9_V4: [Field; 21] = [
+    i(8, Fill::Src4),
+    i(12, Fill::Dst4),
+    i(15, Fill::NextHop4),
+    i(10, Fill::InIf),
+    i(14, Fill::OutIf),
+    i(2, Fill::Packets),
+    i(1, Fill::Octets),
+    i(22, Fill::StartUptime),
+    i(21, Fill::EndUptime),
+    i(7, Fill::SrcPort),
+    i(11, Fill::DstPort),
+    i(6, Fill::Flags),
+    i(4, Fill::Protocol),
+    i(5, Fill::Tos),
+    i(16, Fill::SrcAs),
+    i(17, Fill::DstAs),
+    i(9, Fill::SrcMask4),
+    i(13, Fill::DstMask4),
+    i(58, Fill::Vlan),
+    i(59, Fill::Vlan),
+    i(61, Fill::Direction),
+];
+
+static NETFLOW9_V6: [Field; 21] = [
+    i(27, Fill::Src6),
+    i(28, Fill::Dst6),
+    i(62, Fill::NextHop6),
+    i(10, Fill::InIf),
+    i(14, Fill::OutIf),
+    i(2, Fill::Packets),
+    i(1, Fill::Octets),
+    i(22, Fill::StartUptime),
+    i(21, Fill::EndUptime),
+    i(7, Fill::SrcPort),
+    i(11, Fill::DstPort),
+    i(6, Fill::Flags),
+    i(4, Fill::Protocol),
+    i(5, Fill::Tos),
+    i(16, Fill::SrcAs),
+    i(17, Fill::DstAs),
+    i(29, Fill::SrcMask6),
+    i(30, Fill::DstMask6),
+    i(58, Fill::Vlan),
+    i(59, Fill::Vlan),
+    i(61, Fill::Direction),
+];
+
+static IPFIX_V4: [Field; 21] = [
+    i(8, Fill::Src4),
+    i(12, Fill::Dst4),
+    i(5, Fill::Tos),
+    i(4, Fill::Protocol),
+    i(7, Fill::SrcPort),
+    i(11, Fill::DstPort),
+    i(10, Fill::InIf),
+    i(14, Fill::OutIf),
+    i(58, Fill::Vlan),
+    i(59, Fill::Vlan),
+    i(9, Fill::SrcMask4),
+    i(13, Fill::DstMask4),
+    i(16, Fill::SrcAs),
+    i(17, Fill::DstAs),
+    i(15, Fill::NextHop4),
+    i(6, Fill::Flags),
+    i(61, Fill::Direction),
+    i(1, Fill::Octets),
+    i(2, Fill::Packets),
+    i(152, Fill::StartMillis),
+    i(153, Fill::EndMillis),
+];
+
+static IPFIX_V6: [Field; 21] = [
+    i(27, Fill::Src6),
+    i(28, Fill::Dst6),
+    i(5, Fill::Tos),
+    i(4, Fill::Protocol),
+    i(7, Fill::SrcPort),
+    i(11, Fill::DstPort),
+    i(10, Fill::InIf),
+    i(14, Fill::OutIf),
+    i(58, Fill::Vlan),
+    i(59, Fill::Vlan),
+    i(29, Fill::SrcMask6),
+    i(30, Fill::DstMask6),
+    i(16, Fill::SrcAs),
+    i(17, Fill::DstAs),
+    i(62, Fill::NextHop6),
+    i(6, Fill::Flags),
+    i(61, Fill::Direction),
+    i(1, Fill::Octets),
+    i(2, Fill::Packets),
+    i(152, Fill::StartMillis),
+    i(153, Fill::EndMillis),
+];
+
+/// The aggregator of Antrea 2.7 in its Aggregate mode, IPv4, without pod labels, cluster id and the deprecated 106.
+static ANTREA: [Field; 66] = [
+    i(150, Fill::StartSeconds),
+    i(151, Fill::EndSeconds),
+    i(136, Fill::EndReason),
+    i(7, Fill::SrcPort),
+    i(11, Fill::DstPort),
+    i(4, Fill::Protocol),
+    i(86, Fill::Counter),
+    i(85, Fill::Counter),
+    i(2, Fill::Packets),
+    i(1, Fill::Octets),
+    i(8, Fill::Src4),
+    i(12, Fill::Dst4),
+    r(86, Fill::Counter),
+    r(85, Fill::Counter),
+    r(2, Fill::Counter),
+    r(1, Fill::Counter),
+    text(101, Name::Pod { empty: 5 }),
+    text(100, Name::Namespace { empty: 5 }),
+    text(104, Name::Node { empty: 0 }),
+    text(103, Name::Pod { empty: 35 }),
+    text(102, Name::Namespace { empty: 35 }),
+    text(105, Name::Node { empty: 35 }),
+    a(108, Fill::DstPort),
+    text(109, Name::Service),
+    text(110, Name::Policy),
+    text(111, Name::Namespace { empty: 70 }),
+    a(115, Fill::Code),
+    text(141, Name::Rule),
+    a(139, Fill::Code),
+    text(112, Name::Policy),
+    text(113, Name::Namespace { empty: 70 }),
+    a(118, Fill::Code),
+    text(142, Name::Rule),
+    a(140, Fill::Code),
+    text(136, Name::TcpState),
+    a(137, Fill::Code),
+    text(153, Name::Egress),
+    text(154, Name::EgressAddress),
+    text(157, Name::Node { empty: 95 }),
+    a(172, Fill::SrcPort),
+    a(168, Fill::NextHop4),
+    a(170, Fill::NextHop4),
+    a(123, Fill::Counter),
+    a(131, Fill::Counter),
+    a(121, Fill::Counter),
+    a(129, Fill::Counter),
+    a(122, Fill::Counter),
+    a(130, Fill::Counter),
+    a(120, Fill::Counter),
+    a(128, Fill::Counter),
+    a(127, Fill::Counter),
+    a(135, Fill::Counter),
+    a(125, Fill::Counter),
+    a(133, Fill::Counter),
+    a(126, Fill::Counter),
+    a(134, Fill::Counter),
+    a(124, Fill::Counter),
+    a(132, Fill::Counter),
+    a(151, Fill::EndSeconds),
+    a(152, Fill::EndSeconds),
+    a(145, Fill::Counter),
+    a(147, Fill::Counter),
+    a(148, Fill::Counter),
+    a(146, Fill::Counter),
+    a(149, Fill::Counter),
+    a(150, Fill::Counter),
+];
