@@ -2,11 +2,14 @@
 
 mod events;
 mod learn;
+mod message;
 mod sequence;
 mod sessions;
+mod set;
 mod settings;
 mod snapshot;
 mod status;
+mod sweep;
 mod walk;
 
 use std::collections::VecDeque;

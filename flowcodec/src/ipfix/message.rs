@@ -1,10 +1,7 @@
-//! Header, message and sets.
-
-use nom::Parser;
-use nom::combinator::map;
+//! Header and message.
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::template::wire::{Dialect, TemplateKind, TemplateRecords};
+use crate::template::wire::{Dialect, Sets};
 use crate::time::Timestamp;
 use crate::wire::{Input, Parsed, array, be16, be32, fault_of, take};
 
@@ -88,64 +85,7 @@ impl<'a> Message<'a> {
     /// The sets, by their lengths.
     #[must_use]
     pub const fn sets(&self) -> Sets<'a> {
-        Sets { rest: self.body, done: false }
-    }
-}
-
-/// One set.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Set<'a> {
-    /// Templates, options templates, or withdrawals of them.
-    Templates(TemplateRecords<'a>),
-    /// Records of the template `id`, and padding.
-    Data {
-        /// Template id.
-        id: u16,
-        /// Records and padding.
-        body: Input<'a>,
-    },
-    /// An id that the protocol reserves (0, 1, and 4 to 255).
-    Reserved {
-        /// The id.
-        id: u16,
-        /// What it holds.
-        body: Input<'a>,
-    },
-}
-
-/// The sets of a message. Over after the first error, whose fault costs all that was left.
-#[derive(Debug, Clone)]
-pub struct Sets<'a> {
-    rest: Input<'a>,
-    done: bool,
-}
-
-impl<'a> Sets<'a> {
-    /// What was not read yet.
-    #[must_use]
-    pub const fn rest(&self) -> Input<'a> {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for Sets<'a> {
-    type Item = Result<Set<'a>, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done || self.rest.is_empty() {
-            return None;
-        }
-        match set(self.rest) {
-            Ok((rest, set)) => {
-                self.rest = rest;
-                Some(Ok(set))
-            }
-            Err(error) => {
-                self.done = true;
-                Some(Err(fault_of(error)))
-            }
-        }
+        Sets::new(self.body, Dialect::Ipfix)
     }
 }
 
@@ -167,21 +107,4 @@ fn message(input: Input<'_>) -> Parsed<'_, Message<'_>> {
             Ok((rest, Message { header, body: after, missing }))
         }
     }
-}
-
-fn set(input: Input<'_>) -> Parsed<'_, Set<'_>> {
-    let (after, (id, length)) = map(array::<4>(Layer::Set), |head| (be16(head, 0), usize::from(be16(head, 2)))).parse(input)?;
-    let Some(length) = length.checked_sub(4) else {
-        let fault = input.fault(FaultKind::LengthTooSmall, Layer::Set).sizes(4, u32::try_from(length).unwrap_or(0));
-        return Err(nom::Err::Error(fault.costing(input.len32())));
-    };
-    let (rest, body) = take(length, Layer::Set, LimitedBy::SetLength)(after)
-        .map_err(|error| error.map(|fault| Fault { offset: input.offset(), ..fault }.costing(input.len32())))?;
-    let set = match id {
-        2 => Set::Templates(TemplateRecords::new(body, Dialect::Ipfix, TemplateKind::Data)),
-        3 => Set::Templates(TemplateRecords::new(body, Dialect::Ipfix, TemplateKind::Options)),
-        0..256 => Set::Reserved { id, body },
-        _ => Set::Data { id, body },
-    };
-    Ok((rest, set))
 }

@@ -21,6 +21,7 @@ mod encode;
 mod framer;
 mod message;
 
+pub use crate::template::wire::{Set, Sets};
 pub use encode::{FlowWriter, MessageBuilder, Settings, Transport, Writer};
 pub use framer::Framer;
-pub use message::{Header, Message, Set, Sets};
+pub use message::{Header, Message};

@@ -1,12 +1,9 @@
-//! Header, packet and FlowSets.
-
-use nom::Parser;
-use nom::combinator::map;
+//! Header and packet.
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::template::wire::{Dialect, TemplateKind, TemplateRecords};
+use crate::template::wire::{Dialect, Sets};
 use crate::time::Timestamp;
-use crate::wire::{Input, Parsed, array, be16, be32, fault_of, take};
+use crate::wire::{Input, Parsed, array, be16, be32, fault_of};
 
 /// The header of a packet (RFC 3954 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,65 +57,7 @@ impl<'a> Packet<'a> {
     /// The FlowSets, by their lengths.
     #[must_use]
     pub const fn sets(&self) -> Sets<'a> {
-        Sets { rest: self.body, done: false }
-    }
-}
-
-/// One FlowSet.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Set<'a> {
-    /// Templates or options templates.
-    Templates(TemplateRecords<'a>),
-    /// Records of the template `id`, and padding.
-    Data {
-        /// Template id.
-        id: u16,
-        /// Records and padding.
-        body: Input<'a>,
-    },
-    /// An id that the protocol reserves (2 to 255).
-    Reserved {
-        /// The id.
-        id: u16,
-        /// What it holds.
-        body: Input<'a>,
-    },
-}
-
-/// The FlowSets of a packet. Over after the first error, whose fault costs all that was left.
-#[derive(Debug, Clone)]
-pub struct Sets<'a> {
-    rest: Input<'a>,
-    done: bool,
-}
-
-impl<'a> Sets<'a> {
-    /// What was not read yet.
-    #[must_use]
-    pub const fn rest(&self) -> Input<'a> {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for Sets<'a> {
-    type Item = Result<Set<'a>, Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        // Up to three octets behind the last FlowSet are padding of the packet.
-        if self.done || (self.rest.bytes().len() < 4 && self.rest.bytes().iter().all(|&octet| octet == 0)) {
-            return None;
-        }
-        match set(self.rest) {
-            Ok((rest, set)) => {
-                self.rest = rest;
-                Some(Ok(set))
-            }
-            Err(error) => {
-                self.done = true;
-                Some(Err(fault_of(error)))
-            }
-        }
+        Sets::new(self.body, Dialect::NetFlow9)
     }
 }
 
@@ -136,21 +75,4 @@ fn packet(input: Input<'_>) -> Parsed<'_, Packet<'_>> {
     };
     let rest = Input::at(&[], body.offset().saturating_add(body.len32()), LimitedBy::Datagram);
     Ok((rest, Packet { header, body }))
-}
-
-fn set(input: Input<'_>) -> Parsed<'_, Set<'_>> {
-    let (after, (id, length)) = map(array::<4>(Layer::Set), |head| (be16(head, 0), usize::from(be16(head, 2)))).parse(input)?;
-    let Some(length) = length.checked_sub(4) else {
-        let fault = input.fault(FaultKind::LengthTooSmall, Layer::Set).sizes(4, u32::try_from(length).unwrap_or(0));
-        return Err(nom::Err::Error(fault.costing(input.len32())));
-    };
-    let (rest, body) = take(length, Layer::Set, LimitedBy::SetLength)(after)
-        .map_err(|error| error.map(|fault| Fault { offset: input.offset(), ..fault }.costing(input.len32())))?;
-    let set = match id {
-        0 => Set::Templates(TemplateRecords::new(body, Dialect::NetFlow9, TemplateKind::Data)),
-        1 => Set::Templates(TemplateRecords::new(body, Dialect::NetFlow9, TemplateKind::Options)),
-        2..256 => Set::Reserved { id, body },
-        _ => Set::Data { id, body },
-    };
-    Ok((rest, set))
 }

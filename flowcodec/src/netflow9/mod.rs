@@ -20,5 +20,6 @@
 mod encode;
 mod message;
 
+pub use crate::template::wire::{Set, Sets};
 pub use encode::{FlowWriter, Settings, Writer};
-pub use message::{Header, Packet, Set, Sets};
+pub use message::{Header, Packet};

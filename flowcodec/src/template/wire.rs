@@ -1,10 +1,11 @@
-//! Template records on the wire: what NetFlow v9 (RFC 3954 §5.2, §6.1) and IPFIX (RFC 7011 §3.4) share.
+//! Sets and template records on the wire: what NetFlow v9 (RFC 3954 §5.2, §6.1) and IPFIX (RFC 7011 §3.4) share.
 //!
 //! ```text
 //!  template:          | id u16 | field count u16 | specifiers ... |
 //!  options, IPFIX:    | id u16 | field count u16 | scope field count u16 | specifiers ... |
 //!  options, v9:       | id u16 | scope octets u16 | option octets u16 | specifiers ... |
 //!  withdrawal, IPFIX: | id u16 | 0 |
+//!  set:               | id u16 | length u16, header included | body |
 //!  specifier:         | E, element id u16 | length u16 | (IPFIX, when E is set) enterprise number u32 |
 //! ```
 
@@ -205,6 +206,112 @@ impl<'a> Iterator for TemplateRecords<'a> {
                 Some(Err(fault))
             }
         }
+    }
+}
+
+/// One set (FlowSet).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Set<'a> {
+    /// Templates, options templates, or withdrawals of them.
+    Templates(TemplateRecords<'a>),
+    /// Records of the template `id`, and padding.
+    Data {
+        /// Template id.
+        id: u16,
+        /// Records and padding.
+        body: Input<'a>,
+    },
+    /// An id that the protocol reserves.
+    Reserved {
+        /// The id.
+        id: u16,
+        /// What it holds.
+        body: Input<'a>,
+    },
+}
+
+/// The sets of a message, by their lengths.
+///
+/// A set that is cut is given as far as it goes, and the fault, which costs nothing itself, comes behind it. A set header that cannot be
+/// followed is a fault that costs all that is left. Either is the last item.
+#[derive(Debug, Clone)]
+pub struct Sets<'a> {
+    rest: Input<'a>,
+    dialect: Dialect,
+    cut: Option<Fault>,
+    done: bool,
+}
+
+impl<'a> Sets<'a> {
+    /// Over the body of a message.
+    #[must_use]
+    pub const fn new(body: Input<'a>, dialect: Dialect) -> Self {
+        Self { rest: body, dialect, cut: None, done: false }
+    }
+
+    /// What was not read yet.
+    #[must_use]
+    pub const fn rest(&self) -> Input<'a> {
+        self.rest
+    }
+
+    fn is_over(&self) -> bool {
+        let rest = self.rest.bytes();
+        // Behind the last FlowSet of a v9 packet, up to three octets of zeros are padding of the packet.
+        let padding = matches!(self.dialect, Dialect::NetFlow9) && rest.len() < 4 && rest.iter().all(|&octet| octet == 0);
+        self.done || rest.is_empty() || padding
+    }
+}
+
+impl<'a> Iterator for Sets<'a> {
+    type Item = Result<Set<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(fault) = self.cut.take() {
+            self.done = true;
+            return Some(Err(fault));
+        }
+        if self.is_over() {
+            return None;
+        }
+        match set(self.dialect)(self.rest) {
+            Ok((rest, (set, cut))) => {
+                self.rest = rest;
+                self.cut = cut;
+                Some(Ok(set))
+            }
+            Err(error) => {
+                self.done = true;
+                Some(Err(fault_of(error)))
+            }
+        }
+    }
+}
+
+/// One set, and the fault when it is cut.
+fn set(dialect: Dialect) -> impl Fn(Input<'_>) -> Parsed<'_, (Set<'_>, Option<Fault>)> {
+    move |input| {
+        let (after, (id, length)) = map(array::<4>(Layer::Set), |head| (be16(head, 0), be16(head, 2))).parse(input)?;
+        let Some(body_len) = usize::from(length).checked_sub(4) else {
+            let fault = input.fault(FaultKind::LengthTooSmall, Layer::Set).sizes(4, u32::from(length));
+            return Err(nom::Err::Error(fault.costing(input.len32())));
+        };
+        let (rest, body, cut) = match take(body_len, Layer::Set, LimitedBy::SetLength)(after) {
+            Ok((rest, body)) => (rest, body, None),
+            Err(_) => {
+                let end = Input::at(&[], after.offset().saturating_add(after.len32()), LimitedBy::Datagram);
+                (end, after, Some(input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32())))
+            }
+        };
+        let templates = |kind| Set::Templates(TemplateRecords::new(body, dialect, kind));
+        let set = match (dialect, id) {
+            (Dialect::NetFlow9, 0) | (Dialect::Ipfix, 2) => templates(TemplateKind::Data),
+            (Dialect::NetFlow9, 1) | (Dialect::Ipfix, 3) => templates(TemplateKind::Options),
+            (_, 0..256) => Set::Reserved { id, body },
+            _ => Set::Data { id, body },
+        };
+        Ok((rest, (set, cut)))
     }
 }
 
