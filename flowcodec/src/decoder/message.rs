@@ -130,7 +130,8 @@ impl<'d> Walk<'d> {
         context.stream = self.session.map(|session| session.id);
         context.offset = u32::try_from(self.next).unwrap_or(u32::MAX);
         if bytes.len() < 2 {
-            let fault = Fault::new(FaultKind::Truncated, Layer::Header, LimitedBy::Datagram, 0).sizes(2, len32(bytes));
+            let layer = if bytes.is_empty() { Layer::Datagram } else { Layer::Header };
+            let fault = Fault::new(FaultKind::Truncated, layer, LimitedBy::Datagram, 0).sizes(2, len32(bytes));
             return self.fail(decoder, &context, fault);
         }
         let version = be16(bytes, 0);

@@ -233,8 +233,8 @@ pub enum Set<'a> {
 
 /// The sets of a message, by their lengths.
 ///
-/// A set that is cut is given as far as it goes, and the fault, which costs nothing itself, comes behind it. A set header that cannot be
-/// followed is a fault that costs all that is left. Either is the last item.
+/// A set that is cut with its datagram is given as far as it goes, and the fault, which costs nothing itself, comes behind it. A set
+/// whose length cannot be right is a fault that costs all that is left. Either is the last item.
 #[derive(Debug, Clone)]
 pub struct Sets<'a> {
     rest: Input<'a>,
@@ -300,8 +300,13 @@ fn set(dialect: Dialect) -> impl Fn(Input<'_>) -> Parsed<'_, (Set<'_>, Option<Fa
         let (rest, body, cut) = match take(body_len, Layer::Set, LimitedBy::SetLength)(after) {
             Ok((rest, body)) => (rest, body, None),
             Err(_) => {
+                let fault = input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32());
+                // The message is whole, so the set's length is wrong: what it holds is anybody's guess.
+                if input.limit() == LimitedBy::MessageLength {
+                    return Err(nom::Err::Error(fault.costing(input.len32())));
+                }
                 let end = Input::at(&[], after.offset().saturating_add(after.len32()), LimitedBy::Datagram);
-                (end, after, Some(input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32())))
+                (end, after, Some(fault))
             }
         };
         let templates = |kind| Set::Templates(TemplateRecords::new(body, dialect, kind));
