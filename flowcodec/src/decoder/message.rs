@@ -217,7 +217,7 @@ impl<'d> Walk<'d> {
             let known = decoder.settings.of(context.exporter.address());
             context.counters_scaled = known.counters_scaled;
             context.sampling_fixed = known.sampling_rate.is_some();
-            context.sampling_rate = known.sampling_rate.or(context.sampling_rate);
+            context.sampling_rate = known.sampling_rate.or(context.sampling_rate).or(known.sampling_rate_default);
         }
         let scope = dialect_of(context.protocol).and_then(|dialect| {
             let port = if self.session.is_none() && decoder.settings.scope.port { context.exporter.port() } else { 0 };
@@ -255,8 +255,7 @@ pub(super) fn resolve_boot(decoder: &Decoder, context: &mut Context, scope: Opti
     if context.protocol == Protocol::Ipfix
         && let Some(boot) = scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot)
     {
-        let millis = context.exported.since(boot).div_euclid(1_000_000);
-        context.uptime_ms = u32::try_from(millis.rem_euclid(1 << 32)).ok();
+        context.uptime_ms = Some(context.exported.uptime_since(boot));
     }
 }
 

@@ -77,6 +77,7 @@ pub struct TemplateRecord<'a> {
     fields: u16,
     offset: u32,
     size: u32,
+    aligned: bool,
     specifiers: &'a [u8],
 }
 
@@ -109,6 +110,12 @@ impl<'a> TemplateRecord<'a> {
     #[must_use]
     pub const fn is_withdrawal(&self) -> bool {
         self.fields == 0 && matches!(self.dialect, Dialect::Ipfix)
+    }
+
+    /// Whether the lengths of a v9 options template are those of whole specifiers.
+    #[must_use]
+    pub const fn is_aligned(&self) -> bool {
+        self.aligned
     }
 
     /// Offset in the message.
@@ -355,7 +362,10 @@ fn template_record(dialect: Dialect, kind: TemplateKind) -> impl Fn(Input<'_>) -
             (TemplateKind::Options, Dialect::NetFlow9) => u16::try_from(specifiers.len() / 4).unwrap_or(u16::MAX),
             _ => count,
         };
-        Ok((rest, TemplateRecord { id, kind, dialect, scopes, fields, offset: input.offset(), size, specifiers }))
+        // Both lengths of a v9 options template count octets of specifiers of four.
+        let aligned = !matches!((kind, dialect), (TemplateKind::Options, Dialect::NetFlow9))
+            || (count % 4 == 0 && specifiers.len() % 4 == 0);
+        Ok((rest, TemplateRecord { id, kind, dialect, scopes, fields, offset: input.offset(), size, aligned, specifiers }))
     }
 }
 
