@@ -153,6 +153,7 @@ pub struct Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Fault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self.rest.split_at_checked(self.len) {
             Some((octets, rest)) => {

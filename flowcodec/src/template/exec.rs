@@ -385,7 +385,8 @@ fn segments(template: &Template, octets: &[u8], bases: &mut Vec<u32>) -> (usize,
 
 /// Finds `N` octets of record number `index`.
 trait Locate: Copy {
-    fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N];
+    /// Gives each row `N` octets of its record.
+    fn each<const N: usize>(self, rows: &mut [FlowRecord], place: (u16, u16), visit: impl FnMut(&mut FlowRecord, [u8; N]));
 }
 
 #[derive(Clone, Copy)]
@@ -395,10 +396,18 @@ struct Fixed<'a> {
 }
 
 impl Locate for Fixed<'_> {
-    #[inline]
-    fn at<const N: usize>(self, index: usize, _: u16, offset: u16) -> [u8; N] {
-        let start = index.wrapping_mul(self.length).wrapping_add(usize::from(offset));
-        self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    #[inline(always)]
+    fn each<const N: usize>(self, rows: &mut [FlowRecord], (_, offset): (u16, u16), mut visit: impl FnMut(&mut FlowRecord, [u8; N])) {
+        let offset = usize::from(offset);
+        // Checked once for all records: inside the loop the compiler knows that both ends are in bounds.
+        if self.length < N || offset > self.length.wrapping_sub(N) {
+            return;
+        }
+        for (row, record) in rows.iter_mut().zip(self.octets.chunks_exact(self.length)) {
+            if let Some(octets) = record.get(offset..).and_then(|rest| rest.first_chunk()) {
+                visit(row, *octets);
+            }
+        }
     }
 }
 
@@ -410,12 +419,14 @@ struct Variable<'a> {
 }
 
 impl Locate for Variable<'_> {
-    #[inline]
-    fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N] {
-        let base =
-            self.bases.get(index.wrapping_mul(self.stride).wrapping_add(usize::from(segment))).copied().unwrap_or(u32::MAX);
-        let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
-        self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    #[inline(always)]
+    fn each<const N: usize>(self, rows: &mut [FlowRecord], (segment, offset): (u16, u16), mut visit: impl FnMut(&mut FlowRecord, [u8; N])) {
+        for (row, bases) in rows.iter_mut().zip(self.bases.chunks_exact(self.stride)) {
+            let base = bases.get(usize::from(segment)).copied().unwrap_or(u32::MAX);
+            let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
+            let octets = self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N]);
+            visit(row, octets);
+        }
     }
 }
 
@@ -425,10 +436,7 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
     let (segment, offset, to) = (op.segment, op.offset, usize::from(op.to));
     macro_rules! each {
         (|$octets:ident: $width:literal| $value:expr) => {
-            for (index, row) in rows.iter_mut().enumerate() {
-                let $octets = records.at::<$width>(index, segment, offset);
-                row.put(to, $value);
-            }
+            records.each::<$width>(rows, (segment, offset), |row, $octets| row.put(to, $value))
         };
     }
     match op.kind {
@@ -459,11 +467,12 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
             }
         }
         RowKind::IcmpOfPort => {
-            for (index, row) in rows.iter_mut().enumerate().filter(|(_, row)| matches!(row.ip_protocol(), Some(1 | 58))) {
-                let [kind, code] = records.at::<2>(index, segment, offset);
-                row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(u64::from(kind)));
-                row.set(field::ICMP_CODE.id(), FieldValue::Unsigned(u64::from(code)));
-            }
+            records.each::<2>(rows, (segment, offset), |row, [kind, code]| {
+                if matches!(row.ip_protocol(), Some(1 | 58)) {
+                    row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(u64::from(kind)));
+                    row.set(field::ICMP_CODE.id(), FieldValue::Unsigned(u64::from(code)));
+                }
+            });
         }
         RowKind::General => {}
     }
