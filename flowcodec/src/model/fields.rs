@@ -69,7 +69,7 @@ macro_rules! fields {
         ];
 
         /// Place of each field of the row; the position here is the field's number and its presence bit.
-        pub(crate) static HOT: &[u16] = &[$($offset),*];
+        pub(crate) const HOT: &[u16] = &[$($offset),*];
 
         /// Read accessors, one a field of the row; `None` when the record did not have it.
         impl FlowRecord {

@@ -59,6 +59,16 @@ impl FlowRecord {
         self.put(0, bits.to_ne_bytes());
     }
 
+    /// The row in words of the machine.
+    #[inline]
+    pub(crate) fn words(&self) -> [u64; 24] {
+        let mut words = [0; 24];
+        for (word, octets) in words.iter_mut().zip(self.octets.as_chunks().0) {
+            *word = u64::from_ne_bytes(*octets);
+        }
+        words
+    }
+
     #[inline]
     pub(crate) fn mark(&mut self, bits: u64) {
         self.set_present(self.present() | bits);

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::netflow5;
 use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
 use super::sampling::{Sampler, SamplingTable};
 use super::{Template, Templates, variable_end};
@@ -318,6 +319,12 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
         if rows.is_empty() {
             return;
         }
+        if record.template.is_netflow5() {
+            netflow5::rows(record.context, prototype, run, rows);
+            each(rows);
+            rest = rest.get(used..).unwrap_or_default();
+            continue;
+        }
         rows.fill(prototype);
         for op in plan.rows() {
             if op.kind == RowKind::General {
@@ -397,7 +404,13 @@ struct Fixed<'a> {
 
 impl Locate for Fixed<'_> {
     #[inline(always)]
-    fn each<const N: usize>(self, rows: &mut [FlowRecord], (_, offset): (u16, u16), mut visit: impl FnMut(&mut FlowRecord, [u8; N])) {
+    #[expect(clippy::inline_always, reason = "the loop has constant widths only inside its caller")]
+    fn each<const N: usize>(
+        self,
+        rows: &mut [FlowRecord],
+        (_, offset): (u16, u16),
+        mut visit: impl FnMut(&mut FlowRecord, [u8; N]),
+    ) {
         let offset = usize::from(offset);
         // Checked once for all records: inside the loop the compiler knows that both ends are in bounds.
         if self.length < N || offset > self.length.wrapping_sub(N) {
@@ -420,7 +433,13 @@ struct Variable<'a> {
 
 impl Locate for Variable<'_> {
     #[inline(always)]
-    fn each<const N: usize>(self, rows: &mut [FlowRecord], (segment, offset): (u16, u16), mut visit: impl FnMut(&mut FlowRecord, [u8; N])) {
+    #[expect(clippy::inline_always, reason = "the loop has constant widths only inside its caller")]
+    fn each<const N: usize>(
+        self,
+        rows: &mut [FlowRecord],
+        (segment, offset): (u16, u16),
+        mut visit: impl FnMut(&mut FlowRecord, [u8; N]),
+    ) {
         for (row, bases) in rows.iter_mut().zip(self.bases.chunks_exact(self.stride)) {
             let base = bases.get(usize::from(segment)).copied().unwrap_or(u32::MAX);
             let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
@@ -435,9 +454,9 @@ impl Locate for Variable<'_> {
 fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl Locate) {
     let (segment, offset, to) = (op.segment, op.offset, usize::from(op.to));
     macro_rules! each {
-        (|$octets:ident: $width:literal| $value:expr) => {
-            records.each::<$width>(rows, (segment, offset), |row, $octets| row.put(to, $value))
-        };
+        (|$octets:ident: $width:literal| $value:expr) => {{
+            records.each::<$width>(rows, (segment, offset), |row, $octets| row.put(to, $value));
+        }};
     }
     match op.kind {
         RowKind::U1To1 => each!(|octets: 1| octets),
@@ -453,7 +472,7 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
         RowKind::Mac => each!(|octets: 6| octets),
         RowKind::Millis => each!(|octets: 8| Timestamp::from_millis(u64::from_be_bytes(octets)).as_nanos().to_ne_bytes()),
         RowKind::Seconds => {
-            each!(|octets: 4| Timestamp::from_seconds(u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes())
+            each!(|octets: 4| Timestamp::from_seconds(u64::from(u32::from_be_bytes(octets))).as_nanos().to_ne_bytes());
         }
         RowKind::BeforeExport => {
             let exported = context.exported;
