@@ -68,8 +68,7 @@ fn hex(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
 
 /// Control characters, line and paragraph separators, and what turns the direction of writing.
 fn commands(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Debug for Text<'_> {

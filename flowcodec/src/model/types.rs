@@ -61,9 +61,7 @@ impl ColumnType {
     pub const fn holds(self, value: &FieldValue<'_>) -> bool {
         match value {
             FieldValue::Address(_) => matches!(self, Self::Address),
-            FieldValue::Unsigned(number) => {
-                matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64) && *number <= self.max()
-            }
+            FieldValue::Unsigned(number) => matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64) && *number <= self.max(),
             FieldValue::Double(_) => matches!(self, Self::Double),
             FieldValue::Time(_) => matches!(self, Self::Time),
             FieldValue::Mac(_) => matches!(self, Self::Mac),

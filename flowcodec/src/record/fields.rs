@@ -75,7 +75,7 @@ impl<'a> Fields<'a> {
                 for (number, (at, entry)) in (1_usize..).zip(self.record.entries(group)) {
                     let label = labels.get(number.saturating_sub(1)).copied().map(u64::from);
                     let said = label.map(|label| (label << 4) | u64::from(number == labels.len()));
-                    if said.is_some() && said == unsigned(entry.get(..3).unwrap_or_default()) {
+                    if entry.len() == 3 && said.is_some() && said == unsigned(entry) {
                         taken.mark(at, WHOLE);
                     }
                 }

@@ -94,7 +94,8 @@ impl<'a> RecordRef<'a> {
         bindings.iter().filter_map(move |binding| {
             let id = record.template.fields().get(usize::from(binding.at))?.id();
             let repeated = before.replace(id) == Some(id);
-            let octets = record.octets(binding.at).filter(|octets| !repeated && octets.iter().take(3).any(|&octet| octet != 0))?;
+            let octets =
+                record.octets(binding.at).filter(|octets| !repeated && octets.iter().take(3).any(|&octet| octet != 0))?;
             Some((binding.at, octets))
         })
     }

@@ -22,8 +22,8 @@ pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use plan::{Binding, Extract, Plan};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
-pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
 pub use store::ScopePolicy;
+pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
 pub use templates::Templates;
 pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
 
@@ -153,12 +153,7 @@ impl Template {
     /// # Errors
     /// A fault that costs the record: a reserved id, no fields or no octets (a withdrawal too), more scopes than fields, a variable length
     /// in v9, more than `limits` allow.
-    pub fn new(
-        record: &wire::TemplateRecord<'_>,
-        elements: &Elements,
-        schema: &Schema,
-        limits: &Limits,
-    ) -> Result<Self, Fault> {
+    pub fn new(record: &wire::TemplateRecord<'_>, elements: &Elements, schema: &Schema, limits: &Limits) -> Result<Self, Fault> {
         let refused = |reason| refusal(record, reason);
         if record.id() < 256 {
             return Err(refused((FaultKind::TemplateIdReserved, LimitedBy::SetLength)));
@@ -169,7 +164,8 @@ impl Template {
             return Err(refused((FaultKind::TemplateInvalid, LimitedBy::TemplateLength)));
         }
         let resolve = |id| elements.resolve(id);
-        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), resolve, schema, limits).map_err(refused)
+        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), resolve, schema, limits)
+            .map_err(refused)
     }
 
     /// Compiles `specifiers`. `pad` between fields is not announced by any protocol but stands in the layouts of v1, v5 and v7:
@@ -390,8 +386,7 @@ fn name_fields(fields: &mut [TemplateField]) {
     let label = |at: u16| fields.get(usize::from(at)).and_then(|field| Some((field.label()?, field.first.then_some(at)?)));
     let mut labels: Vec<(&str, u16)> = (0..).take(fields.len()).filter_map(label).collect();
     labels.sort_unstable();
-    let shared: Vec<u16> =
-        labels.iter().zip(labels.iter().skip(1)).filter(|(a, b)| a.0 == b.0).map(|(_, (_, at))| *at).collect();
+    let shared: Vec<u16> = labels.iter().zip(labels.iter().skip(1)).filter(|(a, b)| a.0 == b.0).map(|(_, (_, at))| *at).collect();
     for mut at in shared {
         while let Some(field) = fields.get_mut(usize::from(at)) {
             field.named = false;
