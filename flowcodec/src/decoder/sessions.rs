@@ -7,7 +7,7 @@ use super::sequence::{self, Step, Tracker};
 use super::status::ExporterStatus;
 use super::{SequenceChange, SequenceUnit};
 use crate::context::Context;
-use crate::exporter::{Exporter, Protocol};
+use crate::exporter::Protocol;
 use crate::limits::Limits;
 use crate::template::{Dialect, Owner, OwnerKey, ScopeKey, Store};
 use crate::time::Timestamp;
@@ -151,6 +151,7 @@ impl Sessions {
             exported: context.exported,
             native,
             window: limits.reorder_window,
+            most: limits.gap_window,
         };
         let change = sequence::follow(&mut session.tracker, &mut all.tracker, &step, context.domain);
         if let Some(SequenceChange::Gap { lost: Some(lost), unit }) = change {
@@ -188,7 +189,7 @@ impl Sessions {
                         return None;
                     }
                     Some(ExporterStatus {
-                        exporter: Exporter::new(exporter_of(key).address(), session_key.port),
+                        exporter: exporter_of(key, session_key.port),
                         stream: stream_of(key),
                         protocol: session_key.protocol,
                         domain,

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::value::{Element, Elements};
 use crate::context::Context;
-use crate::error::{Fault, FaultKind, Layer, LimitedBy};
+use crate::error::{Fault, FaultKind, Layer};
 use crate::model::{Field, FieldId, FieldType, FieldValue, Flow, FlowRecord, OtherElement, Schema};
 use crate::template::{RecordRef, RowScratch, Template, Templates, fill_rows};
 use crate::wire::{Input, len32};
@@ -306,7 +306,7 @@ pub(crate) fn whole_records(template: &Template, body: Input<'_>) -> (u32, usize
     let cut = (truncated || (rest.len() > 3 && rest.iter().any(|&octet| octet != 0))).then(|| {
         let kind = if truncated { FaultKind::RecordTruncated } else { FaultKind::TrailingOctets };
         let offset = body.offset().saturating_add(u32::try_from(used).unwrap_or(u32::MAX));
-        let fault = Fault::new(kind, Layer::Record, LimitedBy::SetLength, offset);
+        let fault = Fault::new(kind, Layer::Record, body.limit(), offset);
         fault.sizes(template.min_record_len(), len32(rest)).costing(len32(rest))
     });
     (len, used, cut)

@@ -151,14 +151,15 @@ impl Template {
     /// Records are then read with [`RecordSet::read`](crate::RecordSet::read).
     ///
     /// # Errors
-    /// A fault that costs the record: a reserved id, no fields or no octets (a withdrawal too), more scopes than fields, a variable length
-    /// in v9, more than `limits` allow.
+    /// A fault that costs the record: a reserved id, no fields or no octets (a withdrawal too), more scopes than fields, octets left
+    /// over or a variable length in v9, more than `limits` allow.
     pub fn new(record: &wire::TemplateRecord<'_>, elements: &Elements, schema: &Schema, limits: &Limits) -> Result<Self, Fault> {
         let refused = |reason| refusal(record, reason);
         if record.id() < 256 {
             return Err(refused((FaultKind::TemplateIdReserved, LimitedBy::SetLength)));
         }
         if record.scope_count() > record.field_count()
+            || !record.is_aligned()
             || (record.dialect() == Dialect::NetFlow9 && record.specifiers().any(|field| field.length == VARIABLE))
         {
             return Err(refused((FaultKind::TemplateInvalid, LimitedBy::TemplateLength)));
@@ -188,11 +189,16 @@ impl Template {
         let mut tail = 0_u32;
         let mut octets = 0_u32;
         let mut scopes = 0_u16;
+        let mut empty = 0_u16;
         for specifier in specifiers {
             if fields.len() >= usize::from(limits.template_fields) {
                 return Err(REFUSED);
             }
             scopes = scopes.saturating_add(u16::from(specifier.scope));
+            empty = empty.saturating_add(u16::from(specifier.length == 0));
+            if empty > limits.template_empty_fields {
+                return Err(REFUSED);
+            }
             let (Ok(segment), Ok(offset)) = (u16::try_from(skips.len()), u16::try_from(tail)) else { return Err(REFUSED) };
             fields.push(TemplateField {
                 element: resolve(specifier.element),
