@@ -1,5 +1,6 @@
 //! Records in every form: nothing is lost on the way to an owned flow, nothing recurses further than the limit, no JSON key stands twice.
-#![cfg(all(test, feature = "json"))]
+#![cfg(test)]
+#![cfg(feature = "json")]
 
 use std::sync::Arc;
 
@@ -178,6 +179,7 @@ fn lists_know_the_elements_of_users_and_exporters() {
 // ---- the common model
 
 static RACK: FieldDef<U16> = FieldDef::new("rack", Unit::None, "Rack", &[Source::enterprise(99_999, 1)]);
+static WIDE: FieldDef<U32> = FieldDef::new("rack", Unit::None, "Rack", &[]);
 static ROW: FieldDef<U32> = FieldDef::new("row", Unit::None, "Row of racks", &[Source::enterprise(99_999, 2)]);
 
 #[test]
@@ -229,7 +231,6 @@ fn fields_of_another_schema_are_not_read_under_its_names() {
         assert!(record.to_flow(&mine).other().is_empty());
     });
     // The same name with another type is another schema.
-    static WIDE: FieldDef<U32> = FieldDef::new("rack", Unit::None, "Rack", &[]);
     assert_ne!(Schema::common().with([WIDE.spec()]).unwrap().tag(), mine.tag());
 }
 
