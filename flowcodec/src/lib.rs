@@ -58,10 +58,11 @@ pub use error::{Fault, FaultKind, Layer, LimitedBy};
 pub use exporter::{Exporter, Protocol, Session};
 pub use limits::Limits;
 pub use model::{Flow, FlowRecord, field};
-pub use record::{Element, Elements, List, ListItem, ListItems, ListKind, Record, RecordSet, Records, Value};
+pub use record::{Element, Elements, Fields, List, ListItem, ListItems, ListKind, Record, RecordSet, Records, Value};
 pub use template::RowScratch;
 pub use text::Text;
 pub use time::Timestamp;
+pub use wire::Input;
 
 /// The workspace's README: its program is compiled and run with the doctests.
 #[cfg(doctest)]

@@ -106,7 +106,7 @@ impl<'d> Events<'d> {
                         (self.decoder.layouts.as_ref()?.of(protocol, record_len), Templates::NONE)
                     }
                     Which::Learned { slot, scope } => {
-                        (&self.decoder.store.entry(slot)?.template, Templates::of(&self.decoder.store, scope))
+                        (&self.decoder.store.entry(slot)?.template, self.decoder.templates_of(scope))
                     }
                 };
                 records(kind, RecordSet::new(context, template, templates, octets, len))
@@ -114,7 +114,7 @@ impl<'d> Events<'d> {
             Next::Held { slot, range, len, kind } => {
                 let held = self.held.as_ref()?;
                 let template = &self.decoder.store.entry(slot)?.template;
-                let templates = Templates::of(&self.decoder.store, held.scope);
+                let templates = self.decoder.templates_of(held.scope);
                 records(kind, RecordSet::new(&held.context, template, templates, held.body.get(range)?, len))
             }
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DataType, Element, ElementId, Semantics, lookup};
+use super::{DataType, Element, ElementId, Semantics, all_by_name, lookup};
 
 /// An element known only at run time: from the user, or from an exporter's type records (RFC 5610).
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -63,6 +63,20 @@ impl ElementRef {
             Self::Known(element) => Some(element.name),
             Self::Runtime(element) => Some(&element.name),
             Self::Unknown(_) => None,
+        }
+    }
+
+    /// The name, unless another element may be meant by it: a run-time element's is not used when the registry gives it to another
+    /// element, or when it reads as an [`ElementId`]. For outputs, where names are keys. One binary search over names.
+    #[must_use]
+    pub fn own_name(&self) -> Option<&str> {
+        match self {
+            Self::Runtime(own)
+                if own.name.parse::<ElementId>().is_ok() || all_by_name(&own.name).any(|other| other.id != own.id) =>
+            {
+                None
+            }
+            other => other.name(),
         }
     }
 

@@ -1,15 +1,17 @@
 //! JSON of the elements themselves: everything a record holds, under registered names.
 
-use super::json::{float, hex, key, put, quoted, quoted_display, text};
-use crate::ie::{ElementId, lookup};
-use crate::record::{Element, List, ListItem, ListKind, Record, Value};
+use super::json::{address, float, hex, key, mac, put, quoted, quoted_display, text, time, unsigned};
+use crate::ie::{ElementId, ElementRef};
+use crate::record::{List, ListItem, ListKind, Record, Value};
 use crate::template::TemplateKind;
 
 /// Writes one record as a JSON object, without a line end: `protocol`, `exporter`, `exporter_port`, `domain`, `template` (not for
 /// fixed layouts), `kind` (`flow`, `options`), and `elements`.
 ///
 /// `elements` holds every element by its registered name; `PEN/ID`, or `netflow9/ID`, when it has none, as hex. An element that the
-/// template repeats is an array. A list is `{"semantic", "field" or "template", "values"}`.
+/// template repeats is an array. A list is `{"semantic", "field" or "template", "values"}`; lists deeper than
+/// [`Limits::list_depth`](crate::Limits::list_depth) are hex. No two members of an object have one name
+/// ([`TemplateField::label`](crate::template::TemplateField::label)): `PEN/ID` stands where a name would be taken twice.
 pub fn write_elements(out: &mut String, record: &Record<'_>) {
     let (context, template) = (record.context(), record.template());
     out.push('{');
@@ -39,59 +41,53 @@ pub fn write_elements(out: &mut String, record: &Record<'_>) {
 }
 
 fn object(out: &mut String, record: &Record<'_>) {
-    let fields = record.template().fields();
     // Fixed layouts have padding where the wire has; it is no element of theirs.
     let fixed = record.template().id() == 0;
-    let mut elements = record.elements().enumerate();
     let mut first = true;
     out.push('{');
-    while let Some((index, element)) = elements.next() {
-        let id = element.id();
-        let seen = fields.get(..index).is_some_and(|before| before.iter().any(|field| field.id() == id));
-        if seen || (fixed && id == ElementId::iana(210)) {
+    for element in record.elements() {
+        let field = element.field();
+        if !field.is_first() || (fixed && element.id() == ElementId::iana(210)) {
             continue;
         }
         if !core::mem::take(&mut first) {
             out.push(',');
         }
-        match element.name() {
+        match field.label() {
             Some(name) => key(out, name),
             None => {
-                quoted_display(out, id);
+                quoted_display(out, element.id());
                 out.push(':');
             }
         }
-        let behind = index.saturating_add(1);
-        if fields.get(behind..).is_some_and(|behind| behind.iter().any(|field| field.id() == id)) {
-            out.push('[');
-            write_value(out, &element);
-            for (_, again) in elements.clone().filter(|(_, again)| again.id() == id) {
-                out.push(',');
-                write_value(out, &again);
-            }
-            out.push(']');
-        } else {
-            write_value(out, &element);
+        let mut again = field.again();
+        if again.is_none() {
+            value(out, element.value());
+            continue;
         }
+        out.push('[');
+        value(out, element.value());
+        while let Some(element) = again.and_then(|at| record.element_at(at)) {
+            out.push(',');
+            value(out, element.value());
+            again = element.field().again();
+        }
+        out.push(']');
     }
     out.push('}');
 }
 
-fn write_value(out: &mut String, element: &Element<'_>) {
-    value(out, element.value());
-}
-
 fn value(out: &mut String, value: Value<'_>) {
     match value {
-        Value::Unsigned(number) => put(out, number),
+        Value::Unsigned(number) => unsigned(out, number),
         Value::Signed(number) => put(out, number),
         Value::Float(number) => float(out, number),
         Value::Bool(truth) => put(out, truth),
-        Value::Mac(mac) => quoted_display(out, mac),
+        Value::Mac(value) => mac(out, value),
         Value::Text(value) => text(out, value.trimmed()),
         Value::Octets(octets) => hex(out, octets),
-        Value::Time(time) => quoted_display(out, time),
-        Value::Address(address) => quoted_display(out, address),
+        Value::Time(value) => time(out, value),
+        Value::Address(value) => address(out, value),
         Value::List(value) => list(out, &value),
     }
 }
@@ -109,12 +105,13 @@ fn list(out: &mut String, list: &List<'_>) {
         other => put(out, other),
     }
     match list.kind() {
-        ListKind::Basic { element, .. } => {
+        ListKind::Basic { element: id, .. } => {
             out.push(',');
             key(out, "field");
-            match lookup(element) {
-                Some(element) => quoted(out, element.name),
-                None => quoted_display(out, element),
+            let element = list.element();
+            match element.as_ref().and_then(ElementRef::own_name) {
+                Some(name) => quoted(out, name),
+                None => quoted_display(out, id),
             }
         }
         ListKind::SubTemplate { template } => {

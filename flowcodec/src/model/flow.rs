@@ -70,7 +70,7 @@ impl From<FieldValue<'_>> for OwnedValue {
     }
 }
 
-/// An element that feeds no common field: its id and its octets.
+/// An element that no common field says all of: its id and its octets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OtherElement {
@@ -88,7 +88,7 @@ impl OtherElement {
     }
 }
 
-/// One flow that owns all it says: the row, the fields beside it, and the elements without a common field.
+/// One flow that owns all it says: the row, the fields beside it, and every element that no field of it says all of.
 ///
 /// Serialises as `{"fields": {name: value, ...}, "other": [...]}`; reading it back knows the fields of [`Schema::common`].
 #[derive(Debug, Clone, PartialEq)]
@@ -141,7 +141,7 @@ impl Flow {
         if super::schema::hot_offset(id).is_some() {
             return self.row.set(id, value);
         }
-        if self.schema.field(id).is_none() {
+        if !self.schema.field(id).is_some_and(|spec| spec.column.holds(&value)) {
             return false;
         }
         match self.beside.binary_search_by_key(&id, |(id, _)| *id) {
@@ -155,7 +155,7 @@ impl Flow {
         true
     }
 
-    /// Keeps an element that has no common field.
+    /// Keeps an element that no field of this flow says all of.
     pub fn push_other(&mut self, element: OtherElement) {
         self.other.push(element);
     }
@@ -166,7 +166,8 @@ impl Flow {
         of_row.chain(self.beside.iter().map(|(id, value)| (*id, value.as_value())))
     }
 
-    /// Elements without a common field, in wire order.
+    /// Elements that no field of this flow says all of, in wire order. Beside those without a common field: other sources of one,
+    /// repeats, zeros that mean "absent", numbers too large for their field.
     #[must_use]
     pub fn other(&self) -> &[OtherElement] {
         &self.other

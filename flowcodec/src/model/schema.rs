@@ -243,9 +243,13 @@ impl Schema {
         if fields.len() >= usize::from(u16::MAX) {
             return Err(SchemaError::TooMany);
         }
-        // The tag tells schemas with other added fields apart (FNV-1a over the names), so that a handle cannot be used with the wrong one.
+        // The tag tells schemas with other added fields apart (FNV-1a over names and types), so that a handle cannot be used with the wrong one.
         let tag = fields.iter().skip(CORE.len()).fold(0x811c_9dc5_u32, |hash, field| {
-            field.name.bytes().chain([0]).fold(hash, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193))
+            field
+                .name
+                .bytes()
+                .chain([0, field.column.code()])
+                .fold(hash, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193))
         });
         Ok(Arc::new(Self::index(fields, tag.max(1))))
     }

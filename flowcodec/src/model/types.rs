@@ -37,6 +37,41 @@ pub enum ColumnType {
     U32List,
 }
 
+impl ColumnType {
+    /// Tells the types apart, for this build only.
+    pub(crate) const fn code(self) -> u8 {
+        #[expect(clippy::as_conversions, reason = "an enum without fields, of fewer than 256 variants")]
+        return self as u8;
+    }
+
+    /// The largest number of an unsigned type; 0 for the others.
+    #[must_use]
+    pub const fn max(self) -> u64 {
+        match self {
+            Self::U8 => 0xff,
+            Self::U16 => 0xffff,
+            Self::U32 => 0xffff_ffff,
+            Self::U64 => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Whether this is the layout of `value`, and wide enough for it.
+    #[must_use]
+    pub const fn holds(self, value: &FieldValue<'_>) -> bool {
+        match value {
+            FieldValue::Address(_) => matches!(self, Self::Address),
+            FieldValue::Unsigned(number) => matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64) && *number <= self.max(),
+            FieldValue::Double(_) => matches!(self, Self::Double),
+            FieldValue::Time(_) => matches!(self, Self::Time),
+            FieldValue::Mac(_) => matches!(self, Self::Mac),
+            FieldValue::Text(_) => matches!(self, Self::Text),
+            FieldValue::Octets(_) => matches!(self, Self::Octets),
+            FieldValue::Numbers(_) => matches!(self, Self::U32List),
+        }
+    }
+}
+
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

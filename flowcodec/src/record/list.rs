@@ -9,22 +9,25 @@
 use super::set::Record;
 use super::value::{Value, value};
 use crate::error::FaultKind;
-use crate::ie::{self, DataType, ElementId};
+use crate::ie::{DataType, ElementId, ElementRef};
 use crate::template::{Template, Templates, VARIABLE, variable};
 use crate::wire::{be16, be32};
 
 /// A list, borrowed. Its items are read when asked for; those behind something broken are not given (the decoder has reported it).
+///
+/// Lists hold lists to [`Limits::list_depth`](crate::Limits::list_depth); what lies deeper is given as octets, so that a reader that
+/// follows every list recurses no further than that.
 #[derive(Debug, Clone, Copy)]
 pub struct List<'a> {
     kind: ListKind,
     semantic: u8,
     body: &'a [u8],
     octets: &'a [u8],
-    record: ListRecord<'a>,
+    /// Type of the values of a basic list.
+    item: DataType,
+    /// The record it stands in, as one that is a list further in.
+    record: Record<'a>,
 }
-
-// A list nests records, which nest values, which may be lists: the record is kept flat here.
-type ListRecord<'a> = Record<'a>;
 
 /// What a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,18 +60,16 @@ pub enum ListItem<'a> {
 }
 
 impl<'a> List<'a> {
+    /// `None` when its head is cut, or it lies deeper than lists are read.
     pub(super) fn new(data_type: DataType, octets: &'a [u8], record: &Record<'a>) -> Option<Self> {
+        let record = record.inside()?;
+        let mut item = DataType::OctetArray;
         let (&semantic, rest) = octets.split_first()?;
         let (kind, body) = match data_type {
             DataType::BasicList => {
-                let (head, rest) = rest.split_at_checked(4)?;
-                let (number, length) = (be16(head, 0), be16(head, 2));
-                if number & 0x8000 == 0 {
-                    (ListKind::Basic { element: ElementId::iana(number), length }, rest)
-                } else {
-                    let (pen, rest) = rest.split_at_checked(4)?;
-                    (ListKind::Basic { element: ElementId::enterprise(be32(pen, 0), number & 0x7fff), length }, rest)
-                }
+                let (element, length, values) = basic_head(rest)?;
+                item = record.templates().element(element).data_type();
+                (ListKind::Basic { element, length }, values)
             }
             DataType::SubTemplateList => {
                 let (head, rest) = rest.split_at_checked(2)?;
@@ -76,7 +77,7 @@ impl<'a> List<'a> {
             }
             _ => (ListKind::SubTemplateMulti, rest),
         };
-        Some(Self { kind, semantic, body, octets, record: *record })
+        Some(Self { kind, semantic, body, octets, item, record })
     }
 
     /// What it holds.
@@ -89,6 +90,15 @@ impl<'a> List<'a> {
     #[must_use]
     pub const fn semantic(&self) -> u8 {
         self.semantic
+    }
+
+    /// What is known of the element of a basic list.
+    #[must_use]
+    pub fn element(&self) -> Option<ElementRef> {
+        match self.kind {
+            ListKind::Basic { element, .. } => Some(self.record.templates().element(element)),
+            _ => None,
+        }
     }
 
     /// The octets of the whole list.
@@ -118,11 +128,10 @@ impl<'a> Iterator for ListItems<'a> {
 
     fn next(&mut self) -> Option<ListItem<'a>> {
         let parent = &self.list.record;
-        if let ListKind::Basic { element, length } = self.list.kind {
+        if let ListKind::Basic { length, .. } = self.list.kind {
             let (octets, rest) = basic_value(self.rest, length)?;
             self.rest = rest;
-            let data_type = ie::lookup(element).map_or(DataType::OctetArray, |element| element.data_type);
-            return Some(ListItem::Value(value(data_type, octets, parent)));
+            return Some(ListItem::Value(value(self.list.item, octets, parent)));
         }
         loop {
             if let Some((template, octets)) = self.run {
@@ -150,6 +159,17 @@ impl<'a> Iterator for ListItems<'a> {
     }
 }
 
+/// The head of a basic list behind its semantic: element, length of each value, the values.
+fn basic_head(octets: &[u8]) -> Option<(ElementId, u16, &[u8])> {
+    let (head, rest) = octets.split_at_checked(4)?;
+    let (number, length) = (be16(head, 0), be16(head, 2));
+    if number & 0x8000 == 0 {
+        return Some((ElementId::iana(number), length, rest));
+    }
+    let (pen, rest) = rest.split_at_checked(4)?;
+    Some((ElementId::enterprise(be32(pen, 0), number & 0x7fff), length, rest))
+}
+
 /// The next value of a basic list. A length of zero would never end.
 fn basic_value(octets: &[u8], length: u16) -> Option<(&[u8], &[u8])> {
     if octets.is_empty() || length == 0 {
@@ -171,24 +191,17 @@ fn multi_part(octets: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 }
 
 /// Walks a list to its end, to a bounded depth: what is wrong with it first, if anything. Cost: linear in its octets.
-pub(crate) fn check(data_type: DataType, octets: &[u8], templates: Templates<'_>, depth: u8) -> Result<(), FaultKind> {
-    let Some(depth) = depth.checked_sub(1) else { return Err(FaultKind::ListTooDeep) };
+pub(crate) fn check(data_type: DataType, octets: &[u8], templates: Templates<'_>) -> Result<(), FaultKind> {
+    let templates = templates.inside().ok_or(FaultKind::ListTooDeep)?;
     let (_, rest) = octets.split_first().ok_or(FaultKind::ListInvalid)?;
     match data_type {
         DataType::BasicList => {
-            let (head, mut rest) = rest.split_at_checked(4).ok_or(FaultKind::ListInvalid)?;
-            let (number, length) = (be16(head, 0), be16(head, 2));
-            let mut element = ElementId::iana(number);
-            if number & 0x8000 != 0 {
-                let (pen, values) = rest.split_at_checked(4).ok_or(FaultKind::ListInvalid)?;
-                element = ElementId::enterprise(be32(pen, 0), number & 0x7fff);
-                rest = values;
-            }
-            let inner = ie::lookup(element).map(|element| element.data_type).filter(|data_type| is_list(*data_type));
+            let (element, length, mut rest) = basic_head(rest).ok_or(FaultKind::ListInvalid)?;
+            let inner = Some(templates.element(element).data_type()).filter(|data_type| is_list(*data_type));
             while !rest.is_empty() {
                 let (value, after) = basic_value(rest, length).ok_or(FaultKind::ListInvalid)?;
                 if let Some(inner) = inner {
-                    check(inner, value, templates, depth)?;
+                    check(inner, value, templates)?;
                 }
                 rest = after;
             }
@@ -196,13 +209,13 @@ pub(crate) fn check(data_type: DataType, octets: &[u8], templates: Templates<'_>
         }
         DataType::SubTemplateList => {
             let (head, records) = rest.split_at_checked(2).ok_or(FaultKind::ListInvalid)?;
-            check_records(be16(head, 0), records, templates, depth)
+            check_records(be16(head, 0), records, templates)
         }
         _ => {
             let mut rest = rest;
             while !rest.is_empty() {
                 let (id, records, after) = multi_part(rest).ok_or(FaultKind::ListInvalid)?;
-                check_records(id, records, templates, depth)?;
+                check_records(id, records, templates)?;
                 rest = after;
             }
             Ok(())
@@ -210,7 +223,7 @@ pub(crate) fn check(data_type: DataType, octets: &[u8], templates: Templates<'_>
     }
 }
 
-fn check_records(id: u16, mut records: &[u8], templates: Templates<'_>, depth: u8) -> Result<(), FaultKind> {
+fn check_records(id: u16, mut records: &[u8], templates: Templates<'_>) -> Result<(), FaultKind> {
     if records.is_empty() {
         return Ok(());
     }
@@ -229,7 +242,7 @@ fn check_records(id: u16, mut records: &[u8], templates: Templates<'_>, depth: u
                 at = place.end;
                 if is_list(field.data_type()) {
                     let value = raw.get(place.start..place.end).ok_or(FaultKind::ListInvalid)?;
-                    check(field.data_type(), value, templates, depth)?;
+                    check(field.data_type(), value, templates)?;
                 }
             }
         }

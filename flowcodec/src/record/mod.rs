@@ -1,11 +1,14 @@
 //! Records as callers see them: a template and borrowed octets.
 
+mod fields;
 mod list;
 mod set;
 mod value;
 
+pub use fields::Fields;
 pub use list::{List, ListItem, ListItems, ListKind};
 pub use set::{Record, RecordSet, Records};
 pub use value::{Element, Elements, Value};
 
 pub(crate) use list::{check, is_list};
+pub(crate) use set::whole_records;

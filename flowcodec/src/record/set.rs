@@ -1,9 +1,12 @@
 //! Sets of records, and one record.
 
+use super::fields::Fields;
 use super::value::{Element, Elements};
 use crate::context::Context;
+use crate::error::{Fault, FaultKind, Layer};
 use crate::model::{Field, FieldId, FieldType, FieldValue, Flow, FlowRecord, OtherElement, Schema};
 use crate::template::{RecordRef, RowScratch, Template, Templates, fill_rows};
+use crate::wire::{Input, len32};
 
 /// Records of one template out of one set, borrowed. They were walked before they were given: iterating cannot fail.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,55 @@ impl<'a> RecordSet<'a> {
         len: u32,
     ) -> Self {
         Self { context, template, templates, octets, len }
+    }
+
+    /// The records in the `body` of a data set, for those who bring their own state; the decoder does this by itself. The whole records
+    /// are given, and what is wrong behind them. `templates` are for the lists in them.
+    ///
+    /// ```
+    /// # let mut datagram = vec![0, 10, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 4];
+    /// # datagram.extend([1, 0, 0, 8, 192, 0, 2, 7]);
+    /// use flowcodec::ie::Elements;
+    /// use flowcodec::ipfix::{Message, Set};
+    /// use flowcodec::model::Schema;
+    /// use flowcodec::template::{Template, Templates};
+    /// use flowcodec::{Context, Exporter, Limits, Protocol, RecordSet, Timestamp, field};
+    ///
+    /// let (schema, elements, limits) = (Schema::common(), Elements::default(), Limits::default());
+    /// let message = Message::parse(&datagram)?;
+    /// let mut context = Context::new(Exporter::new([192, 0, 2, 1].into(), 4739), Timestamp::EPOCH);
+    /// (context.protocol, context.domain) = (Protocol::Ipfix, message.header().domain);
+    /// context.exported = message.header().exported();
+    /// let mut mine = Vec::new();
+    /// for set in message.sets() {
+    ///     match set? {
+    ///         Set::Templates(records) => {
+    ///             for record in records {
+    ///                 mine.push(Template::new(&record?, &elements, &schema, &limits)?);
+    ///             }
+    ///         }
+    ///         Set::Data { id, body } => {
+    ///             let template = mine.iter().find(|template| template.id() == id).expect("announced before");
+    ///             let (set, fault) = RecordSet::read(template, body, &context, Templates::new(&mine, &elements, &limits));
+    ///             let record = set.records().next().expect("one record");
+    ///             assert_eq!(record.get(field::SRC_ADDR), Some([192, 0, 2, 7].into()));
+    ///             assert_eq!((record.elements().count(), fault), (1, None));
+    ///         }
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), flowcodec::Fault>(())
+    /// ```
+    #[must_use]
+    pub fn read(
+        template: &'a Template,
+        body: Input<'a>,
+        context: &'a Context,
+        templates: Templates<'a>,
+    ) -> (Self, Option<Fault>) {
+        let (len, used, cut) = whole_records(template, body);
+        let octets = body.bytes().get(..used).unwrap_or_default();
+        (Self::new(context, template, templates, octets, len), cut)
     }
 
     /// The message they came in.
@@ -167,11 +219,18 @@ impl<'a> Record<'a> {
         T::out(self.value(field.id())?)
     }
 
-    /// A common field known by number.
+    /// A common field known by number: of the schema the template was compiled for.
     #[must_use]
     #[inline]
     pub fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
         self.inner.bound(self.inner.template.bindings(id)).or_else(|| self.inner.of_context(id))
+    }
+
+    /// All common fields that are present, in the order of `schema`: one pass, and cheaper than asking for each. When the template was
+    /// compiled for a schema with other added fields, only the core fields.
+    #[must_use]
+    pub fn fields(&self, schema: &Schema) -> Fields<'a> {
+        Fields::new(self.inner, schema)
     }
 
     /// All its elements in wire order, repeats kept, known or not.
@@ -184,6 +243,13 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn element(&self, id: crate::ie::ElementId) -> Option<Element<'a>> {
         self.elements().find(|element| element.id() == id)
+    }
+
+    /// The element of the template field number `at`. Cost: one step for each variable-length field in front of it.
+    #[must_use]
+    #[inline]
+    pub fn element_at(&self, at: u16) -> Option<Element<'a>> {
+        Element::at(*self, at)
     }
 
     /// Octets of the template field number `at`.
@@ -210,22 +276,61 @@ impl<'a> Record<'a> {
         self.inner.fill(row);
     }
 
-    /// An owned copy of everything: the common fields, and the elements that feed none.
+    /// An owned copy of everything: the common fields that `schema` and the template's have together, and every element that none of
+    /// them says all of.
     #[must_use]
     pub fn to_flow(&self, schema: &std::sync::Arc<Schema>) -> Flow {
         let mut flow = Flow::new(std::sync::Arc::clone(schema));
-        for id in (0_u16..).take(schema.fields().len()).map(FieldId::new) {
-            if let Some(value) = self.value(id) {
-                flow.set(id, value);
-            }
-        }
-        for element in self.elements().filter(|element| schema.wanting(element.id()).is_empty()) {
+        let taken = self.fields(schema).take(|id, value| flow.set(id, value));
+        for (_, element) in self.elements().enumerate().filter(|(at, _)| !taken.whole(*at)) {
             flow.push_other(OtherElement::new(element.id(), element.octets()));
         }
         flow
     }
 
+    /// The same record, one list further in; `None` when lists are not read so deep.
+    pub(super) fn inside(&self) -> Option<Self> {
+        Some(Self { inner: RecordRef { templates: self.inner.templates.inside()?, ..self.inner } })
+    }
+
     pub(super) const fn nested(&self, template: &'a Template, raw: &'a [u8]) -> Self {
         Self { inner: RecordRef { template, raw, ..self.inner } }
+    }
+}
+
+/// Number of whole records in the body of a set, their octets, and what is wrong behind them. Up to three octets, or only zeros, are
+/// padding (RFC 7011 §3.3.1); more is a record that was cut. Cost: one step for each variable-length field.
+pub(crate) fn whole_records(template: &Template, body: Input<'_>) -> (u32, usize, Option<Fault>) {
+    let (len, used, truncated) = count(template, body.bytes());
+    let rest = body.bytes().get(used..).unwrap_or_default();
+    let cut = (truncated || (rest.len() > 3 && rest.iter().any(|&octet| octet != 0))).then(|| {
+        let kind = if truncated { FaultKind::RecordTruncated } else { FaultKind::TrailingOctets };
+        let offset = body.offset().saturating_add(u32::try_from(used).unwrap_or(u32::MAX));
+        let fault = Fault::new(kind, Layer::Record, body.limit(), offset);
+        fault.sizes(template.min_record_len(), len32(rest)).costing(len32(rest))
+    });
+    (len, used, cut)
+}
+
+/// Number of whole records, their octets, and whether the one behind them runs past the end.
+fn count(template: &Template, body: &[u8]) -> (u32, usize, bool) {
+    if let Some(length) = template.record_len().and_then(|length| usize::try_from(length).ok()) {
+        let len = body.len().checked_div(length).unwrap_or(0);
+        return (u32::try_from(len).unwrap_or(u32::MAX), len.saturating_mul(length), false);
+    }
+    let min = usize::try_from(template.min_record_len()).unwrap_or(usize::MAX);
+    let (mut len, mut used) = (0_u32, 0_usize);
+    loop {
+        let rest = body.get(used..).unwrap_or_default();
+        if rest.len() < min {
+            return (len, used, false);
+        }
+        match template.record_at(rest) {
+            Some(length) => {
+                used = used.saturating_add(length);
+                len = len.saturating_add(1);
+            }
+            None => return (len, used, true),
+        }
     }
 }

@@ -48,6 +48,11 @@ pub struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    pub(super) fn at(record: Record<'a>, at: u16) -> Option<Self> {
+        let field = record.template().fields().get(usize::from(at))?;
+        Some(Self { field, octets: record.octets_at(at)?, record })
+    }
+
     /// Which element.
     #[must_use]
     pub fn id(&self) -> ElementId {

@@ -56,18 +56,24 @@ impl<'a> RecordRef<'a> {
     /// absent, is not zero.
     #[inline]
     pub(crate) fn bound(&self, bindings: &[Binding]) -> Option<FieldValue<'a>> {
+        Some(self.chosen(bindings)?.0)
+    }
+
+    /// The same, and where it comes from; of a list of labels, where the first may.
+    #[inline]
+    pub(crate) fn chosen<'p>(&self, bindings: &'p [Binding]) -> Option<(FieldValue<'a>, &'p Binding)> {
         let first = bindings.first()?;
         if first.extract == Extract::Label {
-            return self.labels(bindings);
+            return Some((self.labels(bindings)?, first));
         }
         let mut zero = None;
         for binding in bindings {
             let Some(value) = self.extract(*binding) else { continue };
             if !is_zero(&value) {
-                return Some(value);
+                return Some((value, binding));
             }
             if !binding.nonzero && zero.is_none() {
-                zero = Some(value);
+                zero = Some((value, binding));
             }
         }
         zero
@@ -75,20 +81,30 @@ impl<'a> RecordRef<'a> {
 
     fn labels(&self, bindings: &[Binding]) -> Option<FieldValue<'a>> {
         let mut labels = Numbers::default();
-        for binding in bindings {
-            let entry = unsigned(self.octets(binding.at)?.get(..3)?)?;
-            // Exporters fill the stack's unused places with zeros.
-            if entry != 0 {
-                labels.push(u32::try_from(entry >> 4).ok()?);
-            }
+        for (_, entry) in self.entries(bindings) {
+            labels.push(u32::try_from(unsigned(entry.get(..3)?)? >> 4).ok()?);
         }
         (!labels.as_slice().is_empty()).then_some(FieldValue::Numbers(labels))
+    }
+
+    /// The label stack entries that count, and their places: of an element that is repeated the first, and none of those that fill the
+    /// stack's unused places with zeros.
+    pub(crate) fn entries<'p>(&self, bindings: &'p [Binding]) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a, 'p> {
+        let record = *self;
+        let mut before = None;
+        bindings.iter().filter_map(move |binding| {
+            let id = record.template.fields().get(usize::from(binding.at))?.id();
+            let repeated = before.replace(id) == Some(id);
+            let octets =
+                record.octets(binding.at).filter(|octets| !repeated && octets.iter().take(3).any(|&octet| octet != 0))?;
+            Some((binding.at, octets))
+        })
     }
 
     fn extract(&self, binding: Binding) -> Option<FieldValue<'a>> {
         let octets = self.octets(binding.at)?;
         Some(match binding.extract {
-            Extract::Unsigned => FieldValue::Unsigned(unsigned(octets)?),
+            Extract::Unsigned => FieldValue::Unsigned(unsigned(octets).filter(|&number| number <= binding.max)?),
             Extract::HighOctet => FieldValue::Unsigned(u64::from(*octets.first()?)),
             Extract::LowOctet => FieldValue::Unsigned(u64::from(*octets.get(1)?)),
             Extract::IcmpHighOctet | Extract::IcmpLowOctet => {

@@ -10,20 +10,22 @@ mod netflow5;
 mod plan;
 mod sampling;
 mod store;
+mod templates;
 pub mod wire;
 
 use crate::error::{Fault, FaultKind, LimitedBy};
-use crate::ie::{DataType, ElementId, ElementRef};
+use crate::ie::{DataType, ElementId, ElementRef, Elements};
 use crate::limits::Limits;
 use crate::model::{FieldId, Schema};
 
 pub use exec::RowScratch;
 pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
-pub(crate) use plan::{Binding, Plan};
+pub(crate) use plan::{Binding, Extract, Plan};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
+pub use store::ScopePolicy;
 pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
-pub use store::{ScopePolicy, Templates};
+pub use templates::Templates;
 pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
 
 /// Tells a template from every other one a decoder ever held: a redefinition gets a new number, and none is used twice.
@@ -31,6 +33,9 @@ pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
 pub struct TemplateUid(u64);
 
 impl TemplateUid {
+    /// Of templates that callers make ([`Template::new`]): it tells nothing apart, so nothing may be cached by it.
+    pub const NONE: Self = Self(0);
+
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
     }
@@ -48,6 +53,10 @@ pub struct TemplateField {
     element: ElementRef,
     length: u16,
     scope: bool,
+    // What an output by name needs; see `name_fields`.
+    named: bool,
+    first: bool,
+    again: u16,
     // Where the value (or the length in front of it) begins: octets behind the end of the variable-length field number `segment`
     // of the template; segment 0 begins with the record.
     segment: u16,
@@ -96,6 +105,26 @@ impl TemplateField {
     pub const fn is_scope(&self) -> bool {
         self.scope
     }
+
+    /// The name an output may use for it, `None` when only its [`id`](Self::id) is safe. Within a template no two ids have the same: a
+    /// name from a user or exporter that the registry gives to another element is not used, nor one that reads as an id, nor one that
+    /// another element in front has.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        if self.named { self.name() } else { None }
+    }
+
+    /// Whether no field in front of it has its id.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Place of the next field in the template with its id.
+    #[must_use]
+    pub fn again(&self) -> Option<u16> {
+        (self.again != NO_FIELD).then_some(self.again)
+    }
 }
 
 /// A compiled template.
@@ -117,6 +146,30 @@ pub struct Template {
 }
 
 impl Template {
+    /// Compiles an announcement, for those who keep their own state; a [`Decoder`](crate::Decoder) does this by itself. `elements` say
+    /// what the registry does not know, `schema` which common fields its records have.
+    ///
+    /// Records are then read with [`RecordSet::read`](crate::RecordSet::read).
+    ///
+    /// # Errors
+    /// A fault that costs the record: a reserved id, no fields or no octets (a withdrawal too), more scopes than fields, octets left
+    /// over or a variable length in v9, more than `limits` allow.
+    pub fn new(record: &wire::TemplateRecord<'_>, elements: &Elements, schema: &Schema, limits: &Limits) -> Result<Self, Fault> {
+        let refused = |reason| refusal(record, reason);
+        if record.id() < 256 {
+            return Err(refused((FaultKind::TemplateIdReserved, LimitedBy::SetLength)));
+        }
+        if record.scope_count() > record.field_count()
+            || !record.is_aligned()
+            || (record.dialect() == Dialect::NetFlow9 && record.specifiers().any(|field| field.length == VARIABLE))
+        {
+            return Err(refused((FaultKind::TemplateInvalid, LimitedBy::TemplateLength)));
+        }
+        let resolve = |id| elements.resolve(id);
+        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), resolve, schema, limits)
+            .map_err(refused)
+    }
+
     /// Compiles `specifiers`. `pad` between fields is not announced by any protocol but stands in the layouts of v1, v5 and v7:
     /// element 210 (paddingOctets) is skipped there.
     ///
@@ -152,6 +205,9 @@ impl Template {
                 element: resolve(specifier.element),
                 length: specifier.length,
                 scope: specifier.scope,
+                named: false,
+                first: true,
+                again: NO_FIELD,
                 segment,
                 offset,
             });
@@ -170,6 +226,7 @@ impl Template {
         if octets == 0 {
             return Err((FaultKind::TemplateEmpty, LimitedBy::TemplateLength));
         }
+        name_fields(&mut fields);
         let has_lists = fields.iter().any(|field| {
             matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
         });
@@ -298,6 +355,7 @@ impl Template {
             changed = true;
         }
         if changed {
+            name_fields(&mut self.fields);
             self.has_lists = self.fields.iter().any(|field| {
                 matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
             });
@@ -321,6 +379,36 @@ impl Template {
         (octets.len() >= end).then_some(end)
     }
 }
+
+/// Works out, once for all records, which fields repeat an id and which may go by their name.
+fn name_fields(fields: &mut [TemplateField]) {
+    let mut order: Vec<(ElementId, u16)> = fields.iter().map(TemplateField::id).zip(0..).collect();
+    order.sort_unstable();
+    let mut later = order.iter().skip(1);
+    let mut before = None;
+    for &(id, at) in &order {
+        let again = later.next().filter(|(next, _)| *next == id).map_or(NO_FIELD, |(_, at)| *at);
+        if let Some(field) = fields.get_mut(usize::from(at)) {
+            (field.first, field.again) = (before != Some(id), again);
+            field.named = field.element.own_name().is_some();
+        }
+        before = Some(id);
+    }
+    // Of two ids with one name, the one in front keeps it.
+    let label = |at: u16| fields.get(usize::from(at)).and_then(|field| Some((field.label()?, field.first.then_some(at)?)));
+    let mut labels: Vec<(&str, u16)> = (0..).take(fields.len()).filter_map(label).collect();
+    labels.sort_unstable();
+    let shared: Vec<u16> = labels.iter().zip(labels.iter().skip(1)).filter(|(a, b)| a.0 == b.0).map(|(_, (_, at))| *at).collect();
+    for mut at in shared {
+        while let Some(field) = fields.get_mut(usize::from(at)) {
+            field.named = false;
+            at = field.again;
+        }
+    }
+}
+
+/// No other field has the id.
+const NO_FIELD: u16 = u16::MAX;
 
 /// Where the variable-length value whose length stands at `at` ends (RFC 7011 §7); may lie past the end of `octets`.
 #[inline]

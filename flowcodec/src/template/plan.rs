@@ -65,6 +65,8 @@ pub(crate) struct Binding {
     pub(crate) with: u16,
     /// Zero means absent.
     pub(crate) nonzero: bool,
+    /// The largest number the field's column holds; a larger one is no value of this field.
+    pub(crate) max: u64,
 }
 
 /// One step of the row executor.
@@ -146,8 +148,8 @@ impl Plan {
                     Extract::IcmpHighOctet | Extract::IcmpLowOctet => protocol,
                     _ => None,
                 };
-                let binding =
-                    Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero: matches!(take, Take::NonZero) };
+                let nonzero = matches!(take, Take::NonZero);
+                let binding = Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero, max: spec.column.max() };
                 ranked.push((binding, rank));
             }
         }
@@ -264,6 +266,10 @@ const fn row_kind(extract: Extract, wire: u16, row: u16) -> RowKind {
 fn extract(from: &TemplateField, column: ColumnType, take: Take) -> Option<Extract> {
     let length = from.length;
     let fixed = |lengths: core::ops::RangeInclusive<u16>, extract| lengths.contains(&length).then_some(extract);
+    // A part of a number is a number.
+    if column.max() == 0 && matches!(take, Take::HighOctet | Take::LowOctet | Take::IcmpHighOctet | Take::IcmpLowOctet) {
+        return None;
+    }
     match (column, take) {
         (ColumnType::U32List, _) => fixed(3..=4, Extract::Label),
         (_, Take::HighOctet) => fixed(2..=2, Extract::HighOctet),

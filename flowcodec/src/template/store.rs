@@ -691,30 +691,3 @@ impl ScopeState {
         }
     }
 }
-
-/// The templates a record's lists (RFC 6313) may refer to: those of its own scope.
-#[derive(Debug, Clone, Copy)]
-pub struct Templates<'a> {
-    store: Option<(&'a Store, ScopeId)>,
-}
-
-impl<'a> Templates<'a> {
-    /// None at all: for records of fixed layouts.
-    pub(crate) const NONE: Self = Self { store: None };
-
-    pub(crate) const fn of(store: &'a Store, scope: ScopeId) -> Self {
-        Self { store: Some((store, scope)) }
-    }
-
-    /// The template of this id.
-    #[must_use]
-    pub fn get(self, id: u16) -> Option<&'a Template> {
-        let (store, scope) = self.store?;
-        Some(&store.entry(store.find(scope, id)?)?.template)
-    }
-
-    pub(crate) fn sampling(self) -> Option<&'a SamplingTable> {
-        let (store, scope) = self.store?;
-        Some(&store.scope_state(scope)?.sampling)
-    }
-}

@@ -88,6 +88,12 @@ impl<'a> TemplateRecord<'a> {
         self.id
     }
 
+    /// Which of the two wrote it.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Data or options.
     #[must_use]
     pub const fn kind(&self) -> TemplateKind {

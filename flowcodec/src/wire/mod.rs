@@ -11,7 +11,7 @@ use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 /// What a parser gives: the rest and the output, or a [`Fault`].
 pub type Parsed<'a, T> = IResult<Input<'a>, T, Fault>;
 
-/// Octets with their absolute offset in the message, and the name of what ended them.
+/// Octets with their absolute offset in the message, and the name of what ended them: what the views give as the body of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Input<'a> {
     bytes: &'a [u8],

@@ -195,8 +195,9 @@ fn flags(flags: u16) -> String {
     letters.map(|(bit, letter)| if flags & bit == 0 { '.' } else { letter }).iter().collect()
 }
 
-fn pod(namespace: Option<Text<'_>>, name: Option<Text<'_>>) -> String {
-    match (namespace.filter(|text| !text.is_empty()), name.filter(|text| !text.is_empty())) {
+fn pod<'a>(namespace: Option<Text<'a>>, name: Option<Text<'a>>) -> String {
+    let said = |text: Option<Text<'a>>| text.map(Text::trimmed).filter(|text| !text.is_empty());
+    match (said(namespace), said(name)) {
         (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
         (None, Some(name)) => name.to_string(),
         _ => String::new(),
