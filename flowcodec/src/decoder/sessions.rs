@@ -9,7 +9,7 @@ use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
 use crate::exporter::{Exporter, Protocol};
 use crate::limits::Limits;
-use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed};
+use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
 
 /// Bytes of one session, and of one counter over all domains.
@@ -129,9 +129,10 @@ impl Sessions {
         }
     }
 
-    /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together.
+    /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together, which is counted
+    /// before it happens.
     fn overhead(&self) -> usize {
-        let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3) / 2;
+        let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
         peers.saturating_add(self.sessions.overhead()).saturating_add(self.shared.overhead())
     }
 
@@ -160,9 +161,7 @@ impl Sessions {
                 cost = cost.saturating_add(SHARED_COST);
             }
         }
-        if self.by_key.capacity() > 64 && self.by_key.len() < self.by_key.capacity() / 8 {
-            self.by_key.shrink_to(self.by_key.len().saturating_mul(2));
-        }
+        shrink(&mut self.by_key);
         cost
     }
 
@@ -190,7 +189,9 @@ impl Sessions {
     ) -> (Index, Option<(SessionKey, ExporterChange)>) {
         let mut evicted = None;
         let list = self.list(owner);
-        if usize::try_from(list.len()).unwrap_or(usize::MAX) >= limits.exporter_sessions.max(1)
+        // They may take a quarter of what the exporter may hold: its templates need the rest.
+        let most = limits.exporter_sessions.min(limits.exporter_bytes / 4 / SESSION_COST.saturating_add(SHARED_COST)).max(1);
+        if usize::try_from(list.len()).unwrap_or(usize::MAX) >= most
             && let Some(front) = list.front()
         {
             evicted = self.sessions.get(front).map(|session| {

@@ -59,11 +59,13 @@ impl<T> Slab<T> {
     /// Bytes one entry costs, what its own heap holds aside.
     pub(crate) const COST: usize = size_of::<Node<T>>();
 
-    /// Bytes of the slab itself. It never shrinks, and while it doubles, old and new are there together. Every entry may become free, so
-    /// that removing one takes no more.
+    /// Bytes of the slab itself. It never shrinks, and while it doubles, old and new are there together: that is counted before it
+    /// happens. Every entry may become free, so that removing one takes no more.
     pub(crate) fn overhead(&self) -> usize {
         const PLACE: usize = size_of::<usize>() + size_of::<Index>();
-        self.slots.capacity().max(self.free.capacity()).saturating_mul(PLACE).saturating_mul(3) / 2
+        let capacity = self.slots.capacity().max(self.free.capacity()).saturating_mul(PLACE);
+        let full = self.slots.len() == self.slots.capacity() && self.free.is_empty();
+        if full { capacity.saturating_mul(3) } else { capacity.saturating_mul(3) / 2 }
     }
 
     pub(crate) const fn new() -> Self {

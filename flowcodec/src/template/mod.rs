@@ -22,7 +22,7 @@ pub(crate) use list::{Index, List, Slab};
 pub(crate) use plan::{Binding, Plan};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
-pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Standing, Store, indexed};
+pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Standing, Store, indexed, shrink};
 pub use store::{ScopePolicy, Templates};
 pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
 

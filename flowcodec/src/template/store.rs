@@ -152,10 +152,10 @@ pub(crate) struct Store {
     gone: VecDeque<Gone>,
 }
 
-/// Gives back the room of a table that was emptied: its entries' accounts no longer pay for it.
-fn shrink<K: Eq + core::hash::Hash, V>(table: &mut HashMap<K, V, Hasher>) {
-    if table.capacity() > 64 && table.len() < table.capacity() / 8 {
-        table.shrink_to(table.len().saturating_mul(2));
+/// Gives back the room of a table that was emptied, as soon as its entries' accounts no longer pay for it.
+pub(crate) fn shrink<K: Eq + core::hash::Hash, V>(table: &mut HashMap<K, V, Hasher>) {
+    if table.capacity() > 64 && table.len() < table.capacity() / 3 {
+        table.shrink_to(table.len().saturating_mul(3) / 2);
     }
 }
 

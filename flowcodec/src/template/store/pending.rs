@@ -59,10 +59,12 @@ impl Store {
     pub(crate) fn pend(&mut self, mut pending: Pending, limits: &Limits) -> bool {
         let (key, cost) = (pending.key, pending.account());
         let owner = key.owner;
-        if cost > limits.pending_bytes {
+        // Never more than a quarter of what the exporter may hold: its templates need the rest.
+        let most = limits.pending_bytes.min(limits.exporter_bytes / 4);
+        if cost > most {
             return false;
         }
-        while self.owners.get(owner.0).is_some_and(|state| state.pending.saturating_add(cost) > limits.pending_bytes) {
+        while self.owners.get(owner.0).is_some_and(|state| state.pending.saturating_add(cost) > most) {
             if !self.evict_pending(owner) {
                 return false;
             }
