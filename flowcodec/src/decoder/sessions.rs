@@ -92,7 +92,7 @@ impl Peer {
 #[derive(Debug)]
 pub(super) struct Sessions {
     peers: Vec<Peer>,
-    sessions: Slab<SessionState>,
+    states: Slab<SessionState>,
     shared: Slab<Shared>,
     all_shared: List,
     by_key: HashMap<(Owner, SessionKey), Index, Hasher>,
@@ -120,20 +120,14 @@ pub(super) struct Begun {
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self {
-            peers: Vec::new(),
-            sessions: Slab::new(),
-            shared: Slab::new(),
-            all_shared: List::EMPTY,
-            by_key: HashMap::default(),
-        }
+        Self { peers: Vec::new(), states: Slab::new(), shared: Slab::new(), all_shared: List::EMPTY, by_key: HashMap::default() }
     }
 
     /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together, which is counted
     /// before it happens.
     fn overhead(&self) -> usize {
         let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
-        peers.saturating_add(self.sessions.overhead()).saturating_add(self.shared.overhead())
+        peers.saturating_add(self.states.overhead()).saturating_add(self.shared.overhead())
     }
 
     /// Forgets an exporter that is gone.
@@ -150,7 +144,7 @@ impl Sessions {
     /// Gives what it cost.
     fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
-        let Some(session) = self.sessions.remove(&mut peer.sessions, index) else { return 0 };
+        let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
         let mut cost = SESSION_COST;
         if let Some(shared) = self.shared.get_mut(session.shared) {
@@ -190,11 +184,11 @@ impl Sessions {
         let mut evicted = None;
         let list = self.list(owner);
         // They may take a quarter of what the exporter may hold: its templates need the rest.
-        let most = limits.exporter_sessions.min(limits.exporter_bytes / 4 / SESSION_COST.saturating_add(SHARED_COST)).max(1);
+        let most = limits.exporter_sessions.min(limits.exporter_bytes / (4 * (SESSION_COST + SHARED_COST))).max(1);
         if usize::try_from(list.len()).unwrap_or(usize::MAX) >= most
             && let Some(front) = list.front()
         {
-            evicted = self.sessions.get(front).map(|session| {
+            evicted = self.states.get(front).map(|session| {
                 let (lost_records, lost_packets) = (session.lost_records, session.lost_packets);
                 (session.key, ExporterChange::SessionEvicted { lost_records, lost_packets })
             });
@@ -227,7 +221,7 @@ impl Sessions {
             clock_ahead: 0,
         };
         let mut list = self.list(owner);
-        let index = self.sessions.insert(&mut list, state);
+        let index = self.states.insert(&mut list, state);
         if let Some(peer) = self.peer(owner) {
             peer.sessions = list;
         }
@@ -246,8 +240,8 @@ impl Sessions {
         };
         let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted };
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return begun };
-        self.sessions.touch(&mut peer.sessions, index);
-        let Some(session) = self.sessions.get_mut(index) else { return begun };
+        self.states.touch(&mut peer.sessions, index);
+        let Some(session) = self.states.get_mut(index) else { return begun };
         session.messages = session.messages.saturating_add(1);
         session.last_heard = context.received;
         session.clock_ahead = context.exported.since(context.received);
@@ -268,7 +262,7 @@ impl Sessions {
         tally: Tally,
         limits: &Limits,
     ) -> Option<SequenceChange> {
-        let session = self.sessions.get_mut(session.0)?;
+        let session = self.states.get_mut(session.0)?;
         session.records = session.records.saturating_add(tally.records);
         session.options = session.options.saturating_add(tally.options);
         session.faults = session.faults.saturating_add(tally.faults);
@@ -298,7 +292,7 @@ impl Sessions {
     /// A message that ended before turns out to have a fault.
     pub(super) fn blame(&mut self, owner: Owner, context: &Context) {
         let session = self.by_key.get(&(owner, SessionKey::of(context))).copied();
-        if let Some(session) = session.and_then(|index| self.sessions.get_mut(index)) {
+        if let Some(session) = session.and_then(|index| self.states.get_mut(index)) {
             session.faults = session.faults.saturating_add(1);
         }
     }
@@ -314,20 +308,20 @@ impl Sessions {
         limits: &Limits,
     ) {
         let known = self.by_key.get(&(owner, key)).copied();
-        let tracked = if key.domain.is_some() {
+        let place = if key.domain.is_some() {
             let index = known.unwrap_or_else(|| self.make(owner, key, heard, store, limits).0);
-            self.sessions.get_mut(index).map(|session| &mut session.tracker)
+            self.states.get_mut(index).map(|session| &mut session.tracker)
         } else {
             known.and_then(|index| self.shared.get_mut(index)).map(|shared| &mut shared.tracker)
         };
-        if let Some(tracked) = tracked {
-            tracked.get_or_insert(tracker);
+        if let Some(place) = place {
+            place.get_or_insert(tracker);
         }
     }
 
     /// What each session of an exporter counts, and the counter over all domains beside each.
     pub(super) fn trackers(&self, owner: Owner) -> impl Iterator<Item = (SessionKey, Timestamp, Tracker)> {
-        self.sessions.walk(self.list(owner)).flat_map(|(_, session)| {
+        self.states.walk(self.list(owner)).flat_map(|(_, session)| {
             let shared = self.shared.get(session.shared).and_then(|shared| shared.tracker);
             let of = |key, tracker: Option<Tracker>| tracker.map(|tracker| (key, session.last_heard, tracker));
             [of(session.key, session.tracker), of(session.key.shared(), shared)].into_iter().flatten()
@@ -337,7 +331,7 @@ impl Sessions {
     pub(super) fn statuses<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = ExporterStatus> + 'a {
         (0..store.owner_bound()).map(Owner).filter_map(|owner| Some((owner, store.owner_state(owner)?.key))).flat_map(
             move |(owner, key)| {
-                self.sessions.walk(self.list(owner)).filter_map(move |(_, session)| {
+                self.states.walk(self.list(owner)).filter_map(move |(_, session)| {
                     let session_key = &session.key;
                     let domain = session_key.domain?;
                     if session.messages == 0 {
