@@ -17,7 +17,7 @@ pub struct Limits {
     /// Ceiling for all state of all exporters together, in bytes: templates, pending data, sampling, sequence, run-time elements,
     /// and the tables that find them. Over it whole exporters go: the least proven first, and of those the one heard longest ago. An
     /// exporter is proven in steps: by a record, by another at least ten seconds later, by another at least ten minutes later.
-    /// Default 64 MiB: about 52,000 small exporters.
+    /// Default 64 MiB: about 50,000 small exporters.
     pub total_bytes: usize,
     /// What one exporter (one address, or one stream) may hold of it, so that one exporter's flood cannot evict another's state.
     /// Over it the exporter loses its own oldest templates. Default 16 MiB, a quarter of the ceiling.
@@ -30,6 +30,8 @@ pub struct Limits {
     pub pending_lifetime: Duration,
     /// Fields of one template. Default 2,048; the largest real template known (an IPFIX probe with application data) has a few hundred.
     pub template_fields: u16,
+    /// Fields of no length in one template: they cost nothing on the wire and time to show. Default 64; the most seen is one.
+    pub template_empty_fields: u16,
     /// Octets of one fixed-size record or of the fixed part of a variable one. Default 65,535: what a set can hold.
     pub record_bytes: u32,
     /// Templates of one observation domain. Default 4,096.
@@ -55,6 +57,9 @@ pub struct Limits {
     pub exporter_lifetime: Duration,
     /// How far an exporter's clock may be from the receiver's before it is flagged. Default 1 hour. Nothing is corrected.
     pub clock_skew: Duration,
+    /// How far forward a sequence number may jump, in its own unit, and still be counted as loss; further is a loss of unknown size.
+    /// Default 16,777,216.
+    pub gap_window: u32,
     /// How far back a sequence number counts as late or repeated, in its own unit; further back is a restart. Default 4,096.
     pub reorder_window: u32,
 }
@@ -67,6 +72,7 @@ impl Default for Limits {
             pending_bytes: 4 << 20,
             pending_lifetime: Duration::from_mins(30),
             template_fields: 2_048,
+            template_empty_fields: 64,
             record_bytes: 65_535,
             domain_templates: 4_096,
             exporter_domains: 1_024,
@@ -78,6 +84,7 @@ impl Default for Limits {
             template_lifetime: Duration::from_hours(2),
             exporter_lifetime: Duration::from_hours(24),
             clock_skew: Duration::from_hours(1),
+            gap_window: 1 << 24,
             reorder_window: 4_096,
         }
     }

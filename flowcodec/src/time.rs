@@ -107,6 +107,18 @@ impl Timestamp {
         Self(self.0.saturating_sub(ago_ms * 1_000_000))
     }
 
+    /// Milliseconds from `boot` to this moment, modulo 2^32: what the exporter's uptime read.
+    #[must_use]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "reduced modulo 2^32 on purpose"
+    )]
+    pub const fn uptime_since(self, boot: Self) -> u32 {
+        self.since(boot).div_euclid(1_000_000) as u32
+    }
+
     /// Year, month, day, hour, minute, second and nanosecond in UTC.
     #[must_use]
     #[expect(

@@ -68,8 +68,7 @@ pub fn netflow9(data: &[u8]) {
                     Ok(other) => unknown_set(&other),
                     Err(fault) => {
                         assert!(sets.next().is_none(), "over after a fault");
-                        assert_eq!(size(fault.offset).saturating_add(size(fault.bytes)), data.len());
-                        size(fault.bytes)
+                        last_fault(fault, data.len())
                     }
                 });
             }
@@ -106,8 +105,7 @@ pub fn ipfix(data: &[u8]) {
                     Ok(other) => unknown_set(&other),
                     Err(fault) => {
                         assert!(sets.next().is_none(), "over after a fault");
-                        assert_eq!(size(fault.offset).saturating_add(size(fault.bytes)), message.present());
-                        size(fault.bytes)
+                        last_fault(fault, message.present())
                     }
                 });
             }
@@ -119,6 +117,15 @@ pub fn ipfix(data: &[u8]) {
     assert_eq!(whole, messages(data, 7), "where a stream is cut makes no difference");
     stream(&whole);
     decode(data);
+}
+
+/// The octets a fault that ends the sets stands for: all that is left of the message of `len` octets, or none when it says that the set
+/// before it, which was given as far as it goes, was cut.
+fn last_fault(fault: Fault, len: usize) -> usize {
+    let cut = fault.bytes == 0;
+    let reaches = if cut { fault.available } else { fault.bytes };
+    assert_eq!(size(fault.offset).saturating_add(size(reaches)), len);
+    size(fault.bytes)
 }
 
 /// The octets of one template set, all of whose records were read.

@@ -1,6 +1,6 @@
 //! From the items of a file to the events of one decoder.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const FILES: Session = Session::new(Exporter::UNSPECIFIED, u64::MAX);
 pub struct Feed {
     decoder: Decoder,
     options: Options,
-    streams: HashMap<u64, Stream>,
+    streams: BTreeMap<u64, Stream>,
     passed: BTreeMap<&'static str, u64>,
 }
 
@@ -26,6 +26,8 @@ pub struct Feed {
 struct Stream {
     session: Session,
     framer: Framer,
+    /// No message can be told from the next any more.
+    lost_step: bool,
     /// File offset of the first octet of each piece that is not read to its end yet, by its position in the stream.
     start: u64,
     pushed: u64,
@@ -54,7 +56,7 @@ impl Feed {
     /// A feed into `decoder`.
     #[must_use]
     pub fn new(decoder: Decoder, options: Options) -> Self {
-        Self { decoder, options, streams: HashMap::new(), passed: BTreeMap::new() }
+        Self { decoder, options, streams: BTreeMap::new(), passed: BTreeMap::new() }
     }
 
     /// The decoder.
@@ -120,6 +122,7 @@ impl Feed {
                 let entry = self.streams.entry(stream).or_insert_with(|| Stream {
                     session,
                     framer: Framer::new(),
+                    lost_step: false,
                     start: offset,
                     pushed: 0,
                     received: Timestamp::EPOCH,
@@ -181,8 +184,8 @@ impl Stream {
             }
             ControlFlow::Continue(())
         };
-        if self.framer.has_failed() {
-            // Out of step for good: the octets are reported, message by message can no longer be told.
+        if self.lost_step {
+            // The decoder reports octets that are no IPFIX message; a stream has no other protocol.
             return give(bytes, self.start, self.received);
         }
         self.framer.push(bytes);
@@ -193,7 +196,8 @@ impl Stream {
                 Some(Err(_)) => {
                     let rest = self.framer.rest().to_vec();
                     give(&rest, offset, self.received)?;
-                    self.framer = Framer::failed();
+                    self.framer = Framer::new();
+                    self.lost_step = true;
                     return ControlFlow::Continue(());
                 }
                 None => return ControlFlow::Continue(()),

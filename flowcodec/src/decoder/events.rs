@@ -75,6 +75,8 @@ pub enum TemplateChange {
     Expired,
     /// It had to go, over a limit.
     Evicted,
+    /// Its id was announced again with a definition that had to be refused: data under the old one would be read wrongly.
+    Invalidated,
 }
 
 /// A sampling rate was learned or changed.

@@ -45,7 +45,7 @@ impl Decoder {
                 // Data under the old definition would be read wrongly from now on.
                 if let Some(slot) = self.store.find(scope, record.id()) {
                     self.store.remove_template(slot);
-                    let change = TemplateChange::Evicted;
+                    let change = TemplateChange::Invalidated;
                     self.note(context, What::Template { id: record.id(), kind: record.kind(), change, slot: None });
                 }
                 let fault = refusal(record, reason);
@@ -74,6 +74,7 @@ impl Decoder {
             return Ok(());
         }
         if record.scope_count() > record.field_count()
+            || !record.is_aligned()
             || (context.protocol == Protocol::NetFlow9 && record.specifiers().any(|field| field.length == VARIABLE))
         {
             return Err((FaultKind::TemplateInvalid, LimitedBy::TemplateLength));
@@ -136,14 +137,15 @@ impl Decoder {
     /// One options record of a template that teaches something.
     pub(super) fn options_record(&mut self, context: &Context, owner: Owner, scope: ScopeId, lesson: Lesson) {
         let mut refused = None;
-        match lesson.sampling {
-            Some(Ok((sampler, rate))) => match self.store.learn_sampling(scope, sampler, rate, &self.settings.limits) {
+        if let Some((sampler, rate)) = lesson.sampling {
+            match self.store.learn_sampling(scope, sampler, rate, &self.settings.limits) {
                 Learned::Change(change) => self.note(context, What::Sampling(change)),
                 Learned::Known => {}
                 Learned::Full => refused = Some((FaultKind::LimitReached, LimitedBy::Limits)),
-            },
-            Some(Err(())) => refused = Some((FaultKind::ValueInvalid, LimitedBy::TemplateLength)),
-            None => {}
+            }
+            if rate.is_none() {
+                refused = Some((FaultKind::ValueInvalid, LimitedBy::TemplateLength));
+            }
         }
         if let Some(boot) = lesson.boot {
             self.store.set_boot(scope, boot);
@@ -196,14 +198,14 @@ impl Decoder {
     /// An exporter and all it owned is gone.
     pub(super) fn gone(&mut self, owner: Owner, key: OwnerKey, now: Timestamp, change: ExporterChange) {
         self.sessions.remove(owner, &mut self.store);
-        let mut context = Context::new(exporter_of(key), now);
+        let mut context = Context::new(exporter_of(key, 0), now);
         context.stream = super::sessions::stream_of(key);
         self.note(&context, What::Exporter(change));
     }
 
     pub(super) fn context_of(&self, scope: &ScopeKey, now: Timestamp) -> Context {
         let key = self.store.owner_state(scope.owner).map(|state| state.key);
-        let exporter = key.map_or(crate::Exporter::UNSPECIFIED, exporter_of);
+        let exporter = key.map_or(crate::Exporter::UNSPECIFIED, |key| exporter_of(key, scope.port));
         let mut context = Context::new(exporter, now);
         context.stream = key.and_then(super::sessions::stream_of);
         context.domain = scope.domain;
@@ -219,7 +221,7 @@ impl Decoder {
 /// What one options record says, without a borrow of it.
 #[derive(Debug, Default)]
 pub(super) struct Lesson {
-    sampling: Option<Result<(crate::template::Sampler, f64), ()>>,
+    sampling: Option<(crate::template::Sampler, Option<f64>)>,
     boot: Option<Timestamp>,
     element: Option<RuntimeElement>,
     offset: u32,

@@ -131,7 +131,8 @@ impl<'d> Walk<'d> {
         context.stream = self.session.map(|session| session.id);
         context.offset = u32::try_from(self.next).unwrap_or(u32::MAX);
         if bytes.len() < 2 {
-            let fault = Fault::new(FaultKind::Truncated, Layer::Header, LimitedBy::Datagram, 0).sizes(2, len32(bytes));
+            let layer = if bytes.is_empty() { Layer::Datagram } else { Layer::Header };
+            let fault = Fault::new(FaultKind::Truncated, layer, LimitedBy::Datagram, 0).sizes(2, len32(bytes));
             return self.fail(decoder, &context, fault);
         }
         let version = be16(bytes, 0);
@@ -217,7 +218,7 @@ impl<'d> Walk<'d> {
             let known = decoder.settings.of(context.exporter.address());
             context.counters_scaled = known.counters_scaled;
             context.sampling_fixed = known.sampling_rate.is_some();
-            context.sampling_rate = known.sampling_rate.or(context.sampling_rate);
+            context.sampling_rate = known.sampling_rate.or(context.sampling_rate).or(known.sampling_rate_default);
         }
         let scope = scope_key(decoder, owner, &context).and_then(|key| decoder.store.enter(&key));
         resolve_boot(decoder, &mut context, scope);
@@ -270,8 +271,7 @@ pub(super) fn resolve_boot(decoder: &Decoder, context: &mut Context, scope: Opti
     if context.protocol == Protocol::Ipfix
         && let Some(boot) = scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot)
     {
-        let millis = context.exported.since(boot).div_euclid(1_000_000);
-        context.uptime_ms = u32::try_from(millis.rem_euclid(1 << 32)).ok();
+        context.uptime_ms = Some(context.exported.uptime_since(boot));
     }
 }
 

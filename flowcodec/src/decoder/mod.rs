@@ -164,7 +164,10 @@ impl Decoder {
     /// All templates that are known now, with the exporter's address, the protocol's dialect and the observation domain.
     pub fn templates(&self) -> impl Iterator<Item = TemplateInfo<'_>> {
         self.store.all_templates().map(|(scope, entry)| TemplateInfo {
-            exporter: self.store.owner_state(scope.owner).map_or(Exporter::UNSPECIFIED, |state| exporter_of(state.key)),
+            exporter: self
+                .store
+                .owner_state(scope.owner)
+                .map_or(Exporter::UNSPECIFIED, |state| exporter_of(state.key, scope.port)),
             dialect: scope.dialect,
             domain: scope.domain,
             refreshed: entry.refreshed,
@@ -215,9 +218,10 @@ pub struct TemplateInfo<'a> {
     pub template: &'a Template,
 }
 
-fn exporter_of(key: OwnerKey) -> Exporter {
+/// The exporter behind a key; over UDP the port is known only where it is part of the scope.
+fn exporter_of(key: OwnerKey, port: u16) -> Exporter {
     match key {
-        OwnerKey::Address(octets) => Exporter::new(std::net::Ipv6Addr::from(octets).into(), 0),
+        OwnerKey::Address(octets) => Exporter::new(std::net::Ipv6Addr::from(octets).into(), port),
         OwnerKey::Stream(session) => session.exporter,
     }
 }

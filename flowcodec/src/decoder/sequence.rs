@@ -46,6 +46,8 @@ pub(super) struct Step {
     pub(super) native: SequenceUnit,
     /// How far back still counts as late.
     pub(super) window: u32,
+    /// How far forward still counts as loss.
+    pub(super) most: u32,
 }
 
 /// Follows the numbers of one session, in one domain or over all of them.
@@ -202,7 +204,10 @@ fn judge(own: Judged<'_>, shared: Judged<'_>, step: &Step) -> Option<SequenceCha
     if off > 0 {
         // Before that, what other domains sent since may be part of the gap.
         let doubtful = (1..ESTABLISHED).contains(&across) && shared.is_some_and(|(all, _)| all.last != tracker.last);
-        return Some(SequenceChange::Gap { lost: (!doubtful).then_some(off.unsigned_abs()), unit });
+        return Some(SequenceChange::Gap {
+            lost: (!doubtful && off.unsigned_abs() <= step.most).then_some(off.unsigned_abs()),
+            unit,
+        });
     }
     // A late message was exported before the newest one; one exported after it that counts lower comes from a new beginning.
     if off.unsigned_abs() > step.window || step.exported > tracker.exported {
@@ -238,7 +243,8 @@ mod tests {
         let mut shared = None;
         let mut seen = Vec::new();
         for &(sequence, records, second, domain) in steps {
-            let step = Step { sequence, records, exported: Timestamp::from_seconds(second), native, window: WINDOW };
+            let step =
+                Step { sequence, records, exported: Timestamp::from_seconds(second), native, window: WINDOW, most: 1 << 24 };
             seen.push(follow(own.entry(domain).or_insert(None), &mut shared, &step, domain));
         }
         seen

@@ -278,6 +278,7 @@ impl Sessions {
             exported: context.exported,
             native,
             window: limits.reorder_window,
+            most: limits.gap_window,
         };
         let change = sequence::follow(&mut session.tracker, &mut shared.tracker, &step, context.domain);
         if let Some(SequenceChange::Gap { lost: Some(lost), unit }) = change {
@@ -338,7 +339,7 @@ impl Sessions {
                         return None;
                     }
                     Some(ExporterStatus {
-                        exporter: Exporter::new(exporter_of(key).address(), session_key.port),
+                        exporter: exporter_of(key, session_key.port),
                         stream: stream_of(key),
                         protocol: session_key.protocol,
                         domain,

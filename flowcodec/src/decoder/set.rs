@@ -42,7 +42,7 @@ pub(super) fn data_set(
     if truncated || (rest.len() > 3 && rest.iter().any(|&octet| octet != 0)) {
         let fault_kind = if truncated { FaultKind::RecordTruncated } else { FaultKind::TrailingOctets };
         let offset = body.offset().saturating_add(u32::try_from(used).unwrap_or(u32::MAX));
-        let fault = Fault::new(fault_kind, Layer::Record, LimitedBy::SetLength, offset);
+        let fault = Fault::new(fault_kind, Layer::Record, body.limit(), offset);
         let fault = fault.sizes(template.min_record_len(), len32(rest)).costing(len32(rest));
         lost = lost.saturating_add(u64::from(fault.bytes));
         decoder.fault(context, fault);

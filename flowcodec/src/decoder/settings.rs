@@ -66,6 +66,8 @@ impl Settings {
 pub struct ExporterSettings {
     /// Their sampling rate: outranks whatever they say.
     pub sampling_rate: Option<f64>,
+    /// Their sampling rate where they say none.
+    pub sampling_rate_default: Option<f64>,
     /// Whether their counters come multiplied by it.
     pub counters_scaled: Scaled,
 }

@@ -180,7 +180,7 @@ pub(super) fn take(decoder: &Decoder) -> Snapshot {
         sequences.sort_by_key(|it| (it.port, it.protocol, it.domain, core::cmp::Reverse(it.heard)));
         sequences.dedup_by_key(|sequence| (sequence.port, sequence.protocol, sequence.domain));
         Some(Peer {
-            exporter: super::exporter_of(state.key),
+            exporter: super::exporter_of(state.key, 0),
             heard: state.heard,
             standing: state.standing,
             elements,
@@ -222,7 +222,7 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
                 decoder.store.set_boot(scope, boot);
             }
             for &(sampler, rate) in &domain.samplers {
-                decoder.store.learn_sampling(scope, sampler, rate, &decoder.settings.limits);
+                decoder.store.learn_sampling(scope, sampler, Some(rate), &decoder.settings.limits);
             }
             for shape in &domain.templates {
                 if decoder.store.find(scope, shape.id).is_some() {

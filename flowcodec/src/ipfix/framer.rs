@@ -3,7 +3,8 @@
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::wire::be16;
 
-/// Cuts messages out of octets that arrive split anywhere. Holds at most one message: 65,535 octets.
+/// Cuts messages out of octets that arrive split anywhere. Holds at most one message (65,535 octets) beside what
+/// the last push brought.
 ///
 /// ```
 /// use flowcodec::ipfix::Framer;
@@ -29,12 +30,6 @@ impl Framer {
     #[must_use]
     pub const fn new() -> Self {
         Self { buffer: Vec::new(), used: 0, base: 0, failed: false }
-    }
-
-    /// One that is out of step from the beginning: a stream whose octets are dealt with elsewhere.
-    #[must_use]
-    pub const fn failed() -> Self {
-        Self { buffer: Vec::new(), used: 0, base: 0, failed: true }
     }
 
     /// Adds octets of the stream. What was handed out before is let go.

@@ -36,6 +36,9 @@ const fn a(id: u16) -> Source {
 const fn nz(source: Source) -> Source {
     source.taking(Take::NonZero)
 }
+const fn duration(id: u16) -> Source {
+    Source::iana(id).taking(Take::Duration)
+}
 const fn label(id: u16) -> Source {
     Source::iana(id).taking(Take::Label)
 }
@@ -92,7 +95,7 @@ fields! {
         SAMPLING_RATE sampling_rate: Double, PacketsPerSample, @8, [], "Packets each sampled packet stands for, when known; never multiplied into counters.";
         COUNTERS_SCALED counters_scaled: U8, None, @184, [], "Whether counters were multiplied by the exporter; see `Scaled`.";
         START start: Moment, UnixNanos, @96, [i(156), i(154), i(152), i(150), i(158), i(22)], "First packet of the flow.";
-        END end: Moment, UnixNanos, @104, [i(157), i(155), i(153), i(151), i(159), i(21)], "Last packet of the flow.";
+        END end: Moment, UnixNanos, @104, [i(157), i(155), i(153), i(151), i(159), i(21), duration(161), duration(162)], "Last packet of the flow.";
         SRC_ADDR src_addr: Address, None, @16, [i(8), i(27)], "Source address.";
         DST_ADDR dst_addr: Address, None, @32, [i(12), i(28)], "Destination address.";
         SRC_PORT src_port: U16, None, @144, [i(7), i(182), i(180)], "Source port.";
@@ -187,11 +190,11 @@ fields! {
         SRC_POD src_pod: String, None, [a(101), e(ANTREA_OLD, 101)], "Source pod.";
         SRC_NAMESPACE src_namespace: String, None, [a(100), e(ANTREA_OLD, 100)], "Namespace of the source pod.";
         SRC_NODE src_node: String, None, [a(104), e(ANTREA_OLD, 104)], "Node of the source pod.";
-        SRC_LABELS src_labels: String, None, [a(143)], "Numbers of the source pod, a JSON object.";
+        SRC_LABELS src_labels: String, None, [a(143)], "Labels of the source pod, a JSON object.";
         DST_POD dst_pod: String, None, [a(103), e(ANTREA_OLD, 103)], "Destination pod.";
         DST_NAMESPACE dst_namespace: String, None, [a(102), e(ANTREA_OLD, 102)], "Namespace of the destination pod.";
         DST_NODE dst_node: String, None, [a(105), e(ANTREA_OLD, 105)], "Node of the destination pod.";
-        DST_LABELS dst_labels: String, None, [a(144)], "Numbers of the destination pod, a JSON object.";
+        DST_LABELS dst_labels: String, None, [a(144)], "Labels of the destination pod, a JSON object.";
         SERVICE_ADDR service_addr: Address, None, [nz(a(168)), nz(a(169)), nz(a(106)), nz(a(107)), nz(e(ANTREA_OLD, 106))], "Address of the service the client spoke to; zero on the wire means none.";
         SERVICE_PORT service_port: U16, None, [nz(a(108)), nz(e(ANTREA_OLD, 107))], "Port of the service; zero on the wire means none.";
         SERVICE_NAME service_name: String, None, [a(109), e(ANTREA_OLD, 108)], "Service port name: namespace/name:port.";

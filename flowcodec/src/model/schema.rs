@@ -90,6 +90,8 @@ pub enum Take {
     IcmpHighOctet,
     /// The lower octet of two, in the same records.
     IcmpLowOctet,
+    /// A duration that, with the other end of the flow, gives this end.
+    Duration,
     /// The 20 bits of an MPLS label stack entry (elements 70 to 79: label, experimental bits, bottom of stack).
     Label,
 }

@@ -153,6 +153,7 @@ pub struct Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Fault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self.rest.split_at_checked(self.len) {
             Some((octets, rest)) => {
@@ -176,7 +177,8 @@ fn packet(input: Input<'_>) -> Parsed<'_, Packet<'_>> {
         }
     };
     let record_len = match header.protocol {
-        Protocol::NetFlow1 if body.bytes().len() == usize::from(header.count).saturating_mul(48) => 48,
+        // Cisco's 52 octets, or softflowd's 48: told by what there is for each record.
+        Protocol::NetFlow1 if (48..52).contains(&body.bytes().len().checked_div(usize::from(header.count)).unwrap_or(52)) => 48,
         Protocol::NetFlow1 | Protocol::NetFlow7 => 52,
         _ => 48,
     };

@@ -25,6 +25,7 @@ macro_rules! accessors {
         impl Record<'_> {$(
             $(#[doc = $doc])+
             #[must_use]
+            #[inline]
             pub fn $name(&self) -> $type {
                 let $octets = self.octets;
                 $value
@@ -63,6 +64,7 @@ accessors! {
 }
 
 impl<'a> Record<'a> {
+    #[inline]
     pub(super) const fn new(octets: &'a [u8], protocol: Protocol) -> Self {
         Self { octets, protocol }
     }
@@ -75,6 +77,7 @@ impl<'a> Record<'a> {
 
     /// TCP flags, OR-ed.
     #[must_use]
+    #[inline]
     pub fn tcp_flags(&self) -> u8 {
         let at = if matches!(self.protocol, Protocol::NetFlow1) { 40 } else { 37 };
         self.octets.get(at).copied().unwrap_or(0)
@@ -82,40 +85,47 @@ impl<'a> Record<'a> {
 
     /// Source AS; `None` in v1.
     #[must_use]
+    #[inline]
     pub fn src_as(&self) -> Option<u16> {
         self.beyond_v1().map(|octets| be16(octets, 40))
     }
 
     /// Destination AS; `None` in v1.
     #[must_use]
+    #[inline]
     pub fn dst_as(&self) -> Option<u16> {
         self.beyond_v1().map(|octets| be16(octets, 42))
     }
 
     /// Prefix length of the source; `None` in v1.
     #[must_use]
+    #[inline]
     pub fn src_prefix_len(&self) -> Option<u8> {
         self.beyond_v1()?.get(44).copied()
     }
 
     /// Prefix length of the destination; `None` in v1.
     #[must_use]
+    #[inline]
     pub fn dst_prefix_len(&self) -> Option<u8> {
         self.beyond_v1()?.get(45).copied()
     }
 
     /// v7: address of the router that the switch bypassed.
     #[must_use]
+    #[inline]
     pub fn bypassed_router(&self) -> Option<Ipv4Addr> {
         matches!(self.protocol, Protocol::NetFlow7).then(|| Ipv4Addr::from(be32(self.octets, 48)))
     }
 
     /// v7: flags that say which fields are not valid (octets 36, and 46 to 47).
     #[must_use]
+    #[inline]
     pub fn validity_flags(&self) -> Option<(u8, u16)> {
         matches!(self.protocol, Protocol::NetFlow7).then(|| (self.octets.get(36).copied().unwrap_or(0), be16(self.octets, 46)))
     }
 
+    #[inline]
     fn beyond_v1(&self) -> Option<&'a [u8]> {
         (!matches!(self.protocol, Protocol::NetFlow1)).then_some(self.octets)
     }

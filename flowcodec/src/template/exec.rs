@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
-use super::sampling::SamplingTable;
+use super::sampling::{Sampler, SamplingTable};
 use super::{Template, Templates, variable_end};
 use crate::context::Context;
 use crate::model::{FieldId, FieldValue, FlowRecord, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit};
@@ -104,10 +104,13 @@ impl<'a> RecordRef<'a> {
             Extract::Mac => FieldValue::Mac(Mac::new(*octets.first_chunk::<6>()?)),
             Extract::Seconds => FieldValue::Time(Timestamp::from_seconds(unsigned(octets)?)),
             Extract::Millis => FieldValue::Time(Timestamp::from_millis(unsigned(octets)?)),
-            Extract::NtpMicros => FieldValue::Time(ntp_micros(unsigned(octets)?)),
-            Extract::NtpNanos => FieldValue::Time(Timestamp::from_ntp(unsigned(octets)?)),
+            // An NTP time of zero is none (RFC 5905 §6).
+            Extract::NtpMicros => FieldValue::Time(unsigned(octets).filter(|&ntp| ntp != 0).map(ntp_micros)?),
+            Extract::NtpNanos => FieldValue::Time(unsigned(octets).filter(|&ntp| ntp != 0).map(Timestamp::from_ntp)?),
             Extract::BeforeExport => FieldValue::Time(before(self.context.exported, unsigned(octets)?)),
             Extract::Uptime => FieldValue::Time(self.at_uptime(binding.with, unsigned(octets)?)?),
+            Extract::DurationMillis => FieldValue::Time(self.after_start(unsigned(octets)?.saturating_mul(1_000_000))?),
+            Extract::DurationMicros => FieldValue::Time(self.after_start(unsigned(octets)?.saturating_mul(1_000))?),
             Extract::Float => FieldValue::Double(match octets.len() {
                 4 => f64::from(f32::from_be_bytes(*octets.first_chunk()?)),
                 _ => f64::from_be_bytes(*octets.first_chunk()?),
@@ -123,40 +126,45 @@ impl<'a> RecordRef<'a> {
             // The record tells its own system init time (element 160).
             let boot = unsigned(self.octets(with)?)?;
             if boot != 0 {
-                return Some(Timestamp::from_millis(boot.saturating_add(then)));
+                let exported = self.context.exported;
+                return Some(exported.at_uptime(exported.uptime_since(Timestamp::from_millis(boot)), then_ms));
             }
         }
         Some(self.context.exported.at_uptime(self.context.uptime_ms?, then_ms))
     }
 
-    /// The sampling rate of this record: settings, then its own sampler, then what it says itself, then its interface's or domain's
-    /// sampler, then the message header's.
+    /// The end of a flow that tells its start and how long it took.
+    fn after_start(&self, nanos: u64) -> Option<Timestamp> {
+        match self.bound(self.template.bindings(field::START.id()))? {
+            FieldValue::Time(start) => Some(start.offset(i64::try_from(nanos).ok()?)),
+            _ => None,
+        }
+    }
+
+    /// The sampling rate of this record: settings, then its own sampler, then what it says itself, then the sampler of its template,
+    /// interface, line card or domain, then the message header's.
     pub(crate) fn sampling_rate(&self) -> Option<f64> {
         if self.context.sampling_fixed {
             return self.context.sampling_rate;
         }
         let fields = self.template.plan().sampling;
         let number = |at: u16| self.octets(at).and_then(unsigned);
-        let by_sampler = || self.templates.sampling()?.by_sampler(number(fields.selector?)?);
-        let in_record = || {
-            if let Some((interval, space)) = fields.packets {
-                return super::sampling::systematic(number(interval)?, number(space)?);
-            }
-            super::sampling::interval(number(fields.interval?)?)
-        };
+        let table = self.templates.sampling();
+        let by_sampler = || table?.rate(Sampler::Selector(number(fields.selector?)?));
+        let in_record = || super::sampling::rate(fields.parameters.map(|parameters| parameters.map(|at| self.octets(at)))?);
         let by_scope = || {
-            let table = self.templates.sampling()?;
+            let table = table?;
+            if let Some(rate) = table.rate(Sampler::Template(self.template.id())) {
+                return Some(rate);
+            }
             let interface = |id: FieldId| match self.bound(self.template.bindings(id))? {
-                FieldValue::Unsigned(number) => u32::try_from(number).ok(),
+                FieldValue::Unsigned(number) => table.rate(Sampler::Interface(u32::try_from(number).ok()?)),
                 _ => None,
             };
-            if fields.interfaces && table.has_interfaces() {
-                let found = interface(field::IN_IF.id()).and_then(|index| table.by_interface(index));
-                if let Some(rate) = found.or_else(|| interface(field::OUT_IF.id()).and_then(|index| table.by_interface(index))) {
-                    return Some(rate);
-                }
-            }
-            table.for_domain()
+            let by_interface = || interface(field::IN_IF.id()).or_else(|| interface(field::OUT_IF.id()));
+            let found = if fields.interfaces && table.has_interfaces() { by_interface() } else { None };
+            let by_line_card = || table.rate(Sampler::LineCard(u32::try_from(number(fields.line_card?)?).ok()?));
+            found.or_else(by_line_card).or_else(|| table.rate(Sampler::Domain))
         };
         by_sampler().or_else(in_record).or_else(by_scope).or(self.context.sampling_rate)
     }
@@ -225,8 +233,8 @@ impl<'a> RecordRef<'a> {
         let fields = self.template.plan().sampling;
         self.context.sampling_fixed
             || (fields.selector.is_none()
-                && fields.interval.is_none()
-                && fields.packets.is_none()
+                && fields.parameters.is_none()
+                && fields.line_card.is_none()
                 && !(fields.interfaces && self.templates.sampling().is_some_and(SamplingTable::has_interfaces)))
     }
 }
@@ -377,7 +385,8 @@ fn segments(template: &Template, octets: &[u8], bases: &mut Vec<u32>) -> (usize,
 
 /// Finds `N` octets of record number `index`.
 trait Locate: Copy {
-    fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N];
+    /// Gives each row `N` octets of its record.
+    fn each<const N: usize>(self, rows: &mut [FlowRecord], place: (u16, u16), visit: impl FnMut(&mut FlowRecord, [u8; N]));
 }
 
 #[derive(Clone, Copy)]
@@ -387,10 +396,23 @@ struct Fixed<'a> {
 }
 
 impl Locate for Fixed<'_> {
-    #[inline]
-    fn at<const N: usize>(self, index: usize, _: u16, offset: u16) -> [u8; N] {
-        let start = index.wrapping_mul(self.length).wrapping_add(usize::from(offset));
-        self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    #[inline(always)]
+    fn each<const N: usize>(
+        self,
+        rows: &mut [FlowRecord],
+        (_, offset): (u16, u16),
+        mut visit: impl FnMut(&mut FlowRecord, [u8; N]),
+    ) {
+        let offset = usize::from(offset);
+        // Checked once for all records: inside the loop the compiler knows that both ends are in bounds.
+        if self.length < N || offset > self.length.wrapping_sub(N) {
+            return;
+        }
+        for (row, record) in rows.iter_mut().zip(self.octets.chunks_exact(self.length)) {
+            if let Some(octets) = record.get(offset..).and_then(|rest| rest.first_chunk()) {
+                visit(row, *octets);
+            }
+        }
     }
 }
 
@@ -402,12 +424,19 @@ struct Variable<'a> {
 }
 
 impl Locate for Variable<'_> {
-    #[inline]
-    fn at<const N: usize>(self, index: usize, segment: u16, offset: u16) -> [u8; N] {
-        let base =
-            self.bases.get(index.wrapping_mul(self.stride).wrapping_add(usize::from(segment))).copied().unwrap_or(u32::MAX);
-        let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
-        self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    #[inline(always)]
+    fn each<const N: usize>(
+        self,
+        rows: &mut [FlowRecord],
+        (segment, offset): (u16, u16),
+        mut visit: impl FnMut(&mut FlowRecord, [u8; N]),
+    ) {
+        for (row, bases) in rows.iter_mut().zip(self.bases.chunks_exact(self.stride)) {
+            let base = bases.get(usize::from(segment)).copied().unwrap_or(u32::MAX);
+            let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
+            let octets = self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N]);
+            visit(row, octets);
+        }
     }
 }
 
@@ -417,10 +446,7 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
     let (segment, offset, to) = (op.segment, op.offset, usize::from(op.to));
     macro_rules! each {
         (|$octets:ident: $width:literal| $value:expr) => {
-            for (index, row) in rows.iter_mut().enumerate() {
-                let $octets = records.at::<$width>(index, segment, offset);
-                row.put(to, $value);
-            }
+            records.each::<$width>(rows, (segment, offset), |row, $octets| row.put(to, $value))
         };
     }
     match op.kind {
@@ -451,11 +477,12 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
             }
         }
         RowKind::IcmpOfPort => {
-            for (index, row) in rows.iter_mut().enumerate().filter(|(_, row)| matches!(row.ip_protocol(), Some(1 | 58))) {
-                let [kind, code] = records.at::<2>(index, segment, offset);
-                row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(u64::from(kind)));
-                row.set(field::ICMP_CODE.id(), FieldValue::Unsigned(u64::from(code)));
-            }
+            records.each::<2>(rows, (segment, offset), |row, [kind, code]| {
+                if matches!(row.ip_protocol(), Some(1 | 58)) {
+                    row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(u64::from(kind)));
+                    row.set(field::ICMP_CODE.id(), FieldValue::Unsigned(u64::from(code)));
+                }
+            });
         }
         RowKind::General => {}
     }

@@ -137,11 +137,16 @@ impl Template {
         let mut tail = 0_u32;
         let mut octets = 0_u32;
         let mut scopes = 0_u16;
+        let mut empty = 0_u16;
         for specifier in specifiers {
             if fields.len() >= usize::from(limits.template_fields) {
                 return Err(REFUSED);
             }
             scopes = scopes.saturating_add(u16::from(specifier.scope));
+            empty = empty.saturating_add(u16::from(specifier.length == 0));
+            if empty > limits.template_empty_fields {
+                return Err(REFUSED);
+            }
             let (Ok(segment), Ok(offset)) = (u16::try_from(skips.len()), u16::try_from(tail)) else { return Err(REFUSED) };
             fields.push(TemplateField {
                 element: resolve(specifier.element),

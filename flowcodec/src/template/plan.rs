@@ -1,7 +1,7 @@
 //! The plan: which common field is read from which template field, and how; decided once, when the template is learned.
 
 use super::TemplateField;
-use crate::ie::{DataType, ElementId};
+use crate::ie::{DataType, ElementId, REVERSE_PEN};
 use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
 
 /// How a value is taken from the octets of one template field.
@@ -39,6 +39,10 @@ pub(crate) enum Extract {
     BeforeExport,
     /// Milliseconds of the exporter's uptime (elements 21, 22).
     Uptime,
+    /// The other end of the flow and milliseconds of duration (element 161).
+    DurationMillis,
+    /// The other end of the flow and microseconds of duration (element 162).
+    DurationMicros,
     /// IEEE 754, 4 or 8 octets.
     Float,
     /// Text.
@@ -105,10 +109,10 @@ pub(crate) enum RowKind {
 pub(crate) struct SamplingFields {
     /// 302 selectorId, else 48 samplerId.
     pub(crate) selector: Option<u16>,
-    /// 34 samplingInterval or 50 samplerRandomInterval, in the record itself.
-    pub(crate) interval: Option<u16>,
-    /// 305 samplingPacketInterval and 306 samplingPacketSpace, in the record itself.
-    pub(crate) packets: Option<(u16, u16)>,
+    /// Where the parameters in [`PARAMETERS`](super::sampling::PARAMETERS) stand, [`NONE`] where they do not; `None` without any.
+    pub(crate) parameters: Option<[u16; super::sampling::PARAMETERS.len()]>,
+    /// 141 lineCardId.
+    pub(crate) line_card: Option<u16>,
     /// Whether the record names interfaces that a sampler may belong to.
     pub(crate) interfaces: bool,
 }
@@ -153,10 +157,11 @@ impl Plan {
         let rows = row_ops(fields, &bindings);
         let always =
             rows.iter().filter(|op| op.kind != RowKind::General && !may_be_absent(op.kind)).fold(0, |bits, op| bits | op.bit);
+        let parameters = super::sampling::PARAMETERS.map(|id| find(id).unwrap_or(NONE));
         let sampling = SamplingFields {
             selector: find(302).or_else(|| find(48)),
-            interval: find(34).or_else(|| find(50)),
-            packets: find(305).zip(find(306)),
+            parameters: parameters.iter().any(|&at| at != NONE).then_some(parameters),
+            line_card: find(141),
             interfaces: find(10).or_else(|| find(14)).is_some(),
         };
         Self { bindings, rows, always, sampling }
@@ -264,6 +269,10 @@ fn extract(from: &TemplateField, column: ColumnType, take: Take) -> Option<Extra
         (_, Take::HighOctet) => fixed(2..=2, Extract::HighOctet),
         (_, Take::LowOctet) => fixed(2..=2, Extract::LowOctet),
         (_, Take::IcmpHighOctet) => fixed(2..=2, Extract::IcmpHighOctet),
+        (ColumnType::Time, Take::Duration) => match from.id() {
+            ElementId::Ipfix { id: 161, .. } => fixed(1..=8, Extract::DurationMillis),
+            _ => fixed(1..=8, Extract::DurationMicros),
+        },
         (_, Take::IcmpLowOctet) => fixed(2..=2, Extract::IcmpLowOctet),
         (ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64, _) => fixed(1..=8, Extract::Unsigned),
         (ColumnType::Address, _) => match (from.data_type(), length) {
@@ -280,8 +289,8 @@ fn extract(from: &TemplateField, column: ColumnType, take: Take) -> Option<Extra
         (ColumnType::Text, _) => Some(Extract::Text),
         (ColumnType::Octets, _) => Some(Extract::Octets),
         (ColumnType::Time, _) => match (from.id(), from.data_type()) {
-            (ElementId::Ipfix { id: 21 | 22, .. }, _) => fixed(4..=8, Extract::Uptime),
-            (ElementId::Ipfix { id: 158 | 159, .. }, _) => fixed(1..=8, Extract::BeforeExport),
+            (ElementId::Ipfix { pen: 0 | REVERSE_PEN, id: 21 | 22 }, _) => fixed(4..=8, Extract::Uptime),
+            (ElementId::Ipfix { pen: 0 | REVERSE_PEN, id: 158 | 159 }, _) => fixed(1..=8, Extract::BeforeExport),
             (_, DataType::DateTimeSeconds) => fixed(4..=8, Extract::Seconds),
             (_, DataType::DateTimeMilliseconds) => fixed(4..=8, Extract::Millis),
             (_, DataType::DateTimeMicroseconds) => fixed(8..=8, Extract::NtpMicros),

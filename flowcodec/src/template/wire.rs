@@ -77,6 +77,7 @@ pub struct TemplateRecord<'a> {
     fields: u16,
     offset: u32,
     size: u32,
+    aligned: bool,
     specifiers: &'a [u8],
 }
 
@@ -109,6 +110,12 @@ impl<'a> TemplateRecord<'a> {
     #[must_use]
     pub const fn is_withdrawal(&self) -> bool {
         self.fields == 0 && matches!(self.dialect, Dialect::Ipfix)
+    }
+
+    /// Whether the lengths of a v9 options template are those of whole specifiers.
+    #[must_use]
+    pub const fn is_aligned(&self) -> bool {
+        self.aligned
     }
 
     /// Offset in the message.
@@ -233,8 +240,8 @@ pub enum Set<'a> {
 
 /// The sets of a message, by their lengths.
 ///
-/// A set that is cut is given as far as it goes, and the fault, which costs nothing itself, comes behind it. A set header that cannot be
-/// followed is a fault that costs all that is left. Either is the last item.
+/// A set that is cut with its datagram is given as far as it goes, and the fault, which costs nothing itself, comes behind it. A set
+/// whose length cannot be right is a fault that costs all that is left. Either is the last item.
 #[derive(Debug, Clone)]
 pub struct Sets<'a> {
     rest: Input<'a>,
@@ -300,8 +307,13 @@ fn set(dialect: Dialect) -> impl Fn(Input<'_>) -> Parsed<'_, (Set<'_>, Option<Fa
         let (rest, body, cut) = match take(body_len, Layer::Set, LimitedBy::SetLength)(after) {
             Ok((rest, body)) => (rest, body, None),
             Err(_) => {
+                let fault = input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32());
+                // The message is whole, so the set's length is wrong: what it holds is anybody's guess.
+                if input.limit() == LimitedBy::MessageLength {
+                    return Err(nom::Err::Error(fault.costing(input.len32())));
+                }
                 let end = Input::at(&[], after.offset().saturating_add(after.len32()), LimitedBy::Datagram);
-                (end, after, Some(input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32())))
+                (end, after, Some(fault))
             }
         };
         let templates = |kind| Set::Templates(TemplateRecords::new(body, dialect, kind));
@@ -350,7 +362,10 @@ fn template_record(dialect: Dialect, kind: TemplateKind) -> impl Fn(Input<'_>) -
             (TemplateKind::Options, Dialect::NetFlow9) => u16::try_from(specifiers.len() / 4).unwrap_or(u16::MAX),
             _ => count,
         };
-        Ok((rest, TemplateRecord { id, kind, dialect, scopes, fields, offset: input.offset(), size, specifiers }))
+        // Both lengths of a v9 options template count octets of specifiers of four.
+        let aligned = !matches!((kind, dialect), (TemplateKind::Options, Dialect::NetFlow9))
+            || (count % 4 == 0 && specifiers.len() % 4 == 0);
+        Ok((rest, TemplateRecord { id, kind, dialect, scopes, fields, offset: input.offset(), size, aligned, specifiers }))
     }
 }
 

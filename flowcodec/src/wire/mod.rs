@@ -44,6 +44,12 @@ impl<'a> Input<'a> {
         self.offset
     }
 
+    /// What ended the octets.
+    #[must_use]
+    pub const fn limit(self) -> LimitedBy {
+        self.limit
+    }
+
     /// How many octets are left.
     #[must_use]
     pub fn len32(self) -> u32 {

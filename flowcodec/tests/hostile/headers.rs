@@ -116,7 +116,9 @@ fn ipfix_length_beyond_the_datagram_takes_what_is_there() {
     let at = IPFIX + 16;
     let expected = [
         fault(Truncated, Layer::Header, LimitedBy::Datagram, 0, 0, (whole, whole - 3)),
-        fault(Truncated, Layer::Set, LimitedBy::Datagram, at, 9, (8, 5)),
+        // The record that was cut, and that its set was.
+        fault(TrailingOctets, Layer::Record, LimitedBy::Datagram, at + 4, 5, (8, 5)),
+        fault(Truncated, Layer::Set, LimitedBy::Datagram, at, 0, (12, 9)),
     ];
     assert_eq!(faults(&said), expected);
 }

@@ -48,7 +48,7 @@ fn rates(bench: &mut Bench, datagram: &[u8]) -> Vec<Option<f64>> {
 
 fn learned(sampler: Sampler, before: Option<f64>, rate: f64, said: &[Said]) -> bool {
     let found: Vec<_> = said.iter().filter_map(|it| if let Said::Sampling(change) = it { Some(*change) } else { None }).collect();
-    matches!(found[..], [SamplingChange { sampler: s, before: b, rate: r, .. }] if (s, b, r) == (sampler, before, rate))
+    matches!(found[..], [SamplingChange { sampler: s, before: b, rate: r, .. }] if (s, b, r) == (sampler, before, Some(rate)))
 }
 
 /// Rates of a domain, an interface and a selector, each closer to the record than the one before; then the record's own, then the settings'.

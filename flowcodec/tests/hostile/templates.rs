@@ -171,7 +171,7 @@ fn a_refused_redefinition_takes_the_old_definition_with_it() {
     let mut bench = Bench::new();
     bench.udp(&ipfix(&[set(2, template(256, &SHAPE))]));
     let said = bench.udp(&ipfix(&[set(2, template(256, &[(8, 0)])), set(256, record(1))]));
-    assert_eq!(changes(&said), [(256, Data, TemplateChange::Evicted)]);
+    assert_eq!(changes(&said), [(256, Data, TemplateChange::Invalidated)]);
     assert_eq!(faults(&said), [fault(TemplateEmpty, Layer::Template, LimitedBy::TemplateLength, IPFIX + 4, 8, (0, 0))]);
     assert!(flows(&said).is_empty(), "the records have the new shape, whatever that is");
 }

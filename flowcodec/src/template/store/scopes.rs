@@ -22,7 +22,7 @@ pub(crate) struct ScopeState {
 }
 
 const SCOPE_COST: usize = Slab::<ScopeState>::COST + indexed::<ScopeKey, ScopeId>();
-const SAMPLER_COST: usize = 3 * size_of::<(Sampler, f64)>();
+const SAMPLER_COST: usize = 3 * size_of::<(Sampler, Option<f64>)>();
 
 impl Store {
     pub(crate) fn scope_bound(&self) -> Index {
@@ -160,7 +160,7 @@ impl Store {
     }
 
     /// Remembers a sampling rate of a scope, while the exporter has room for it.
-    pub(crate) fn learn_sampling(&mut self, scope: ScopeId, sampler: Sampler, rate: f64, limits: &Limits) -> Learned {
+    pub(crate) fn learn_sampling(&mut self, scope: ScopeId, sampler: Sampler, rate: Option<f64>, limits: &Limits) -> Learned {
         let Some(owner) = self.scopes.get(scope.0).map(|state| state.key.owner) else { return Learned::Full };
         let cap = if self.has_room(owner, SAMPLER_COST, limits) { limits.domain_samplers } else { 0 };
         let Some(state) = self.scopes.get_mut(scope.0) else { return Learned::Full };
