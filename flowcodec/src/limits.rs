@@ -15,13 +15,15 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Limits {
     /// Ceiling for all state of all exporters together, in bytes: templates, pending data, sampling, sequence, run-time elements,
-    /// and the tables that find them. Over it whole exporters go: those that never had a record decoded first, oldest first.
-    /// Default 64 MiB: about 100,000 small exporters.
+    /// and the tables that find them. Over it whole exporters go: the least proven first, and of those the one heard longest ago. An
+    /// exporter is proven in steps: by a record, by another at least ten seconds later, by another at least ten minutes later.
+    /// Default 64 MiB: about 50,000 small exporters.
     pub total_bytes: usize,
     /// What one exporter (one address, or one stream) may hold of it, so that one exporter's flood cannot evict another's state.
     /// Over it the exporter loses its own oldest templates. Default 16 MiB, a quarter of the ceiling.
     pub exporter_bytes: usize,
-    /// Data waiting for its template, in bytes for each exporter; the oldest goes first and is reported. Default 4 MiB: several
+    /// Data waiting for its template, in bytes for each exporter, but never more than a quarter of
+    /// [`exporter_bytes`](Self::exporter_bytes); the oldest goes first and is reported. Default 4 MiB: several
     /// minutes of a busy exporter, while most send templates again within minutes.
     pub pending_bytes: usize,
     /// How long data may wait for its template. Default 30 minutes, the longest resend interval in common use.
@@ -34,9 +36,11 @@ pub struct Limits {
     pub record_bytes: u32,
     /// Templates of one observation domain. Default 4,096.
     pub domain_templates: usize,
-    /// Observation domains of one exporter and protocol. Default 1,024.
+    /// Observation domains of one exporter that have templates, of both protocols (and of all ports, where
+    /// [`ScopePolicy::port`](crate::template::ScopePolicy::port) has it). Over it the least proven goes, heard longest ago. Default 1,024.
     pub exporter_domains: usize,
-    /// Transport sessions (source port and domain) whose sequence numbers are followed, for each exporter. Default 1,024.
+    /// Transport sessions (source port and domain) whose sequence numbers are followed, for each exporter; fewer where they would
+    /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it the one heard longest ago goes. Default 1,024.
     pub exporter_sessions: usize,
     /// Samplers remembered for each observation domain. Default 1,024.
     pub domain_samplers: usize,

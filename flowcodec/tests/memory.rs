@@ -59,6 +59,7 @@ const OWN: isize = 4 << 10;
 struct Watched {
     decoder: Decoder,
     base: isize,
+    now: Timestamp,
     datagram: Vec<u8>,
     /// Records that came out for the exporter last given.
     records: u32,
@@ -73,7 +74,7 @@ impl Watched {
         let datagram = Vec::with_capacity(1 << 16);
         let decoder = Decoder::new(settings);
         PEAK.set(LIVE.get());
-        Self { decoder, base: LIVE.get(), datagram, records: 0, lowest: isize::MAX, highest: 0 }
+        Self { decoder, base: LIVE.get(), now: NOW, datagram, records: 0, lowest: isize::MAX, highest: 0 }
     }
 
     fn small() -> Self {
@@ -94,7 +95,7 @@ impl Watched {
 
     fn send(&mut self, from: Exporter, datagram: &[u8]) {
         self.records = 0;
-        let mut events = self.decoder.datagram(from, NOW, datagram);
+        let mut events = self.decoder.datagram(from, self.now, datagram);
         while let Some(event) = events.next() {
             if let Event::Flows(set) = event
                 && set.context().exporter == from
@@ -216,6 +217,44 @@ fn a_hundred_thousand_forged_exporters_under_the_default_ceiling() {
     let (there, evicted) = (watched.decoder.exporters().count(), watched.decoder.stats().exporters_evicted);
     assert!(there > 30_000, "{there}");
     assert_eq!(there + usize::try_from(evicted).unwrap(), 100_002);
+}
+
+/// An exporter that announced its template once and speaks once a minute, while in every minute 100,000 forged sources send one good
+/// datagram each. The whole flood could be as well behaved as it likes: it does not come back.
+fn once_a_minute_beside_floods(total: usize) {
+    let mut v5 = vec![0_u8; 72];
+    (v5[1], v5[3]) = (5, 1);
+    let mut watched = Watched::new(limits(total));
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for minute in 0..4_u32 {
+        watched.now = NOW.offset(i64::from(minute) * 60_000_000_000);
+        watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+        assert_eq!(watched.records, 1, "in minute {minute}");
+        // It takes two messages to tell it from the flood.
+        if minute == 0 {
+            continue;
+        }
+        for number in 0..100_000 {
+            watched.now = watched.now.offset(500_000);
+            let forged = exporter(minute * 200_000 + number);
+            if minute == 2 {
+                watched.ipfix(forged, 7, &[Set::Template(300, &FIELDS), Set::Data(300, &RECORD)]);
+            } else {
+                watched.send(forged, &v5);
+            }
+        }
+    }
+    assert!(watched.decoder.stats().exporters_evicted > 100_000, "{:?}", watched.decoder.stats());
+}
+
+#[test]
+fn once_a_minute_beside_floods_under_a_small_ceiling() {
+    once_a_minute_beside_floods(SMALL);
+}
+
+#[test]
+fn once_a_minute_beside_floods_under_the_default_ceiling() {
+    once_a_minute_beside_floods(Limits::default().total_bytes);
 }
 
 #[test]

@@ -217,6 +217,7 @@ fn counters() {
             "lost_records": 0,
             "lost_packets": 0,
             "exporters_evicted": 0,
+            "sessions_evicted": 0,
             "templates_evicted": 0,
             "faults": {},
             "passed": {}

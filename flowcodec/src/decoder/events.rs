@@ -145,7 +145,7 @@ pub struct ExporterEvent<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExporterChange {
-    /// Its first message in this protocol and domain.
+    /// The first message of this transport source (address and port) in this protocol and domain.
     Appeared,
     /// Its clock is far from the receiver's: by this many nanoseconds it is ahead. Said once; nothing is corrected.
     ClockSkewed(i64),
@@ -155,6 +155,14 @@ pub enum ExporterChange {
     Expired,
     /// Its state had to go, over a limit.
     Evicted,
+    /// It sends from more ports or in more domains than [`Limits::exporter_sessions`](crate::Limits::exporter_sessions): what was counted
+    /// for one of them is not followed any more.
+    SessionEvicted {
+        /// Records that were missing there.
+        lost_records: u64,
+        /// Messages that were missing there.
+        lost_packets: u64,
+    },
 }
 
 /// Octets that could not be decoded, or state that had to go.

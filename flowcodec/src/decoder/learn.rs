@@ -70,7 +70,7 @@ impl Decoder {
         if let Some(slot) = known
             && self.store.entry(slot).is_some_and(|entry| entry.template.announces(kind, record.specifiers()))
         {
-            self.store.refresh(slot, context.received);
+            self.store.refresh(slot, context.received, &self.settings.schema);
             return Ok(());
         }
         if record.scope_count() > record.field_count()
@@ -94,7 +94,9 @@ impl Decoder {
             self.fault(context, Fault::new(FaultKind::TemplateRedefined, Layer::Template, LimitedBy::SetLength, record.offset()));
         }
         self.note(context, What::Template { id, kind, change, slot: Some(slot) });
-        self.store.release(scope, id);
+        if let Some(key) = self.store.scope_state(scope).map(|state| state.key) {
+            self.store.release(&key, id);
+        }
         Ok(())
     }
 
@@ -150,7 +152,7 @@ impl Decoder {
         }
         if let Some(element) = lesson.element
             && matches!(self.settings.elements.resolve(element.id), ElementRef::Unknown(_))
-            && !self.store.learn_element(owner, element, &self.settings.schema, &self.settings.limits)
+            && !self.store.learn_element(owner, element, &self.settings.limits)
         {
             refused = Some((FaultKind::LimitReached, LimitedBy::Limits));
         }
@@ -159,19 +161,19 @@ impl Decoder {
         }
     }
 
-    /// Turns what the store had to let go into events.
+    /// Turns one thing the store had to let go into events.
     pub(super) fn drain_gone(&mut self, now: Timestamp) {
-        while let Some(gone) = self.store.gone.pop_front() {
+        if let Some(gone) = self.store.next_gone() {
             match gone {
                 Gone::Template { scope, id, kind } => {
                     self.stats.templates_evicted = self.stats.templates_evicted.saturating_add(1);
                     let context = self.context_of(&scope, now);
                     self.note(&context, What::Template { id, kind, change: TemplateChange::Evicted, slot: None });
                 }
-                Gone::Pending(pending) => self.give_up(&pending, LimitedBy::Limits),
-                Gone::Owner { owner, key, pending_octets } => {
+                Gone::Pending(pending, limit) => self.give_up(&pending, limit),
+                Gone::Owner { owner, key } => {
                     self.stats.exporters_evicted = self.stats.exporters_evicted.saturating_add(1);
-                    self.gone(owner, key, pending_octets, now, ExporterChange::Evicted);
+                    self.gone(owner, key, now, ExporterChange::Evicted);
                 }
             }
         }
@@ -183,20 +185,22 @@ impl Decoder {
         self.stats.bytes_pending = self.stats.bytes_pending.saturating_sub(octets);
         let fault = Fault::new(FaultKind::TemplateMissing, Layer::Set, limit, pending.offset.saturating_sub(4));
         self.fault(&pending.context, fault.costing(u32::try_from(octets).unwrap_or(u32::MAX)));
+        // It is a fault of the message it came in, not of the one at hand.
+        self.faults_elsewhere = self.faults_elsewhere.saturating_add(1);
+        self.sessions.blame(pending.key.owner, &pending.context);
+    }
+
+    /// Faults of messages that are being read.
+    pub(super) fn own_faults(&self) -> u64 {
+        self.stats.faults.total().saturating_sub(self.faults_elsewhere)
     }
 
     /// An exporter and all it owned is gone.
-    pub(super) fn gone(&mut self, owner: Owner, key: OwnerKey, pending: u64, now: Timestamp, change: ExporterChange) {
-        self.sessions.remove(owner);
+    pub(super) fn gone(&mut self, owner: Owner, key: OwnerKey, now: Timestamp, change: ExporterChange) {
+        self.sessions.remove(owner, &mut self.store);
         let mut context = Context::new(exporter_of(key, 0), now);
         context.stream = super::sessions::stream_of(key);
         self.note(&context, What::Exporter(change));
-        if pending != 0 {
-            self.stats.bytes_pending = self.stats.bytes_pending.saturating_sub(pending);
-            let limit = if change == ExporterChange::Evicted { LimitedBy::Limits } else { LimitedBy::Datagram };
-            let fault = Fault::new(FaultKind::TemplateMissing, Layer::Set, limit, 0);
-            self.fault(&context, fault.costing(u32::try_from(pending).unwrap_or(u32::MAX)));
-        }
     }
 
     pub(super) fn context_of(&self, scope: &ScopeKey, now: Timestamp) -> Context {

@@ -1,6 +1,6 @@
 //! The walk through one datagram, message by message and set by set.
 
-use super::sessions::{EXPORTER_COST, Tally, dialect_of};
+use super::sessions::{SessionId, Tally, dialect_of};
 use super::set::{Study, data_set};
 use super::{Decoder, ExporterChange, SequenceChange, SequenceUnit, What};
 use crate::context::Context;
@@ -55,6 +55,7 @@ pub(super) enum Which {
 struct Message<'d> {
     context: Context,
     owner: Owner,
+    session: SessionId,
     scope: Option<ScopeId>,
     body: Body<'d>,
     /// Records so far, `None` once some could not be counted.
@@ -212,30 +213,38 @@ impl<'d> Walk<'d> {
         decoder.stats.messages = decoder.stats.messages.saturating_add(1);
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::try_from(opened.header).unwrap_or(0));
         let key = self.session.map_or_else(|| OwnerKey::Address(self.exporter.octets()), OwnerKey::Stream);
-        let (owner, _) = decoder.store.owner(key, context.received, EXPORTER_COST);
+        let owner = decoder.store.owner(key, context.received);
         if !decoder.settings.exporters.is_empty() {
             let known = decoder.settings.of(context.exporter.address());
             context.counters_scaled = known.counters_scaled;
             context.sampling_fixed = known.sampling_rate.is_some();
             context.sampling_rate = known.sampling_rate.or(context.sampling_rate).or(known.sampling_rate_default);
         }
-        let scope = dialect_of(context.protocol).and_then(|dialect| {
-            let port = if self.session.is_none() && decoder.settings.scope.port { context.exporter.port() } else { 0 };
-            decoder.store.find_scope(&ScopeKey { owner, dialect, port, domain: context.domain })
-        });
+        let scope = scope_key(decoder, owner, &context).and_then(|key| decoder.store.enter(&key));
         resolve_boot(decoder, &mut context, scope);
-        let (first, skewed) = decoder.sessions.begin(owner, &context, &mut decoder.store, &decoder.settings.limits);
-        if first {
+        let begun = decoder.sessions.begin(owner, &context, &mut decoder.store, &decoder.settings.limits);
+        if let Some((evicted, change)) = begun.evicted {
+            decoder.stats.sessions_evicted = decoder.stats.sessions_evicted.saturating_add(1);
+            decoder.note(&evicted.context(&context), What::Exporter(change));
+        }
+        if begun.first {
             decoder.note(&context, What::Exporter(ExporterChange::Appeared));
         }
-        if let Some(ahead) = skewed {
+        if let Some(ahead) = begun.skewed {
             decoder.note(&context, What::Exporter(ExporterChange::ClockSkewed(ahead)));
         }
         decoder.store.enforce(owner, scope, &decoder.settings.limits);
-        let faults_before = decoder.stats.faults.total();
-        let body = opened.body;
-        self.message =
-            Some(Message { context, owner, scope, body, counted: Some(0), tally: Tally::default(), faults_before, study: None });
+        self.message = Some(Message {
+            context,
+            owner,
+            session: begun.session,
+            scope,
+            body: opened.body,
+            counted: Some(0),
+            tally: Tally::default(),
+            faults_before: decoder.own_faults(),
+            study: None,
+        });
     }
 }
 
@@ -248,6 +257,13 @@ const fn protocol_of(version: u16) -> Protocol {
         10 => Protocol::Ipfix,
         _ => Protocol::Unknown,
     }
+}
+
+/// Where the templates of a message belong.
+fn scope_key(decoder: &Decoder, owner: Owner, context: &Context) -> Option<ScopeKey> {
+    let dialect = dialect_of(context.protocol)?;
+    let port = if context.stream.is_none() && decoder.settings.scope.port { context.exporter.port() } else { 0 };
+    Some(ScopeKey { owner, dialect, port, domain: context.domain })
 }
 
 /// IPFIX headers carry no uptime; where element 160 told when the exporter booted, it is export time less that (modulo 2^32).
@@ -321,13 +337,14 @@ impl<'d> Message<'d> {
         }
     }
 
+    /// Where its templates belong.
+    fn key(&self, decoder: &Decoder) -> Option<ScopeKey> {
+        scope_key(decoder, self.owner, &self.context)
+    }
+
     fn scope(&mut self, decoder: &mut Decoder) -> Option<ScopeId> {
         if self.scope.is_none() {
-            let dialect = dialect_of(self.context.protocol)?;
-            let port =
-                if self.context.stream.is_none() && decoder.settings.scope.port { self.context.exporter.port() } else { 0 };
-            let key = ScopeKey { owner: self.owner, dialect, port, domain: self.context.domain };
-            self.scope = decoder.store.scope(key, &decoder.settings.limits);
+            self.scope = decoder.store.scope(self.key(decoder)?, &decoder.settings.limits);
         }
         self.scope
     }
@@ -351,22 +368,21 @@ impl<'d> Message<'d> {
     }
 
     fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step<'d> {
-        // Making the scope may evict, so it is made before a template of another one is looked for.
-        let scope = if decoder.settings.scope.other_domains { self.scope(decoder) } else { self.scope };
-        let found = scope.and_then(|scope| decoder.store.find(scope, id)).or_else(|| {
-            let dialect = dialect_of(self.context.protocol).filter(|_| decoder.settings.scope.other_domains)?;
-            let key = ScopeKey { owner: self.owner, dialect, port: 0, domain: self.context.domain };
-            decoder.store.find_elsewhere(&key, id)
-        });
-        let Some(slot) = found else {
-            self.pend(decoder, id, body);
+        let Some(key) = self.key(decoder) else { return Step::Again };
+        let Some(found) = decoder.store.definition(&key, self.scope, id) else {
+            self.pend(decoder, key, id, body);
             return Step::Again;
         };
-        // Records of another domain's template still belong to their own; without a scope of their own they use the template's.
-        let Some(scope) = self.scope(decoder).or_else(|| decoder.store.entry(slot).map(|entry| entry.scope)) else {
+        // Records of another domain's template still belong to their own; without a scope of their own they use the template's. Making
+        // the scope may evict, so the template is looked for again.
+        let own = self.scope(decoder);
+        let found = if own.is_some() { decoder.store.definition(&key, own, id) } else { Some(found) };
+        let template = found.and_then(|slot| Some((slot, own.or_else(|| Some(decoder.store.entry(slot)?.scope))?)));
+        let Some((slot, scope)) = template else {
+            self.pend(decoder, key, id, body);
             return Step::Again;
         };
-        decoder.store.used(slot);
+        decoder.store.used(slot, &decoder.settings.schema);
         let read = data_set(decoder, &self.context, self.owner, scope, slot, body);
         let set_len = u64::from(body.len32()).saturating_add(4);
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(set_len.saturating_sub(read.lost));
@@ -384,7 +400,7 @@ impl<'d> Message<'d> {
     }
 
     /// Keeps a set until its template comes, or reports it.
-    fn pend(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) {
+    fn pend(&mut self, decoder: &mut Decoder, key: ScopeKey, id: u16, body: Input<'d>) {
         decoder.stats.sets_without_template = decoder.stats.sets_without_template.saturating_add(1);
         let octets = u64::from(body.len32()).saturating_add(4);
         if body.is_empty() {
@@ -393,16 +409,12 @@ impl<'d> Message<'d> {
             return;
         }
         self.counted = None;
-        let scope = self.scope(decoder);
-        if let Some(scope) = scope {
-            let body_bytes = bytes::Bytes::copy_from_slice(body.bytes());
-            let pending = Pending { context: self.context, scope, template: id, offset: body.offset(), body: body_bytes };
-            decoder.stats.bytes_pending = decoder.stats.bytes_pending.saturating_add(octets);
-            if decoder.store.pend(pending, &decoder.settings.limits) {
-                return;
-            }
-            decoder.stats.bytes_pending = decoder.stats.bytes_pending.saturating_sub(octets);
+        let pending = Pending::new(self.context, key, id, body.offset(), body.bytes());
+        decoder.stats.bytes_pending = decoder.stats.bytes_pending.saturating_add(octets);
+        if decoder.store.pend(pending, &decoder.settings.limits) {
+            return;
         }
+        decoder.stats.bytes_pending = decoder.stats.bytes_pending.saturating_sub(octets);
         let fault = Fault::new(FaultKind::TemplateMissing, Layer::Set, LimitedBy::Limits, body.offset().saturating_sub(4));
         decoder.fault(&self.context, fault.costing(body.len32().saturating_add(4)));
     }
@@ -421,15 +433,15 @@ impl<'d> Message<'d> {
         if len == 0 {
             return Step::Again;
         }
-        decoder.store.prove(self.owner);
+        decoder.store.prove(self.owner, self.context.received);
         let which = Which::Layout { protocol: self.context.protocol, record_len: packet.record_len() };
         Step::Found(Found { which, octets, len, kind: TemplateKind::Data })
     }
 
     /// The message has been read: its sequence number is compared.
     fn close(&mut self, decoder: &mut Decoder) {
-        self.tally.faults = decoder.stats.faults.total().saturating_sub(self.faults_before);
-        let change = decoder.sessions.end(self.owner, &self.context, self.counted, self.tally, &decoder.settings.limits);
+        self.tally.faults = decoder.own_faults().saturating_sub(self.faults_before);
+        let change = decoder.sessions.end(self.session, &self.context, self.counted, self.tally, &decoder.settings.limits);
         if let Some(change) = change {
             if let SequenceChange::Gap { lost: Some(lost), unit } = change {
                 let counter = match unit {

@@ -24,7 +24,7 @@ pub use status::{ExporterStatus, FaultCounts, Stats};
 pub use walk::Events;
 
 use crate::context::Context;
-use crate::error::Fault;
+use crate::error::{Fault, LimitedBy};
 use crate::exporter::{Exporter, Session};
 use crate::netflow5::Layouts;
 use crate::template::{Dialect, OwnerKey, SamplingChange, Slot, Store, Template, TemplateKind};
@@ -63,6 +63,8 @@ pub struct Decoder {
     sessions: Sessions,
     stats: Stats,
     notes: VecDeque<Note>,
+    /// Faults that belong to other messages than the one that was being read.
+    faults_elsewhere: u64,
 }
 
 /// An event without a borrow, on its way out.
@@ -92,13 +94,15 @@ impl Decoder {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let layouts = Layouts::new(&settings.schema, &settings.elements);
+        let store = Store::new(settings.scope);
         Self {
             settings,
             layouts,
-            store: Store::new(),
-            sessions: Sessions::default(),
+            store,
+            sessions: Sessions::new(),
             stats: Stats::default(),
             notes: VecDeque::new(),
+            faults_elsewhere: 0,
         }
     }
 
@@ -152,7 +156,7 @@ impl Decoder {
         snapshot::restore(self, snapshot)
     }
 
-    /// Who was heard, one for each exporter, protocol and observation domain.
+    /// Who was heard, one for each transport source (address and port), protocol and observation domain.
     pub fn exporters(&self) -> impl Iterator<Item = ExporterStatus> + '_ {
         self.sessions.statuses(&self.store)
     }
@@ -192,8 +196,8 @@ impl Decoder {
     /// Forgets an exporter or stream, and notes what that costs.
     fn forget(&mut self, key: OwnerKey, now: Timestamp, change: ExporterChange) {
         let Some(owner) = self.store.find_owner(key) else { return };
-        if let Some((key, pending)) = self.store.remove_owner(owner) {
-            self.gone(owner, key, pending, now, change);
+        if let Some(key) = self.store.remove_owner(owner, LimitedBy::Datagram) {
+            self.gone(owner, key, now, change);
         }
     }
 }

@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use super::exporter_of;
 use super::sequence::{self, Step, Tracker};
 use super::status::ExporterStatus;
-use super::{SequenceChange, SequenceUnit};
+use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
-use crate::exporter::Protocol;
+use crate::exporter::{Exporter, Protocol};
 use crate::limits::Limits;
-use crate::template::{Dialect, Owner, OwnerKey, ScopeKey, Store};
+use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
 
-/// Bytes of one exporter here, put on its account when it appears.
-pub(super) const EXPORTER_COST: usize = size_of::<Peer>() + 3 * size_of::<usize>();
-/// Bytes of one session: a growing table has up to 3.4 places for each entry.
-const SESSION_COST: usize = (size_of::<(SessionKey, SessionState)>() + 1) * 7 / 2;
+/// Bytes of one session, and of one counter over all domains.
+const SESSION_COST: usize = Slab::<SessionState>::COST + indexed::<(Owner, SessionKey), Index>();
+const SHARED_COST: usize = Slab::<Shared>::COST + indexed::<(Owner, SessionKey), Index>();
+
+type Hasher = foldhash::fast::RandomState;
 
 /// One sequence of messages. Sequence numbers always belong to the transport session (source port, domain), whatever the scope of
 /// templates: one Open vSwitch sends the same numbers from two ports to two collectors.
@@ -27,11 +28,38 @@ pub(super) struct SessionKey {
     pub(super) domain: Option<u32>,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct SessionState {
-    pub(super) tracker: Option<Tracker>,
+impl SessionKey {
+    const fn of(context: &Context) -> Self {
+        Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain) }
+    }
+
+    const fn shared(self) -> Self {
+        Self { domain: None, ..self }
+    }
+
+    /// A context of this session, like one of another session of its exporter.
+    pub(super) const fn context(self, like: &Context) -> Context {
+        let mut context = Context::new(Exporter::new(like.exporter.address(), self.port), like.received);
+        context.stream = like.stream;
+        context.protocol = self.protocol;
+        if let Some(domain) = self.domain {
+            context.domain = domain;
+        }
+        context
+    }
+}
+
+/// Where a session is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SessionId(Index);
+
+#[derive(Debug)]
+struct SessionState {
+    key: SessionKey,
+    shared: Index,
+    tracker: Option<Tracker>,
     first_heard: Timestamp,
-    pub(super) last_heard: Timestamp,
+    last_heard: Timestamp,
     messages: u64,
     records: u64,
     options: u64,
@@ -41,16 +69,33 @@ pub(super) struct SessionState {
     clock_ahead: i64,
 }
 
-#[derive(Debug, Default)]
+/// The counter over all domains of one port and protocol.
+#[derive(Debug)]
+struct Shared {
+    tracker: Option<Tracker>,
+    /// Sessions that belong to it.
+    users: u32,
+}
+
+/// What is kept of one exporter: its sessions, the one heard longest ago first.
+#[derive(Debug, Clone, Copy)]
 struct Peer {
-    sessions: HashMap<SessionKey, SessionState, foldhash::fast::RandomState>,
+    sessions: List,
     skew_told: bool,
 }
 
-/// The peers, by the position of their owner in the store.
-#[derive(Debug, Default)]
+impl Peer {
+    const NEW: Self = Self { sessions: List::EMPTY, skew_told: false };
+}
+
+/// The sessions of all exporters, which are known by the position of their owner in the store.
+#[derive(Debug)]
 pub(super) struct Sessions {
-    peers: Vec<Option<Box<Peer>>>,
+    peers: Vec<Peer>,
+    states: Slab<SessionState>,
+    shared: Slab<Shared>,
+    all_shared: List,
+    by_key: HashMap<(Owner, SessionKey), Index, Hasher>,
 }
 
 /// What one message adds to its session.
@@ -61,82 +106,163 @@ pub(super) struct Tally {
     pub(super) faults: u64,
 }
 
+/// A message has begun.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) session: SessionId,
+    /// Whether it is the first of its session.
+    pub(super) first: bool,
+    /// Set once, when the exporter's clock is found to be far off: by so many nanoseconds it is ahead.
+    pub(super) skewed: Option<i64>,
+    /// A session that had to go.
+    pub(super) evicted: Option<(SessionKey, ExporterChange)>,
+}
+
 impl Sessions {
-    pub(super) fn remove(&mut self, owner: Owner) {
-        if let Some(peer) = usize::try_from(owner.0).ok().and_then(|at| self.peers.get_mut(at)) {
-            *peer = None;
+    pub(super) fn new() -> Self {
+        Self { peers: Vec::new(), states: Slab::new(), shared: Slab::new(), all_shared: List::EMPTY, by_key: HashMap::default() }
+    }
+
+    /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together, which is counted
+    /// before it happens.
+    fn overhead(&self) -> usize {
+        let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
+        peers.saturating_add(self.states.overhead()).saturating_add(self.shared.overhead())
+    }
+
+    /// Forgets an exporter that is gone.
+    pub(super) fn remove(&mut self, owner: Owner, store: &mut Store) {
+        while let Some(front) = self.list(owner).front() {
+            self.remove_session(owner, front);
         }
-        while matches!(self.peers.last(), Some(None)) {
-            self.peers.pop();
+        if let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) {
+            *peer = Peer::NEW;
         }
-        if self.peers.len() < self.peers.capacity() / 8 {
-            self.peers.shrink_to(self.peers.len().saturating_mul(2));
+        store.set_beside(self.overhead());
+    }
+
+    /// Gives what it cost.
+    fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
+        let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
+        let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
+        self.by_key.remove(&(owner, session.key));
+        let mut cost = SESSION_COST;
+        if let Some(shared) = self.shared.get_mut(session.shared) {
+            shared.users = shared.users.saturating_sub(1);
+            if shared.users == 0 {
+                self.shared.remove(&mut self.all_shared, session.shared);
+                self.by_key.remove(&(owner, session.key.shared()));
+                cost = cost.saturating_add(SHARED_COST);
+            }
         }
+        shrink(&mut self.by_key);
+        cost
+    }
+
+    fn list(&self, owner: Owner) -> List {
+        place(owner).and_then(|at| self.peers.get(at)).map_or(List::EMPTY, |peer| peer.sessions)
     }
 
     fn peer(&mut self, owner: Owner) -> Option<&mut Peer> {
-        let at = usize::try_from(owner.0).ok()?;
+        let at = place(owner)?;
         if at >= self.peers.len() {
-            self.peers.resize_with(at.checked_add(1)?, || None);
+            self.peers.resize(at.checked_add(1)?, Peer::NEW);
         }
-        Some(self.peers.get_mut(at)?.get_or_insert_default())
+        self.peers.get_mut(at)
     }
 
-    pub(super) fn of(&self, owner: Owner) -> impl Iterator<Item = (&SessionKey, &SessionState)> {
-        let peer = usize::try_from(owner.0).ok().and_then(|at| self.peers.get(at)?.as_deref());
-        peer.into_iter().flat_map(|peer| &peer.sessions)
-    }
-
-    /// Makes the session of this key, in place of the one heard longest ago when there are too many.
+    /// Makes a session, in place of the one heard longest ago when there are too many.
     #[cold]
-    fn make(peer: &mut Peer, owner: Owner, key: SessionKey, now: Timestamp, store: &mut Store, limits: &Limits) {
-        if peer.sessions.contains_key(&key) {
-            return;
+    fn make(
+        &mut self,
+        owner: Owner,
+        key: SessionKey,
+        now: Timestamp,
+        store: &mut Store,
+        limits: &Limits,
+    ) -> (Index, Option<(SessionKey, ExporterChange)>) {
+        let mut evicted = None;
+        let list = self.list(owner);
+        // They may take a quarter of what the exporter may hold: its templates need the rest.
+        let most = limits.exporter_sessions.min(limits.exporter_bytes / (4 * (SESSION_COST + SHARED_COST))).max(1);
+        if usize::try_from(list.len()).unwrap_or(usize::MAX) >= most
+            && let Some(front) = list.front()
+        {
+            evicted = self.states.get(front).map(|session| {
+                let (lost_records, lost_packets) = (session.lost_records, session.lost_packets);
+                (session.key, ExporterChange::SessionEvicted { lost_records, lost_packets })
+            });
+            let cost = self.remove_session(owner, front);
+            store.discharge(owner, cost);
         }
-        if peer.sessions.len() >= limits.exporter_sessions.max(2) {
-            let oldest = peer.sessions.iter().min_by_key(|(_, session)| session.last_heard).map(|(key, _)| *key);
-            if let Some(oldest) = oldest {
-                peer.sessions.remove(&oldest);
-            }
+        let shared = if let Some(&shared) = self.by_key.get(&(owner, key.shared())) {
+            shared
         } else {
-            store.charge(owner, SESSION_COST);
+            let shared = self.shared.insert(&mut self.all_shared, Shared { tracker: None, users: 0 });
+            self.by_key.insert((owner, key.shared()), shared);
+            store.charge(owner, SHARED_COST);
+            shared
+        };
+        if let Some(shared) = self.shared.get_mut(shared) {
+            shared.users = shared.users.saturating_add(1);
         }
-        peer.sessions.insert(key, SessionState { first_heard: now, last_heard: now, ..SessionState::default() });
+        let state = SessionState {
+            key,
+            shared,
+            tracker: None,
+            first_heard: now,
+            last_heard: now,
+            messages: 0,
+            records: 0,
+            options: 0,
+            lost_records: 0,
+            lost_packets: 0,
+            faults: 0,
+            clock_ahead: 0,
+        };
+        let mut list = self.list(owner);
+        let index = self.states.insert(&mut list, state);
+        if let Some(peer) = self.peer(owner) {
+            peer.sessions = list;
+        }
+        self.by_key.insert((owner, key), index);
+        store.charge(owner, SESSION_COST);
+        store.set_beside(self.overhead());
+        (index, evicted)
     }
 
-    /// A message begins: `true` when it is the first of its exporter, protocol and domain. The second value is set once, when the
-    /// exporter's clock is found to be far off.
-    pub(super) fn begin(&mut self, owner: Owner, context: &Context, store: &mut Store, limits: &Limits) -> (bool, Option<i64>) {
-        let Some(peer) = self.peer(owner) else { return (false, None) };
-        let (own, shared) = keys(context);
-        if !matches!(peer.sessions.get_disjoint_mut([&own, &shared]), [Some(_), Some(_)]) {
-            Self::make(peer, owner, own, context.received, store, limits);
-            Self::make(peer, owner, shared, context.received, store, limits);
-        }
-        let [Some(session), Some(all)] = peer.sessions.get_disjoint_mut([&own, &shared]) else { return (false, None) };
+    /// A message begins.
+    pub(super) fn begin(&mut self, owner: Owner, context: &Context, store: &mut Store, limits: &Limits) -> Begun {
+        let key = SessionKey::of(context);
+        let (index, evicted) = match self.by_key.get(&(owner, key)) {
+            Some(&index) => (index, None),
+            None => self.make(owner, key, context.received, store, limits),
+        };
+        let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted };
+        let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return begun };
+        self.states.touch(&mut peer.sessions, index);
+        let Some(session) = self.states.get_mut(index) else { return begun };
         session.messages = session.messages.saturating_add(1);
         session.last_heard = context.received;
-        all.last_heard = context.received;
         session.clock_ahead = context.exported.since(context.received);
-        let (first, ahead) = (session.messages == 1, session.clock_ahead);
         let limit = u64::try_from(limits.clock_skew.as_nanos()).unwrap_or(u64::MAX);
-        let skewed = !peer.skew_told && ahead.unsigned_abs() > limit;
+        let skewed = !peer.skew_told && session.clock_ahead.unsigned_abs() > limit;
         peer.skew_told |= skewed;
-        (first, skewed.then_some(ahead))
+        begun.first = session.messages == 1;
+        begun.skewed = skewed.then_some(session.clock_ahead);
+        begun
     }
 
     /// A message has ended.
     pub(super) fn end(
         &mut self,
-        owner: Owner,
+        session: SessionId,
         context: &Context,
         counted: Option<u32>,
         tally: Tally,
         limits: &Limits,
     ) -> Option<SequenceChange> {
-        let peer = self.peer(owner)?;
-        let (own, shared) = keys(context);
-        let [Some(session), Some(all)] = peer.sessions.get_disjoint_mut([&own, &shared]) else { return None };
+        let session = self.states.get_mut(session.0)?;
         session.records = session.records.saturating_add(tally.records);
         session.options = session.options.saturating_add(tally.options);
         session.faults = session.faults.saturating_add(tally.faults);
@@ -144,6 +270,7 @@ impl Sessions {
         if context.protocol == Protocol::NetFlow1 {
             return None;
         }
+        let shared = self.shared.get_mut(session.shared)?;
         let native = if context.protocol == Protocol::NetFlow9 { SequenceUnit::Packets } else { SequenceUnit::Records };
         let step = Step {
             sequence: context.sequence,
@@ -153,7 +280,7 @@ impl Sessions {
             window: limits.reorder_window,
             most: limits.gap_window,
         };
-        let change = sequence::follow(&mut session.tracker, &mut all.tracker, &step, context.domain);
+        let change = sequence::follow(&mut session.tracker, &mut shared.tracker, &step, context.domain);
         if let Some(SequenceChange::Gap { lost: Some(lost), unit }) = change {
             match unit {
                 SequenceUnit::Records => session.lost_records = session.lost_records.saturating_add(u64::from(lost)),
@@ -163,27 +290,50 @@ impl Sessions {
         change
     }
 
+    /// A message that ended before turns out to have a fault.
+    pub(super) fn blame(&mut self, owner: Owner, context: &Context) {
+        let session = self.by_key.get(&(owner, SessionKey::of(context))).copied();
+        if let Some(session) = session.and_then(|index| self.states.get_mut(index)) {
+            session.faults = session.faults.saturating_add(1);
+        }
+    }
+
     /// Puts a remembered tracker back, unless the session is known already.
     pub(super) fn restore(
         &mut self,
         owner: Owner,
         key: SessionKey,
         tracker: Tracker,
-        now: Timestamp,
+        heard: Timestamp,
         store: &mut Store,
         limits: &Limits,
     ) {
-        let Some(peer) = self.peer(owner) else { return };
-        Self::make(peer, owner, key, now, store, limits);
-        if let Some(session) = peer.sessions.get_mut(&key) {
-            session.tracker.get_or_insert(tracker);
+        let known = self.by_key.get(&(owner, key)).copied();
+        let place = if key.domain.is_some() {
+            let index = known.unwrap_or_else(|| self.make(owner, key, heard, store, limits).0);
+            self.states.get_mut(index).map(|session| &mut session.tracker)
+        } else {
+            known.and_then(|index| self.shared.get_mut(index)).map(|shared| &mut shared.tracker)
+        };
+        if let Some(place) = place {
+            place.get_or_insert(tracker);
         }
+    }
+
+    /// What each session of an exporter counts, and the counter over all domains beside each.
+    pub(super) fn trackers(&self, owner: Owner) -> impl Iterator<Item = (SessionKey, Timestamp, Tracker)> {
+        self.states.walk(self.list(owner)).flat_map(|(_, session)| {
+            let shared = self.shared.get(session.shared).and_then(|shared| shared.tracker);
+            let of = |key, tracker: Option<Tracker>| tracker.map(|tracker| (key, session.last_heard, tracker));
+            [of(session.key, session.tracker), of(session.key.shared(), shared)].into_iter().flatten()
+        })
     }
 
     pub(super) fn statuses<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = ExporterStatus> + 'a {
         (0..store.owner_bound()).map(Owner).filter_map(|owner| Some((owner, store.owner_state(owner)?.key))).flat_map(
             move |(owner, key)| {
-                self.of(owner).filter_map(move |(session_key, session)| {
+                self.states.walk(self.list(owner)).filter_map(move |(_, session)| {
+                    let session_key = &session.key;
                     let domain = session_key.domain?;
                     if session.messages == 0 {
                         return None;
@@ -214,7 +364,7 @@ impl Sessions {
 fn templates_of(store: &Store, owner: Owner, session: &SessionKey, domain: u32) -> u32 {
     let Some(dialect) = dialect_of(session.protocol) else { return 0 };
     let scope = |port| store.find_scope(&ScopeKey { owner, dialect, port, domain });
-    scope(0).or_else(|| scope(session.port)).map_or(0, |scope| store.templates_of(scope).count().try_into().unwrap_or(u32::MAX))
+    scope(0).or_else(|| scope(session.port)).map_or(0, |scope| store.template_count(scope))
 }
 
 pub(super) const fn dialect_of(protocol: Protocol) -> Option<Dialect> {
@@ -232,8 +382,6 @@ pub(super) const fn stream_of(key: OwnerKey) -> Option<u64> {
     }
 }
 
-/// The session of a message, and the one over all domains beside it.
-const fn keys(context: &Context) -> (SessionKey, SessionKey) {
-    let own = SessionKey { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain) };
-    (own, SessionKey { domain: None, ..own })
+fn place(owner: Owner) -> Option<usize> {
+    usize::try_from(owner.0).ok()
 }

@@ -54,7 +54,13 @@ pub(super) fn data_set(
     };
     *counter = counter.saturating_add(u64::from(len));
     if len != 0 {
-        decoder.store.prove(owner);
+        // Both are in use: the scope of the records, and the one that has their template.
+        let home = decoder.store.entry(slot).map_or(scope, |entry| entry.scope);
+        decoder.store.prove(owner, context.received);
+        decoder.store.prove_scope(home, context.received);
+        if home != scope {
+            decoder.store.prove_scope(scope, context.received);
+        }
     }
     let study = (len != 0 && (lists || teaches)).then(|| Study { uid, slot, scope, owner, offset: body.offset(), used, at: 0 });
     Read { kind, len, used, lost, study }

@@ -1,20 +1,25 @@
 //! What a decoder has learned, in a form that outlives it.
 
-use serde::{Deserialize, Serialize};
+use core::fmt;
+
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Decoder;
 use super::sequence::Tracker;
-use super::sessions::{EXPORTER_COST, SessionKey, dialect_of};
+use super::sessions::{SessionKey, dialect_of};
 use crate::exporter::{Exporter, Protocol};
 use crate::ie::{ElementId, ElementRef, RuntimeElement};
-use crate::template::{FieldSpecifier, OwnerKey, Sampler, ScopeKey, Template, TemplateKind};
+use crate::template::{FieldSpecifier, OwnerKey, Sampler, ScopeKey, Standing, Template, TemplateKind};
 use crate::time::Timestamp;
 
 /// The format version written by this build.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a decoder has learned: give it to serde, and to [`Decoder::restore`] after a restart, so that the first datagram decodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// One of another format version can be read too, without what it holds, so that [`Decoder::restore`] can say what it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Snapshot {
     version: u32,
     exporters: Vec<Peer>,
@@ -40,6 +45,7 @@ pub enum SnapshotError {
 struct Peer {
     exporter: Exporter,
     heard: Timestamp,
+    standing: Standing,
     elements: Vec<RuntimeElement>,
     domains: Vec<Domain>,
     sequences: Vec<Sequence>,
@@ -50,6 +56,7 @@ struct Domain {
     protocol: Protocol,
     port: u16,
     number: u32,
+    standing: Standing,
     boot: Option<Timestamp>,
     samplers: Vec<(Sampler, f64)>,
     templates: Vec<Shape>,
@@ -73,6 +80,64 @@ struct Sequence {
     tracker: Tracker,
 }
 
+impl<'de> Deserialize<'de> for Snapshot {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_struct("Snapshot", &["version", "exporters"], SnapshotVisitor)
+    }
+}
+
+/// Reads the version first, and the rest only if it is ours.
+struct SnapshotVisitor;
+
+/// The exporters, read before the version is known: of another version they may have any shape.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Known(Vec<Peer>),
+    Other(IgnoredAny),
+}
+
+impl<'de> Visitor<'de> for SnapshotVisitor {
+    type Value = Snapshot;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a snapshot of a decoder")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Snapshot, A::Error> {
+        let version = parts.next_element()?.ok_or_else(|| A::Error::missing_field("version"))?;
+        if version != VERSION {
+            while parts.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Snapshot { version, exporters: Vec::new() });
+        }
+        let exporters = parts.next_element()?.ok_or_else(|| A::Error::missing_field("exporters"))?;
+        Ok(Snapshot { version, exporters })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut parts: A) -> Result<Snapshot, A::Error> {
+        let (mut version, mut body) = (None, None);
+        while let Some(name) = parts.next_key::<Box<str>>()? {
+            match (&*name, version) {
+                ("version", None) => version = Some(parts.next_value()?),
+                ("version", Some(_)) => return Err(A::Error::duplicate_field("version")),
+                ("exporters", Some(VERSION)) => body = Some(Body::Known(parts.next_value()?)),
+                ("exporters", None) => body = Some(parts.next_value()?),
+                _ => {
+                    parts.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let version = version.ok_or_else(|| A::Error::missing_field("version"))?;
+        let exporters = match body {
+            _ if version != VERSION => Vec::new(),
+            Some(Body::Known(exporters)) => exporters,
+            Some(Body::Other(_)) => return Err(A::Error::custom("the exporters of the snapshot have another shape")),
+            None => return Err(A::Error::missing_field("exporters")),
+        };
+        Ok(Snapshot { version, exporters })
+    }
+}
+
 impl Snapshot {
     /// How many exporters it holds.
     #[must_use]
@@ -89,37 +154,35 @@ impl Snapshot {
 
 pub(super) fn take(decoder: &Decoder) -> Snapshot {
     let store = &decoder.store;
-    let owners = (0..store.owner_bound()).map(crate::template::Owner);
-    let exporters = owners.filter_map(|owner| {
-        let state = store.owner_state(owner)?;
+    // In the order they would go: the same again after a restart.
+    let exporters = store.all_owners().filter_map(|(owner, state)| {
         let OwnerKey::Address(_) = state.key else { return None };
-        let domains = store.scopes_of(owner).iter().filter_map(|&scope| {
-            let state = store.scope_state(scope)?;
-            Some(Domain {
-                protocol: protocol_of(&state.key),
-                port: state.key.port,
-                number: state.key.domain,
-                boot: state.boot,
-                samplers: state.sampling.rates().to_vec(),
-                templates: store.templates_of(scope).map(|(_, entry)| shape(&entry.template, entry.refreshed)).collect(),
-            })
+        let domains = store.scopes_of(owner).map(|(scope, state)| Domain {
+            protocol: protocol_of(&state.key),
+            port: state.key.port,
+            number: state.key.domain,
+            standing: state.standing,
+            boot: state.boot,
+            samplers: state.sampling.rates().to_vec(),
+            templates: store.templates_of(scope).map(|(_, entry)| shape(&entry.template, entry.refreshed)).collect(),
         });
-        let sequences = decoder.sessions.of(owner).filter_map(|(key, session)| {
-            Some(Sequence {
-                port: key.port,
-                protocol: key.protocol,
-                domain: key.domain,
-                heard: session.last_heard,
-                tracker: session.tracker?,
-            })
+        let sequences = decoder.sessions.trackers(owner).map(|(key, heard, tracker)| Sequence {
+            port: key.port,
+            protocol: key.protocol,
+            domain: key.domain,
+            heard,
+            tracker,
         });
         let mut elements: Vec<RuntimeElement> = store.elements_of(owner).cloned().collect();
         elements.sort_by_key(|element| element.id);
         let mut sequences: Vec<Sequence> = sequences.collect();
-        sequences.sort_by_key(|sequence| (sequence.port, sequence.protocol, sequence.domain));
+        // One counter runs over several domains.
+        sequences.sort_by_key(|it| (it.port, it.protocol, it.domain, core::cmp::Reverse(it.heard)));
+        sequences.dedup_by_key(|sequence| (sequence.port, sequence.protocol, sequence.domain));
         Some(Peer {
             exporter: super::exporter_of(state.key, 0),
             heard: state.heard,
+            standing: state.standing,
             elements,
             domains: domains.collect(),
             sequences,
@@ -146,14 +209,15 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
     }
     for peer in &snapshot.exporters {
         let key = OwnerKey::Address(peer.exporter.octets());
-        let (owner, _) = decoder.store.owner(key, peer.heard, EXPORTER_COST);
+        let owner = decoder.store.restore_owner(key, peer.heard, peer.standing);
         for element in &peer.elements {
-            decoder.store.learn_element(owner, element.clone(), &decoder.settings.schema, &decoder.settings.limits);
+            decoder.store.learn_element(owner, element.clone(), &decoder.settings.limits);
         }
         for domain in &peer.domains {
             let Some(dialect) = dialect_of(domain.protocol) else { continue };
             let key = ScopeKey { owner, dialect, port: domain.port, domain: domain.number };
             let Some(scope) = decoder.store.scope(key, &decoder.settings.limits) else { continue };
+            decoder.store.restore_standing(scope, domain.standing);
             if let Some(boot) = domain.boot {
                 decoder.store.set_boot(scope, boot);
             }
@@ -180,14 +244,18 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
                 }
             }
         }
-        for sequence in &peer.sequences {
+        // The counters over all domains come behind the domains they run over.
+        let (own, shared): (Vec<_>, Vec<_>) = peer.sequences.iter().partition(|sequence| sequence.domain.is_some());
+        for sequence in own.into_iter().chain(shared) {
             let key = SessionKey { port: sequence.port, protocol: sequence.protocol, domain: sequence.domain };
             let limits = &decoder.settings.limits;
             decoder.sessions.restore(owner, key, sequence.tracker, sequence.heard, &mut decoder.store, limits);
         }
         decoder.store.enforce(owner, None, &decoder.settings.limits);
         // The next exporter may take the place of one that had to go: what is kept beside the store goes first.
-        decoder.drain_gone(peer.heard);
+        while decoder.store.has_gone() {
+            decoder.drain_gone(peer.heard);
+        }
     }
     Ok(())
 }

@@ -44,6 +44,8 @@ pub struct Stats {
     pub lost_packets: u64,
     /// Exporters evicted over a limit.
     pub exporters_evicted: u64,
+    /// Sessions (source port, protocol and domain of an exporter) evicted over a limit.
+    pub sessions_evicted: u64,
     /// Templates evicted over a limit.
     pub templates_evicted: u64,
     /// Faults by kind.
@@ -95,7 +97,7 @@ impl Serialize for FaultCounts {
     }
 }
 
-/// What is known of one exporter in one protocol and observation domain.
+/// What is known of one transport source (address and port) in one protocol and observation domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExporterStatus {

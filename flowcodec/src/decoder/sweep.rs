@@ -5,15 +5,14 @@ use crate::error::LimitedBy;
 use crate::template::{Owner, OwnerKey};
 use crate::time::Timestamp;
 
-/// Gives up what waits in one scope after the other; `false` when there is none left.
-pub(super) fn finish_step(decoder: &mut Decoder, scope: &mut u32) -> bool {
-    if *scope >= decoder.store.scope_bound() {
+/// Gives up what waits of one exporter after the other; `false` when there is none left.
+pub(super) fn finish_step(decoder: &mut Decoder, owner: &mut u32) -> bool {
+    if *owner >= decoder.store.owner_bound() {
         return false;
     }
-    let pending = decoder.store.scope_at(*scope).map(|(id, _)| id).and_then(|id| decoder.store.pop_pending(id));
-    match pending {
+    match decoder.store.pop_pending(Owner(*owner)) {
         Some(pending) => decoder.give_up(&pending, LimitedBy::Datagram),
-        None => *scope = scope.saturating_add(1),
+        None => *owner = owner.saturating_add(1),
     }
     true
 }
@@ -39,21 +38,15 @@ impl Sweep {
     /// Looks at one exporter or one scope; `false` when all have been looked at.
     pub(super) fn step(&mut self, decoder: &mut Decoder) -> bool {
         let limits = &decoder.settings.limits;
+        let old = |since: Timestamp, lifetime: core::time::Duration| {
+            u128::from(self.now.since(since).max(0).unsigned_abs()) > lifetime.as_nanos()
+        };
         if self.scope < decoder.store.scope_bound() {
             let Some((scope, state)) = decoder.store.scope_at(self.scope) else {
                 self.scope = self.scope.saturating_add(1);
                 return true;
             };
             let key = state.key;
-            let old = |since: Timestamp, lifetime: core::time::Duration| {
-                u128::from(self.now.since(since).max(0).unsigned_abs()) > lifetime.as_nanos()
-            };
-            if decoder.store.first_pending(scope).is_some_and(|pending| old(pending.context.received, limits.pending_lifetime)) {
-                if let Some(pending) = decoder.store.pop_pending(scope) {
-                    decoder.give_up(&pending, LimitedBy::Limits);
-                }
-                return true;
-            }
             let stream = decoder.store.owner_state(key.owner).is_some_and(|state| matches!(state.key, OwnerKey::Stream(_)));
             let expired =
                 decoder.store.templates_of(scope).find(|(_, entry)| !stream && old(entry.refreshed, limits.template_lifetime));
@@ -69,10 +62,15 @@ impl Sweep {
         }
         if self.owner < decoder.store.owner_bound() {
             let owner = Owner(self.owner);
+            if decoder.store.first_pending(owner).is_some_and(|pending| old(pending.context.received, limits.pending_lifetime)) {
+                if let Some(pending) = decoder.store.pop_pending(owner) {
+                    decoder.give_up(&pending, LimitedBy::Limits);
+                }
+                return true;
+            }
             self.owner = self.owner.saturating_add(1);
             let Some(state) = decoder.store.owner_state(owner) else { return true };
-            let silent = u128::from(self.now.since(state.heard).max(0).unsigned_abs());
-            if matches!(state.key, OwnerKey::Address(_)) && silent > limits.exporter_lifetime.as_nanos() {
+            if matches!(state.key, OwnerKey::Address(_)) && old(state.heard, limits.exporter_lifetime) {
                 decoder.forget(state.key, self.now, ExporterChange::Expired);
             }
             return true;

@@ -13,7 +13,7 @@ use super::{Decoder, Note, What};
 use crate::error::LimitedBy;
 use crate::exporter::{Exporter, Session};
 use crate::record::RecordSet;
-use crate::template::{Pending, Slot, TemplateKind, Templates};
+use crate::template::{Pending, ScopeId, Slot, TemplateKind, Templates};
 use crate::time::Timestamp;
 use crate::wire::Input;
 
@@ -41,8 +41,8 @@ enum Source<'d> {
     Notes,
     /// Expiry.
     Tick(Sweep),
-    /// What waits is given up, scope by scope.
-    Finish { scope: u32 },
+    /// What waits is given up, exporter by exporter.
+    Finish { owner: u32 },
 }
 
 /// What comes next.
@@ -52,7 +52,7 @@ enum Next<'d> {
     /// Records of the message at hand.
     Records(Found<'d>),
     /// Records of the set in `held`, at this range of its body.
-    Held { slot: Slot, range: Range<usize>, len: u32, kind: TemplateKind },
+    Held { slot: Slot, scope: ScopeId, range: Range<usize>, len: u32, kind: TemplateKind },
 }
 
 impl<'d> Events<'d> {
@@ -71,6 +71,7 @@ impl<'d> Events<'d> {
         received: Timestamp,
         bytes: &'d [u8],
     ) -> Self {
+        decoder.store.begin_call();
         decoder.stats.datagrams = decoder.stats.datagrams.saturating_add(1);
         decoder.stats.bytes = decoder.stats.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let walk = Walk::new(exporter, session, received, bytes);
@@ -86,7 +87,7 @@ impl<'d> Events<'d> {
     }
 
     pub(super) const fn finish(decoder: &'d mut Decoder) -> Self {
-        Self { decoder, source: Source::Finish { scope: 0 }, note: None, held: None, study: None }
+        Self { decoder, source: Source::Finish { owner: 0 }, note: None, held: None, study: None }
     }
 
     /// The next event.
@@ -111,10 +112,10 @@ impl<'d> Events<'d> {
                 };
                 records(kind, RecordSet::new(context, template, templates, octets, len))
             }
-            Next::Held { slot, range, len, kind } => {
+            Next::Held { slot, scope, range, len, kind } => {
                 let held = self.held.as_ref()?;
                 let template = &self.decoder.store.entry(slot)?.template;
-                let templates = self.decoder.templates_of(held.scope);
+                let templates = self.decoder.templates_of(scope);
                 records(kind, RecordSet::new(&held.context, template, templates, held.body.get(range)?, len))
             }
         })
@@ -133,7 +134,7 @@ impl<'d> Events<'d> {
             if let Some(note) = self.decoder.notes.pop_front() {
                 return Some(Next::Note(note));
             }
-            if !self.decoder.store.gone.is_empty() {
+            if self.decoder.store.has_gone() {
                 self.decoder.drain_gone(self.now());
                 continue;
             }
@@ -147,7 +148,7 @@ impl<'d> Events<'d> {
                 return Some(found);
             }
             // Nothing of that set, but others wait behind it: all of them come before the message goes on.
-            if !self.decoder.store.ready.is_empty() {
+            if self.decoder.store.has_ready() {
                 continue;
             }
             let more = match &mut self.source {
@@ -158,11 +159,10 @@ impl<'d> Events<'d> {
                 },
                 Source::Notes => false,
                 Source::Tick(sweep) => sweep.step(self.decoder),
-                Source::Finish { scope } => finish_step(self.decoder, scope),
+                Source::Finish { owner } => finish_step(self.decoder, owner),
             };
-            let quiet =
-                self.decoder.notes.is_empty() && self.decoder.store.gone.is_empty() && self.decoder.store.ready.is_empty();
-            if !more && quiet {
+            let loud = !self.decoder.notes.is_empty() || self.decoder.store.has_gone() || self.decoder.store.has_ready();
+            if !more && !loud {
                 return None;
             }
         }
@@ -173,26 +173,31 @@ impl<'d> Events<'d> {
         if let Some(held) = self.held.take() {
             self.decoder.store.delivered(&held);
         }
-        let pending = self.decoder.store.next_ready()?;
+        let mut pending = self.decoder.store.next_ready()?;
         self.decoder.stats.bytes_pending = self.decoder.stats.bytes_pending.saturating_sub(pending.set_len());
-        let Some(slot) = self.decoder.store.find(pending.scope, pending.template) else {
+        let store = &self.decoder.store;
+        let own = store.find_scope(&pending.key);
+        let found = store.definition(&pending.key, own, pending.template);
+        // Data of a domain that has no scope of its own uses the template's.
+        let Some((slot, scope)) = found.and_then(|slot| Some((slot, own.or_else(|| Some(store.entry(slot)?.scope))?))) else {
             // Evicted between its announcement and now. The octets are reported, not lost.
             self.decoder.stats.bytes_pending = self.decoder.stats.bytes_pending.saturating_add(pending.set_len());
             self.decoder.give_up(&pending, LimitedBy::Limits);
             self.decoder.store.delivered(&pending);
             return None;
         };
-        let owner = self.decoder.store.scope_state(pending.scope)?.key.owner;
+        self.decoder.store.used(slot, &self.decoder.settings.schema);
         let body = Input::at(&pending.body, pending.offset, LimitedBy::SetLength);
         let mut context = pending.context;
-        resolve_boot(self.decoder, &mut context, Some(pending.scope));
-        let read = data_set(self.decoder, &context, owner, pending.scope, slot, body);
+        resolve_boot(self.decoder, &mut context, Some(scope));
+        let read = data_set(self.decoder, &context, pending.key.owner, scope, slot, body);
         self.decoder.stats.bytes_decoded =
             self.decoder.stats.bytes_decoded.saturating_add(pending.set_len().saturating_sub(read.lost));
         let range = 0..read.used;
         self.study = read.study;
-        self.held = Some(Pending { context, ..pending });
-        (read.len != 0).then_some(Next::Held { slot, range, len: read.len, kind: read.kind })
+        pending.context = context;
+        self.held = Some(pending);
+        (read.len != 0).then_some(Next::Held { slot, scope, range, len: read.len, kind: read.kind })
     }
 
     const fn now(&self) -> Timestamp {

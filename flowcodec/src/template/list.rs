@@ -37,8 +37,17 @@ impl List {
         (self.front != NIL).then_some(self.front)
     }
 
+    /// The youngest entry.
+    pub(crate) fn back(self) -> Option<Index> {
+        (self.back != NIL).then_some(self.back)
+    }
+
     pub(crate) const fn len(self) -> u32 {
         self.len
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.len == 0
     }
 
     pub(crate) const fn is_back(self, index: Index) -> bool {
@@ -50,10 +59,13 @@ impl<T> Slab<T> {
     /// Bytes one entry costs, what its own heap holds aside.
     pub(crate) const COST: usize = size_of::<Node<T>>();
 
-    /// Bytes of the slab itself. It never shrinks, and while it doubles, old and new are there together.
+    /// Bytes of the slab itself. It never shrinks, and while it doubles, old and new are there together: that is counted before it
+    /// happens. Every entry may become free, so that removing one takes no more.
     pub(crate) fn overhead(&self) -> usize {
-        let slots = self.slots.capacity().saturating_mul(size_of::<Option<Box<Node<T>>>>());
-        slots.saturating_add(self.free.capacity().saturating_mul(size_of::<Index>())).saturating_mul(3) / 2
+        const PLACE: usize = size_of::<usize>() + size_of::<Index>();
+        let capacity = self.slots.capacity().max(self.free.capacity()).saturating_mul(PLACE);
+        let full = self.slots.len() == self.slots.capacity() && self.free.is_empty();
+        if full { capacity.saturating_mul(3) } else { capacity.saturating_mul(3) / 2 }
     }
 
     pub(crate) const fn new() -> Self {
@@ -125,6 +137,16 @@ impl<T> Slab<T> {
     pub(crate) fn next(&self, index: Index) -> Option<Index> {
         let next = self.node(index)?.next;
         (next != NIL).then_some(next)
+    }
+
+    /// The entries of a list, oldest first.
+    pub(crate) fn walk(&self, list: List) -> impl Iterator<Item = (Index, &T)> {
+        let mut at = list.front();
+        core::iter::from_fn(move || {
+            let index = at?;
+            at = self.next(index);
+            Some((index, self.get(index)?))
+        })
     }
 
     fn link(&mut self, list: &mut List, index: Index) {

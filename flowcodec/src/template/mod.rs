@@ -20,11 +20,12 @@ use crate::model::{FieldId, Schema};
 
 pub use exec::RowScratch;
 pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
+pub(crate) use list::{Index, List, Slab};
 pub(crate) use plan::{Binding, Extract, Plan};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
 pub use store::ScopePolicy;
-pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Store};
+pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Standing, Store, indexed, shrink};
 pub use templates::Templates;
 pub use wire::{Dialect, FieldSpecifier, TemplateKind, VARIABLE};
 
@@ -347,20 +348,33 @@ impl Template {
             && specifiers.next().is_none()
     }
 
-    /// Gives every field of an unknown element what is known of it now (RFC 5610), and compiles again.
-    pub(crate) fn learn(&mut self, id: ElementId, element: &ElementRef, schema: &Schema) {
-        let mut changed = false;
-        for field in self.fields.iter_mut().filter(|field| field.id() == id && field.name().is_none()) {
-            field.element = element.clone();
-            changed = true;
+    /// Whether nothing is known of some field's element.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.fields.iter().any(|field| field.name().is_none())
+    }
+
+    /// Gives every field of an unknown element what is `known` of it now (RFC 5610). What that changes is another template, under the
+    /// number `uid`; the plan is only compiled again if the schema reads one of those elements. Gives whether it changed.
+    pub(crate) fn learn(&mut self, uid: TemplateUid, known: impl Fn(ElementId) -> Option<ElementRef>, schema: &Schema) -> bool {
+        let (mut changed, mut wanted) = (false, false);
+        for field in self.fields.iter_mut().filter(|field| field.name().is_none()) {
+            if let Some(element) = known(field.id()) {
+                wanted |= !schema.wanting(field.id()).is_empty();
+                field.element = element;
+                changed = true;
+            }
         }
         if changed {
             name_fields(&mut self.fields);
+            self.uid = uid;
             self.has_lists = self.fields.iter().any(|field| {
                 matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
             });
+        }
+        if wanted {
             self.plan = Plan::compile(&self.fields, schema, self.id == 0);
         }
+        changed
     }
 
     /// Length of the record at the start of `octets`, `None` when it runs past the end.

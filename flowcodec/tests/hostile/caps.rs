@@ -60,11 +60,18 @@ fn exporter_domains() {
     for domain in [1, 2] {
         assert_eq!(faults(&bench.udp(&ipfix_of(domain, 0, &announce))), []);
     }
+    // One more: the one heard longest ago goes, with its template.
+    let said = bench.udp(&ipfix_of(3, 0, &announce));
+    assert_eq!(faults(&said), []);
+    assert_eq!(changes(&said), [(256, Data, TemplateChange::Learned), (256, Data, TemplateChange::Evicted)]);
+    let domains = |bench: &Bench| bench.decoder.templates().map(|it| it.domain).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(domains(&bench), [2, 3].into());
+    // Data without a template takes no domain's place.
+    assert_eq!(faults(&bench.udp(&ipfix_of(4, 0, &[set(256, record(1))]))), []);
+    assert_eq!(domains(&bench), [2, 3].into());
+    let mut none = limited(|limits| limits.exporter_domains = 0);
     let expected = fault(LimitReached, Layer::Template, LimitedBy::Limits, IPFIX + 4, 12, (0, 0));
-    assert_eq!(faults(&bench.udp(&ipfix_of(3, 0, &announce))), [expected]);
-    // Its data cannot wait either.
-    let expected = fault(TemplateMissing, Layer::Set, LimitedBy::Limits, IPFIX, 12, (0, 0));
-    assert_eq!(faults(&bench.udp(&ipfix_of(3, 0, &[set(256, record(1))]))), [expected]);
+    assert_eq!(faults(&none.udp(&ipfix_of(3, 0, &announce))), [expected]);
     // Another exporter may.
     let other = Exporter::new([192, 0, 2, 2].into(), 1);
     assert_eq!(faults(&bench.from(other, NOW, &ipfix_of(3, 0, &announce))), []);
@@ -72,8 +79,7 @@ fn exporter_domains() {
 
 #[test]
 fn exporter_sessions() {
-    // Each port takes two: one for its domain, one for the counter over all its domains.
-    let mut bench = limited(|limits| limits.exporter_sessions = 4);
+    let mut bench = limited(|limits| limits.exporter_sessions = 2);
     let heard = |bench: &Bench| {
         let mut ports: Vec<u16> = bench.decoder.exporters().map(|status| status.exporter.port()).collect();
         ports.sort_unstable();
@@ -83,8 +89,11 @@ fn exporter_sessions() {
         bench.from(Exporter::new([192, 0, 2, 1].into(), port), NOW.offset(second), &v5(0, 0, &[]));
     }
     assert_eq!(heard(&bench), [1, 2]);
-    bench.from(Exporter::new([192, 0, 2, 1].into(), 3), NOW.offset(9), &v5(0, 0, &[]));
+    let said = bench.from(Exporter::new([192, 0, 2, 1].into(), 3), NOW.offset(9), &v5(0, 0, &[]));
     assert_eq!(heard(&bench), [2, 3], "the one heard longest ago goes");
+    let evicted = ExporterChange::SessionEvicted { lost_records: 0, lost_packets: 0 };
+    assert!(said.contains(&Said::Exporter(evicted)), "{said:?}");
+    assert_eq!(bench.decoder.stats().sessions_evicted, 1);
 }
 
 #[test]
@@ -92,9 +101,9 @@ fn pending_bytes() {
     let early = |number| ipfix(&[set(300, record(number))]);
     // What one waiting set is on the account.
     let mut bench = Bench::new();
-    bench.udp(&ipfix(&[set(2, template(256, &SHAPE))]));
-    let before = bench.decoder.bytes_held();
     bench.udp(&early(1));
+    let before = bench.decoder.bytes_held();
+    bench.udp(&early(2));
     let cost = bench.decoder.bytes_held() - before;
     let given_up = fault(TemplateMissing, Layer::Set, LimitedBy::Limits, IPFIX, 12, (0, 0));
 

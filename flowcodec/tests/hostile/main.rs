@@ -4,6 +4,7 @@
 #[macro_use]
 mod wire;
 mod caps;
+mod floods;
 mod headers;
 mod lists;
 mod neighbours;

@@ -174,11 +174,56 @@ fn a_snapshot_goes_through_json_and_starts_warm() {
 #[test]
 fn a_snapshot_of_another_version_is_refused_whole() {
     let mut written = serde_json::to_value(taught().decoder.snapshot()).unwrap();
-    written["version"] = 2.into();
+    written["version"] = 7.into();
     let other: Snapshot = serde_json::from_value(written).unwrap();
     let mut decoder = Decoder::default();
-    assert_eq!(decoder.restore(&other), Err(SnapshotError::Version { found: 2, expected: 1 }));
+    assert_eq!(decoder.restore(&other), Err(SnapshotError::Version { found: 7, expected: 2 }));
     assert_eq!((decoder.templates().count(), decoder.bytes_held()), (0, 0));
+}
+
+#[test]
+fn a_snapshot_of_another_version_may_have_any_shape() {
+    for written in
+        [r#"{"version":9,"exporters":{"by":"name"},"more":[1]}"#, r#"{"exporters":[[1],[2]],"version":9}"#, r#"{"version":9}"#]
+    {
+        let other: Snapshot = serde_json::from_str(written).unwrap();
+        assert_eq!(Decoder::default().restore(&other), Err(SnapshotError::Version { found: 9, expected: 2 }), "{written}");
+    }
+    for wrong in
+        [r#"{"version":2,"exporters":[1]}"#, r#"{"exporters":[1],"version":2}"#, r#"{"exporters":[]}"#, r#"{"version":2}"#]
+    {
+        assert!(serde_json::from_str::<Snapshot>(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_snapshot_keeps_how_well_exporters_are_proven() {
+    let minute = |number: i64| NOW.offset(number * 60_000_000_000);
+    let mut bench = Bench::new();
+    bench.udp(&ipfix(&[set(2, template(256, &SHAPE))]));
+    for number in 0..2 {
+        bench.from(exporter(), minute(number), &ipfix(&[set(256, record(1))]));
+    }
+    let snapshot = bench.decoder.snapshot();
+    let mut bench = Bench::with(|settings| settings.limits.total_bytes = 256 << 10);
+    bench.decoder.restore(&snapshot).unwrap();
+    for number in 0..2_000_u16 {
+        let [a, b] = number.to_be_bytes();
+        bench.from(Exporter::new([198, 51, a, b].into(), 1), minute(2), &v5(1, 0, &[0; 48]));
+    }
+    assert!(bench.decoder.stats().exporters_evicted > 1_000, "{:?}", bench.decoder.stats());
+    assert_eq!(flows(&bench.from(exporter(), minute(3), &ipfix(&[set(256, record(2))]))), [record(2)]);
+}
+
+#[test]
+fn an_old_snapshot_makes_no_exporter_silent() {
+    let snapshot = taught().decoder.snapshot();
+    let mut bench = Bench::with(|settings| settings.limits.template_lifetime = Duration::MAX);
+    let later = NOW.offset(3_600_000_000_000);
+    bench.from(exporter(), later, &ipfix(&[set(2, template(300, &SHAPE))]));
+    bench.decoder.restore(&snapshot).unwrap();
+    let lifetime = bench.decoder.settings().limits.exporter_lifetime;
+    assert_eq!(bench.tick(after(lifetime).offset(1)), []);
 }
 
 #[test]
