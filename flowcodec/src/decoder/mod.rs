@@ -65,6 +65,8 @@ pub struct Decoder {
     notes: VecDeque<Note>,
     /// Faults that belong to other messages than the one that was being read.
     faults_elsewhere: u64,
+    /// Where the segments of the records of the set at hand begin, record by record; empty when they have one each.
+    bases: Vec<u32>,
 }
 
 /// An event without a borrow, on its way out.
@@ -103,6 +105,7 @@ impl Decoder {
             stats: Stats::default(),
             notes: VecDeque::new(),
             faults_elsewhere: 0,
+            bases: Vec::new(),
         }
     }
 
@@ -184,7 +187,7 @@ impl Decoder {
     /// Bytes of state held for all exporters, by the account that [`Limits::total_bytes`](crate::Limits::total_bytes) caps.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
-        self.store.bytes()
+        self.store.bytes().saturating_add(self.bases.capacity().saturating_mul(size_of::<u32>()))
     }
 
     /// The settings.

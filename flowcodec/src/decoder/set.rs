@@ -42,7 +42,7 @@ pub(super) fn data_set(
     let template = &entry.template;
     let (kind, uid, lists) = (template.kind(), template.uid(), template.has_lists());
     let teaches = kind == TemplateKind::Options && !template.role().is_none();
-    let (len, used, cut) = whole_records(template, body);
+    let (len, used, cut) = whole_records(template, body, &mut decoder.bases);
     let mut lost = 0_u64;
     if let Some(fault) = cut {
         lost = lost.saturating_add(u64::from(fault.bytes));
@@ -91,7 +91,7 @@ impl Study {
         let raw = left.get(..length).unwrap_or_default();
         let offset = self.offset.saturating_add(u32::try_from(self.at).unwrap_or(u32::MAX));
         let templates = decoder.templates_of(self.scope);
-        let record = Record::from(RecordRef { template, context, templates, raw });
+        let record = Record::from(RecordRef { template, context, templates, raw, bases: &[] });
         let (kind, role) = (template.kind(), template.role());
         let teaches = kind == TemplateKind::Options && !role.is_none();
         let lesson = teaches.then(|| Lesson::of(&record, role, offset));

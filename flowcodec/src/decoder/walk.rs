@@ -13,7 +13,7 @@ use super::{Decoder, Note, What};
 use crate::error::LimitedBy;
 use crate::exporter::{Exporter, Session};
 use crate::record::RecordSet;
-use crate::template::{Pending, ScopeId, Slot, TemplateKind, Templates};
+use crate::template::{Pending, ScopeId, Slot, Template, TemplateKind, Templates};
 use crate::time::Timestamp;
 use crate::wire::Input;
 
@@ -110,13 +110,23 @@ impl<'d> Events<'d> {
                         (&self.decoder.store.entry(slot)?.template, self.decoder.templates_of(scope))
                     }
                 };
-                records(kind, RecordSet::new(context, template, templates, octets, len))
+                records(kind, RecordSet::new(context, template, templates, octets, bases(&self.decoder.bases, template), len))
             }
             Next::Held { slot, scope, range, len, kind } => {
                 let held = self.held.as_ref()?;
                 let template = &self.decoder.store.entry(slot)?.template;
                 let templates = self.decoder.templates_of(scope);
-                records(kind, RecordSet::new(&held.context, template, templates, held.body.get(range)?, len))
+                records(
+                    kind,
+                    RecordSet::new(
+                        &held.context,
+                        template,
+                        templates,
+                        held.body.get(range)?,
+                        bases(&self.decoder.bases, template),
+                        len,
+                    ),
+                )
             }
         })
     }
@@ -213,6 +223,11 @@ impl Drop for Events<'_> {
     fn drop(&mut self) {
         while self.find().is_some() {}
     }
+}
+
+/// What was noted of the set at hand: nothing for templates whose records have one segment each.
+fn bases<'a>(bases: &'a [u32], template: &Template) -> &'a [u32] {
+    if template.record_len().is_some() { &[] } else { bases }
 }
 
 const fn records(kind: TemplateKind, set: RecordSet<'_>) -> Event<'_> {

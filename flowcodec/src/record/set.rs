@@ -15,6 +15,7 @@ pub struct RecordSet<'a> {
     template: &'a Template,
     templates: Templates<'a>,
     octets: &'a [u8],
+    bases: &'a [u32],
     len: u32,
 }
 
@@ -25,9 +26,10 @@ impl<'a> RecordSet<'a> {
         template: &'a Template,
         templates: Templates<'a>,
         octets: &'a [u8],
+        bases: &'a [u32],
         len: u32,
     ) -> Self {
-        Self { context, template, templates, octets, len }
+        Self { context, template, templates, octets, bases, len }
     }
 
     /// The records in the `body` of a data set, for those who bring their own state; the decoder does this by itself. The whole records
@@ -74,9 +76,9 @@ impl<'a> RecordSet<'a> {
         context: &'a Context,
         templates: Templates<'a>,
     ) -> (Self, Option<Fault>) {
-        let (len, used, cut) = whole_records(template, body);
+        let (len, used, cut) = whole_records(template, body, &mut Vec::new());
         let octets = body.bytes().get(..used).unwrap_or_default();
-        (Self::new(context, template, templates, octets, len), cut)
+        (Self::new(context, template, templates, octets, &[], len), cut)
     }
 
     /// The message they came in.
@@ -112,17 +114,17 @@ impl<'a> RecordSet<'a> {
     /// The records.
     #[must_use]
     pub const fn records(&self) -> Records<'a> {
-        Records { set: *self, rest: self.octets, left: self.len }
+        Records { set: *self, rest: self.octets, bases: self.bases, left: self.len }
     }
 
     /// All records as rows, handed out in runs that stand in `scratch`. The fastest way to every record: the plan is run operation
     /// by operation over each run. No allocation once `scratch` has grown to the template.
     pub fn rows(&self, scratch: &mut RowScratch, each: impl FnMut(&[FlowRecord])) {
-        fill_rows(self.record_ref(&[]), self.octets, scratch, each);
+        fill_rows(self.record_ref(&[], &[]), self.octets, scratch, each);
     }
 
-    const fn record_ref(&self, raw: &'a [u8]) -> RecordRef<'a> {
-        RecordRef { template: self.template, context: self.context, templates: self.templates, raw }
+    const fn record_ref(&self, raw: &'a [u8], bases: &'a [u32]) -> RecordRef<'a> {
+        RecordRef { template: self.template, context: self.context, templates: self.templates, raw, bases }
     }
 }
 
@@ -140,6 +142,7 @@ impl<'a> IntoIterator for RecordSet<'a> {
 pub struct Records<'a> {
     set: RecordSet<'a>,
     rest: &'a [u8],
+    bases: &'a [u32],
     left: u32,
 }
 
@@ -149,10 +152,21 @@ impl<'a> Iterator for Records<'a> {
     #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
         let left = self.left.checked_sub(1)?;
-        let (raw, rest) = self.rest.split_at_checked(self.set.template.record_at(self.rest)?)?;
-        self.rest = rest;
         self.left = left;
-        Some(Record { inner: self.set.record_ref(raw) })
+        let (bases, length) = match self.bases.split_at_checked(self.set.template.skips().len().wrapping_add(1)) {
+            None => (&[][..], self.set.template.record_at(self.rest)?),
+            Some((bases, rest)) => {
+                self.bases = rest;
+                let length = match (bases.first(), rest.first()) {
+                    (Some(start), Some(end)) => usize::try_from(end.wrapping_sub(*start)).ok()?,
+                    _ => self.rest.len(),
+                };
+                (bases, length)
+            }
+        };
+        let (raw, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(Record { inner: self.set.record_ref(raw, bases) })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -263,6 +277,10 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn variable_ends(&self, ends: &mut Vec<u32>) {
         ends.clear();
+        if let Some((first, bases)) = self.inner.bases.split_first() {
+            ends.extend(bases.iter().map(|base| base.wrapping_sub(*first)));
+            return;
+        }
         let mut at = 0_usize;
         for &skip in self.inner.template.skips() {
             let Some(end) = crate::template::variable_end(self.inner.raw, at.wrapping_add(usize::from(skip))) else { return };
@@ -294,14 +312,19 @@ impl<'a> Record<'a> {
     }
 
     pub(super) const fn nested(&self, template: &'a Template, raw: &'a [u8]) -> Self {
-        Self { inner: RecordRef { template, raw, ..self.inner } }
+        Self { inner: RecordRef { template, raw, bases: &[], ..self.inner } }
     }
 }
 
+/// Places noted of one set at most: 16 KiB. Of a set with more of them, records are walked again when they are read.
+const MOST_BASES: usize = 4_096;
+
 /// Number of whole records in the body of a set, their octets, and what is wrong behind them. Up to three octets, or only zeros, are
-/// padding (RFC 7011 §3.3.1); more is a record that was cut. Cost: one step for each variable-length field.
-pub(crate) fn whole_records(template: &Template, body: Input<'_>) -> (u32, usize, Option<Fault>) {
-    let (len, used, truncated) = count(template, body.bytes());
+/// padding (RFC 7011 §3.3.1); more is a record that was cut. Cost: one step for each variable-length field; where each of them ends is
+/// noted in `bases`, so that nobody has to walk there again.
+pub(crate) fn whole_records(template: &Template, body: Input<'_>, bases: &mut Vec<u32>) -> (u32, usize, Option<Fault>) {
+    bases.clear();
+    let (len, used, truncated) = count(template, body.bytes(), bases);
     let rest = body.bytes().get(used..).unwrap_or_default();
     let cut = (truncated || (rest.len() > 3 && rest.iter().any(|&octet| octet != 0))).then(|| {
         let kind = if truncated { FaultKind::RecordTruncated } else { FaultKind::TrailingOctets };
@@ -313,19 +336,34 @@ pub(crate) fn whole_records(template: &Template, body: Input<'_>) -> (u32, usize
 }
 
 /// Number of whole records, their octets, and whether the one behind them runs past the end.
-fn count(template: &Template, body: &[u8]) -> (u32, usize, bool) {
+fn count(template: &Template, body: &[u8], bases: &mut Vec<u32>) -> (u32, usize, bool) {
+    let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
     if let Some(length) = template.record_len().and_then(|length| usize::try_from(length).ok()) {
         let len = body.len().checked_div(length).unwrap_or(0);
         return (u32::try_from(len).unwrap_or(u32::MAX), len.saturating_mul(length), false);
     }
     let min = usize::try_from(template.min_record_len()).unwrap_or(usize::MAX);
-    let (mut len, mut used) = (0_u32, 0_usize);
+    let stride = template.skips().len().saturating_add(1);
+    let (mut len, mut used, mut noting) = (0_u32, 0_usize, true);
     loop {
         let rest = body.get(used..).unwrap_or_default();
         if rest.len() < min {
             return (len, used, false);
         }
-        match template.record_at(rest) {
+        noting &= bases.len().saturating_add(stride) <= MOST_BASES;
+        let length = if noting {
+            let noted = bases.len();
+            let end =
+                template.note_segments(body, used, bases).map(|at| at.saturating_add(tail)).filter(|&end| end <= body.len());
+            if end.is_none() {
+                bases.truncate(noted);
+            }
+            end.map(|end| end.saturating_sub(used))
+        } else {
+            bases.clear();
+            template.record_at(rest)
+        };
+        match length {
             Some(length) => {
                 used = used.saturating_add(length);
                 len = len.saturating_add(1);

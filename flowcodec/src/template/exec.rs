@@ -19,6 +19,8 @@ pub(crate) struct RecordRef<'a> {
     pub(crate) context: &'a Context,
     pub(crate) templates: Templates<'a>,
     pub(crate) raw: &'a [u8],
+    /// Where its segments begin in the set, if that is known.
+    pub(crate) bases: &'a [u32],
 }
 
 /// Where a value stands in its record.
@@ -32,6 +34,9 @@ impl<'a> RecordRef<'a> {
     /// Start of segment `segment`: the end of the variable-length field before it.
     #[inline]
     fn segment(&self, segment: u16) -> Option<usize> {
+        if let (Some(first), Some(base)) = (self.bases.first(), self.bases.get(usize::from(segment))) {
+            return usize::try_from(base.wrapping_sub(*first)).ok();
+        }
         let mut at = 0_usize;
         for &skip in self.template.skips().get(..usize::from(segment))? {
             at = variable_end(self.raw, at.wrapping_add(usize::from(skip)))?;
@@ -363,7 +368,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
                     break;
                 };
                 left = next;
-                let one = RecordRef { raw, ..record };
+                let one = RecordRef { raw, bases: &[], ..record };
                 for op in plan.rows().iter().filter(|op| op.kind == RowKind::General) {
                     one.general(op, row);
                 }

@@ -377,6 +377,18 @@ impl Template {
         changed
     }
 
+    /// Notes where the segments of the record at `at` begin; gives where the last one does.
+    #[inline]
+    pub(crate) fn note_segments(&self, octets: &[u8], mut at: usize, bases: &mut Vec<u32>) -> Option<usize> {
+        bases.reserve(self.skips.len().saturating_add(1));
+        bases.push(u32::try_from(at).ok()?);
+        for &skip in &self.skips {
+            at = variable_end(octets, at.wrapping_add(usize::from(skip)))?;
+            bases.push(u32::try_from(at).ok()?);
+        }
+        Some(at)
+    }
+
     /// Length of the record at the start of `octets`, `None` when it runs past the end.
     #[inline]
     pub(crate) fn record_at(&self, octets: &[u8]) -> Option<usize> {
