@@ -338,7 +338,7 @@ fn a_fault_is_told_with_its_place_in_the_file() {
     assert_eq!(
         lines(&output.stderr),
         [format!(
-            "flowdump: {}: octet {}: ipfix from 192.0.2.1:34695: cut short in set at octet 36 (196 needed, 8 there by the message's length); \
+            "flowdump: {}: octet {}: ipfix from 192.0.2.1:34695: cut short in set at octet 36 (200 needed, 12 there by the message's length); \
              12 octets not decoded",
             path.display(),
             PAYLOAD + 36

@@ -27,6 +27,7 @@ use crate::context::Context;
 use crate::error::{Fault, LimitedBy};
 use crate::exporter::{Exporter, Session};
 use crate::netflow5::Layouts;
+use crate::record::MOST_BASES;
 use crate::template::{Dialect, OwnerKey, SamplingChange, Slot, Store, Template, TemplateKind};
 use crate::time::Timestamp;
 use sessions::Sessions;
@@ -65,7 +66,8 @@ pub struct Decoder {
     notes: VecDeque<Note>,
     /// Faults that belong to other messages than the one that was being read.
     faults_elsewhere: u64,
-    /// Where the segments of the records of the set at hand begin, record by record; empty when they have one each.
+    /// Where the segments of the records of the set at hand begin, record by record; empty when they have one each. Room for it is made
+    /// once and for all.
     bases: Vec<u32>,
 }
 
@@ -105,7 +107,7 @@ impl Decoder {
             stats: Stats::default(),
             notes: VecDeque::new(),
             faults_elsewhere: 0,
-            bases: Vec::new(),
+            bases: Vec::with_capacity(MOST_BASES),
         }
     }
 
@@ -187,7 +189,7 @@ impl Decoder {
     /// Bytes of state held for all exporters, by the account that [`Limits::total_bytes`](crate::Limits::total_bytes) caps.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
-        self.store.bytes().saturating_add(self.bases.capacity().saturating_mul(size_of::<u32>()))
+        self.store.bytes()
     }
 
     /// The settings.

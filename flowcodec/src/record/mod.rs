@@ -11,4 +11,4 @@ pub use set::{Record, RecordSet, Records};
 pub use value::{Element, Elements, Value};
 
 pub(crate) use list::{check, is_list};
-pub(crate) use set::whole_records;
+pub(crate) use set::{MOST_BASES, whole_records};

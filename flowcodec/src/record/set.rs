@@ -317,7 +317,7 @@ impl<'a> Record<'a> {
 }
 
 /// Places noted of one set at most: 16 KiB. Of a set with more of them, records are walked again when they are read.
-const MOST_BASES: usize = 4_096;
+pub(crate) const MOST_BASES: usize = 4_096;
 
 /// Number of whole records in the body of a set, their octets, and what is wrong behind them. Up to three octets, or only zeros, are
 /// padding (RFC 7011 §3.3.1); more is a record that was cut. Cost: one step for each variable-length field; where each of them ends is
