@@ -2,9 +2,9 @@
 
 use super::headers::{Headers, has_ports, is_icmp};
 use super::types::Layer;
-use crate::model::{FieldId, FieldValue, FlowRecord, HOT, Mac, field, octets_of_address, presence_bit};
+use crate::model::{FieldId, FieldValue, FlowRecord, HOT, field, octets_of_address, presence_bit};
 
-/// The octets of a MAC address field and the rest are written natively at the place the schema table gives.
+/// Writes native octets at the place the schema table gives, and collects the presence bit.
 macro_rules! put {
     ($row:ident, $present:ident, $field:ident, $octets:expr) => {{
         const PLACE: (usize, u64) = place(field::$field.id());
@@ -74,13 +74,11 @@ impl Headers<'_> {
     /// Agrees with [`value`](Self::value).
     pub fn fill(&self, row: &mut FlowRecord) {
         let mut present = 0;
-        if self.macs.is_some() {
-            if let Some(mac) = self.dst_mac() {
-                put!(row, present, DST_MAC, Mac::octets(mac));
-            }
-            if let Some(mac) = self.src_mac() {
-                put!(row, present, SRC_MAC, Mac::octets(mac));
-            }
+        if let Some(mac) = self.dst_mac() {
+            put!(row, present, DST_MAC, mac.octets());
+        }
+        if let Some(mac) = self.src_mac() {
+            put!(row, present, SRC_MAC, mac.octets());
         }
         if let Some(ether_type) = self.ethertype() {
             put!(row, present, ETHERTYPE, ether_type.to_ne_bytes());
@@ -166,7 +164,11 @@ fn number(number: impl Into<u64>) -> FieldValue<'static> {
 }
 
 /// Place and presence bit of a field of the row, known when this crate is compiled.
-#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "only in constants: a field without a place does not compile")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "only in constants: a field without a place does not compile"
+)]
 const fn place(id: FieldId) -> (usize, u64) {
     (HOT[id.number() as usize] as usize, presence_bit(id))
 }

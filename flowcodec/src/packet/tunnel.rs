@@ -72,7 +72,7 @@ enum Header {
     Ip(u8),
 }
 
-impl<'a> Headers<'a> {
+impl Headers<'_> {
     /// The tunnel these headers carry. By protocol number; for VXLAN and Geneve by destination port (4789, 6081), and only when the
     /// tunnel header itself is plausible.
     #[must_use]
@@ -160,7 +160,7 @@ impl Walk<'_> {
 
     /// RFC 768: ports, length, checksum; tunnels by destination port.
     #[inline]
-    pub(super) fn udp(&mut self, head: &[u8; 8], at: usize) {
+    pub(super) fn udp(&mut self, head: [u8; 8], at: usize) {
         let data = at.wrapping_add(8);
         match u16::from_be_bytes([head[2], head[3]]) {
             VXLAN_PORT => self.udp_tunnel(Layer::Vxlan, head, at),
@@ -169,7 +169,7 @@ impl Walk<'_> {
         }
     }
 
-    fn udp_tunnel(&mut self, layer: Layer, head: &[u8; 8], udp_at: usize) {
+    fn udp_tunnel(&mut self, layer: Layer, head: [u8; 8], udp_at: usize) {
         let at = udp_at.wrapping_add(8);
         let length = usize::from(u16::from_be_bytes([head[4], head[5]]));
         if length >= 8 {

@@ -78,9 +78,10 @@ impl<'a> Walk<'a> {
     #[cold]
     pub(super) fn cut(&mut self, layer: Layer, at: usize, needed: usize) {
         let available = u32::from(offset(self.rest(at).len()));
-        let end = match self.own_end {
-            true => End::Invalid { layer },
-            false => End::Truncated { layer, needed: u32::from(offset(needed)), available },
+        let end = if self.own_end {
+            End::Invalid { layer }
+        } else {
+            End::Truncated { layer, needed: u32::from(offset(needed)), available }
         };
         self.ended(at, end);
     }
@@ -187,7 +188,7 @@ impl<'a> Walk<'a> {
         let Some(&[_, _, _, a, b, c, d, e]) = self.chunk::<8>(at) else { return self.cut(Layer::Llc, at, 8) };
         let kind = u16::from_be_bytes([d, e]);
         // Ethernet types, as RFC 1042 and as IEEE 802.1H (bridge tunnel) carry them; other organisations have numbers of their own.
-        if matches!([a, b, c], [0, 0, 0] | [0, 0, 0xf8]) && kind >= 0x0600 {
+        if matches!([a, b, c], [0, 0, 0 | 0xf8]) && kind >= 0x0600 {
             self.typed(kind, at.wrapping_add(8), Layer::Llc);
         } else {
             self.headers.network_at = Some(offset(at));
@@ -390,7 +391,7 @@ impl<'a> Walk<'a> {
             let mut later = false;
             let size = match next {
                 FRAGMENT => {
-                    self.headers.fragment_at.get_or_insert(offset(at));
+                    self.headers.fragment_at.get_or_insert_with(|| offset(at));
                     let Some(head) = self.chunk::<8>(at) else {
                         // What follows a later fragment's header is data: whether `after` is the protocol is not known yet.
                         self.headers.ip_protocol = Some(after).filter(|&after| !is_extension(after));
@@ -428,7 +429,7 @@ impl<'a> Walk<'a> {
         let rest = self.rest(at);
         if layer == Layer::Udp {
             return match rest.first_chunk::<8>() {
-                Some(head) => self.udp(head, at),
+                Some(head) => self.udp(*head, at),
                 None => self.cut(Layer::Udp, at, size),
             };
         }
