@@ -32,6 +32,8 @@ pub struct Headers<'a> {
     pub(super) transport: Option<(Layer, u16)>,
     pub(super) tunnel: Option<Place>,
     pub(super) depth: u8,
+    /// Whether the octets end where a length field says, rather than where the sample was cut.
+    pub(super) own_end: bool,
     pub(super) end_at: u16,
     pub(super) end: End,
 }
@@ -81,6 +83,7 @@ impl<'a> Headers<'a> {
             transport: None,
             tunnel: None,
             depth,
+            own_end: false,
             end_at: 0,
             end: End::Complete,
         }

@@ -1,8 +1,9 @@
 //! Tunnels: what stands between the outer and the inner headers.
 
 use super::headers::Headers;
+use super::parse_to_depth;
 use super::types::{Layer, Start};
-use super::walk::{BRIDGED, PPP, Walk, offset, walk};
+use super::walk::{BRIDGED, PPP, Walk, offset};
 use crate::wire::{be16, be32};
 
 /// The header between outer and inner headers.
@@ -107,13 +108,13 @@ impl Headers<'_> {
     pub fn inner(&self) -> Option<Self> {
         let depth = self.depth.checked_sub(1)?;
         let inside = self.bytes.get(usize::from(self.tunnel?.inner_at)..)?;
-        Some(walk(self.tunnel()?.start(), inside, depth))
+        Some(parse_to_depth(self.tunnel()?.start(), inside, depth))
     }
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     /// Tunnels by IP protocol.
-    pub(super) fn tunnel(&mut self, protocol: u8, at: usize) {
+    pub(super) fn tunnel(self, protocol: u8, at: usize) {
         if protocol == 47 {
             return self.gre(at);
         }
@@ -126,7 +127,7 @@ impl Walk<'_> {
         self.tunnelled(Header::Ip(protocol), at, at, layer);
     }
 
-    fn tunnelled(&mut self, kind: Header, at: usize, inner_at: usize, layer: Layer) {
+    fn tunnelled(self, kind: Header, at: usize, inner_at: usize, layer: Layer) {
         self.headers.tunnel = Some(Place { kind, at: offset(at), inner_at: offset(inner_at) });
         if self.headers.depth == 0 {
             self.too_deep(layer, inner_at);
@@ -136,7 +137,7 @@ impl Walk<'_> {
     }
 
     /// RFC 2784 §2, RFC 2890 §2: flags, version, protocol; then checksum, key and sequence, 4 octets each, where their flag is set.
-    fn gre(&mut self, at: usize) {
+    fn gre(self, at: usize) {
         self.headers.transport = Some((Layer::Gre, offset(at)));
         let Some(&[flags, low, a, b]) = self.chunk::<4>(at) else { return self.cut(Layer::Gre, at, 4) };
         let present = |flag: u8| if flags & flag != 0 { 4_usize } else { 0 };
@@ -160,7 +161,7 @@ impl Walk<'_> {
 
     /// RFC 768: ports, length, checksum; tunnels by destination port.
     #[inline]
-    pub(super) fn udp(&mut self, head: [u8; 8], at: usize) {
+    pub(super) fn udp(self, head: [u8; 8], at: usize) {
         let data = at.wrapping_add(8);
         match u16::from_be_bytes([head[2], head[3]]) {
             VXLAN_PORT => self.udp_tunnel(Layer::Vxlan, head, at),
@@ -169,7 +170,7 @@ impl Walk<'_> {
         }
     }
 
-    fn udp_tunnel(&mut self, layer: Layer, head: [u8; 8], udp_at: usize) {
+    fn udp_tunnel(mut self, layer: Layer, head: [u8; 8], udp_at: usize) {
         let at = udp_at.wrapping_add(8);
         let length = usize::from(u16::from_be_bytes([head[4], head[5]]));
         if length >= 8 {
@@ -177,7 +178,7 @@ impl Walk<'_> {
         }
         // Any host may pick these ports: what does not look like the tunnel is payload.
         let Some(&[first, _, _, _, _, _, _, last]) = self.chunk::<8>(at) else {
-            return if self.own_end { self.complete(at) } else { self.cut(layer, at, 8) };
+            return if self.headers.own_end { self.complete(at) } else { self.cut(layer, at, 8) };
         };
         let (kind, size) = match layer {
             // RFC 7348 §5: the I flag says the VNI is valid; the last octet is reserved.

@@ -26,23 +26,22 @@ pub(super) const fn is_tag(ether_type: u16) -> bool {
     matches!(ether_type, 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300)
 }
 
-pub(super) fn walk(start: Start, bytes: &[u8], depth: u8) -> Headers<'_> {
-    let bytes = bytes.get(..MAX_OCTETS).unwrap_or(bytes);
-    let mut walk = Walk { headers: Headers::new(bytes, depth), own_end: false };
+/// Reads the headers of `bytes` into `headers`, which are new.
+pub(super) fn walk(start: Start, headers: &mut Headers<'_>) {
+    headers.bytes = headers.bytes.get(..MAX_OCTETS).unwrap_or(headers.bytes);
+    let walk = Walk { headers };
     match start.0 {
         Kind::Sflow(1) => walk.ethernet(),
         kind => walk.other(kind),
     }
-    walk.headers
 }
 
-pub(super) struct Walk<'a> {
-    pub(super) headers: Headers<'a>,
-    /// Whether the octets end where a length field says, rather than where the sample was cut.
-    pub(super) own_end: bool,
+/// One step of the walk takes the next one: a reference that is passed on.
+pub(super) struct Walk<'w, 'a> {
+    pub(super) headers: &'w mut Headers<'a>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'_, 'a> {
     #[inline]
     pub(super) fn rest(&self, at: usize) -> &'a [u8] {
         self.headers.bytes.get(at..).unwrap_or_default()
@@ -60,25 +59,25 @@ impl<'a> Walk<'a> {
             && bytes.len() < self.headers.bytes.len()
         {
             self.headers.bytes = bytes;
-            self.own_end = true;
+            self.headers.own_end = true;
         }
     }
 
     #[inline]
-    pub(super) fn complete(&mut self, at: usize) {
+    pub(super) fn complete(self, at: usize) {
         self.ended(at, End::Complete);
     }
 
     #[inline]
-    fn ended(&mut self, at: usize, end: End) {
+    fn ended(self, at: usize, end: End) {
         self.headers.end = end;
         self.headers.end_at = offset(at);
     }
 
     #[cold]
-    pub(super) fn cut(&mut self, layer: Layer, at: usize, needed: usize) {
+    pub(super) fn cut(self, layer: Layer, at: usize, needed: usize) {
         let available = u32::from(offset(self.rest(at).len()));
-        let end = if self.own_end {
+        let end = if self.headers.own_end {
             End::Invalid { layer }
         } else {
             End::Truncated { layer, needed: u32::from(offset(needed)), available }
@@ -87,21 +86,21 @@ impl<'a> Walk<'a> {
     }
 
     #[cold]
-    pub(super) fn unknown(&mut self, layer: Layer, at: usize, number: impl Into<u32>) {
+    pub(super) fn unknown(self, layer: Layer, at: usize, number: impl Into<u32>) {
         self.ended(at, End::Unknown { layer, number: number.into() });
     }
 
     #[cold]
-    pub(super) fn invalid(&mut self, layer: Layer, at: usize) {
+    pub(super) fn invalid(self, layer: Layer, at: usize) {
         self.ended(at, End::Invalid { layer });
     }
 
     #[cold]
-    pub(super) fn too_deep(&mut self, layer: Layer, at: usize) {
+    pub(super) fn too_deep(self, layer: Layer, at: usize) {
         self.ended(at, End::TooDeep { layer });
     }
 
-    fn other(&mut self, start: Kind) {
+    fn other(self, start: Kind) {
         match start {
             Kind::Ip | Kind::Sflow(10) => self.ip(0, Layer::Start),
             Kind::Sflow(11) => self.ipv4(0),
@@ -119,7 +118,7 @@ impl<'a> Walk<'a> {
 
     /// IEEE 802.3 §3.1.1: destination, source, length or type.
     #[inline]
-    fn ethernet(&mut self) {
+    fn ethernet(self) {
         self.headers.macs = Some((0, 6));
         match self.chunk::<14>(0) {
             Some(head) => self.typed(u16::from_be_bytes([head[12], head[13]]), 14, Layer::Ethernet),
@@ -129,7 +128,7 @@ impl<'a> Walk<'a> {
 
     /// What an Ethernet type or length announces.
     #[inline]
-    fn typed(&mut self, kind: u16, at: usize, layer: Layer) {
+    fn typed(self, kind: u16, at: usize, layer: Layer) {
         if kind == IPV4 {
             self.headers.ether_type = Some(kind);
             self.ipv4(at);
@@ -138,7 +137,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn typed_otherwise(&mut self, mut kind: u16, mut at: usize, mut layer: Layer) {
+    fn typed_otherwise(self, mut kind: u16, mut at: usize, mut layer: Layer) {
         while is_tag(kind) {
             // IEEE 802.1Q §9.6: priority 3 bits, drop eligible 1, VLAN id 12; then the next type.
             if self.headers.tags == 0 {
@@ -170,7 +169,7 @@ impl<'a> Walk<'a> {
     }
 
     /// IEEE 802.3 §3.2.6: up to 1500 it is the length of an LLC frame, behind which there is only padding; up to 1535 it is neither.
-    fn llc_of_length(&mut self, length: u16, at: usize, layer: Layer) {
+    fn llc_of_length(mut self, length: u16, at: usize, layer: Layer) {
         if length > 1500 {
             return self.unknown(layer, at, length);
         }
@@ -179,7 +178,7 @@ impl<'a> Walk<'a> {
     }
 
     /// IEEE 802.2 §3.2 (two access points, control), RFC 1042 (AA AA 03, organisation 3 octets, type).
-    fn llc(&mut self, at: usize) {
+    fn llc(self, at: usize) {
         let Some(&[to, from, control]) = self.chunk::<3>(at) else { return self.cut(Layer::Llc, at, 3) };
         if (to, from, control) != (0xaa, 0xaa, 0x03) {
             self.headers.network_at = Some(offset(at));
@@ -197,7 +196,7 @@ impl<'a> Walk<'a> {
     }
 
     /// IEEE 802.11 §9.2: frame control, duration, addresses by the direction bits, sequence; data frames go on with LLC.
-    fn wlan(&mut self) {
+    fn wlan(self) {
         let Some(&[kind, flags]) = self.chunk::<2>(0) else { return self.cut(Layer::Wlan, 0, 2) };
         let number = u16::from_be_bytes([kind, flags]);
         if kind & 0x03 != 0 {
@@ -238,7 +237,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 1662 §3.1 (FF 03 in front of PPP, which may be left out); Cisco HDLC (0F or 8F, 00, Ethernet type) where `cisco`.
-    fn hdlc(&mut self, cisco: bool) {
+    fn hdlc(self, cisco: bool) {
         match self.rest(0) {
             [0xff, 0x03, ..] => self.ppp(2),
             [0x0f | 0x8f, 0x00, a, b, ..] if cisco => {
@@ -252,7 +251,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 2516 §4: version and type 1, code 0 for data, session, length.
-    fn pppoe(&mut self, at: usize) {
+    fn pppoe(mut self, at: usize) {
         self.headers.pppoe_at = Some(offset(at));
         let Some(head) = self.chunk::<6>(at) else { return self.cut(Layer::Pppoe, at, 6) };
         if head[0] != 0x11 {
@@ -264,7 +263,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 1661 §2 and §6.5: the protocol in two octets, or in one when that is odd.
-    fn ppp(&mut self, at: usize) {
+    fn ppp(self, at: usize) {
         let (protocol, size) = match *self.rest(at) {
             [a, ..] if a & 1 != 0 => (u16::from(a), 1),
             [a, b, ..] => (u16::from_be_bytes([a, b]), 2),
@@ -283,7 +282,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 3032 §2.1. What is below the stack says no label; IP is told by its version, as routers do for load sharing (RFC 4928 §2).
-    fn mpls(&mut self, mut at: usize) {
+    fn mpls(self, mut at: usize) {
         self.headers.labels_at = offset(at);
         for labels in 1..=MAX_LABELS {
             let Some(label) = self.chunk::<4>(at) else { return self.cut(Layer::Mpls, at, 4) };
@@ -298,7 +297,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 826: read on demand.
-    fn arp(&mut self, at: usize) {
+    fn arp(self, at: usize) {
         self.headers.network = Network::Arp;
         self.headers.network_at = Some(offset(at));
         let Some(head) = self.chunk::<8>(at) else { return self.cut(Layer::Arp, at, 28) };
@@ -308,7 +307,7 @@ impl<'a> Walk<'a> {
     }
 
     /// IP of either version.
-    fn ip(&mut self, at: usize, layer: Layer) {
+    fn ip(self, at: usize, layer: Layer) {
         match self.rest(at).first().map(|first| first >> 4) {
             Some(4) => self.ipv4(at),
             Some(6) => self.ipv6(at),
@@ -322,7 +321,7 @@ impl<'a> Walk<'a> {
 
     /// RFC 791 §3.1.
     #[inline]
-    fn ipv4(&mut self, at: usize) {
+    fn ipv4(mut self, at: usize) {
         self.headers.network_at = Some(offset(at));
         let Some(&first) = self.rest(at).first() else { return self.cut(Layer::Ipv4, at, 20) };
         let size = usize::from(first & 0x0f).wrapping_mul(4);
@@ -355,7 +354,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 8200 §3 and §4.
-    fn ipv6(&mut self, at: usize) {
+    fn ipv6(mut self, at: usize) {
         self.headers.network_at = Some(offset(at));
         let Some(&first) = self.rest(at).first() else { return self.cut(Layer::Ipv6, at, 40) };
         if first >> 4 != 6 {
@@ -381,7 +380,7 @@ impl<'a> Walk<'a> {
     }
 
     /// RFC 8200 §4: next header, then in most of them the length in units of 8 octets, the first 8 not counted.
-    fn extensions(&mut self, mut next: u8, mut at: usize) {
+    fn extensions(self, mut next: u8, mut at: usize) {
         for _ in 0..MAX_EXTENSIONS {
             if !is_extension(next) {
                 self.headers.ip_protocol = Some(next);
@@ -419,7 +418,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    fn transport(&mut self, protocol: u8, at: usize, ip: Layer) {
+    fn transport(self, protocol: u8, at: usize, ip: Layer) {
         let (layer, size) = match protocol {
             6 => (Layer::Tcp, 20),
             17 => (Layer::Udp, 8),
@@ -444,7 +443,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn transport_otherwise(&mut self, protocol: u8, at: usize, ip: Layer) {
+    fn transport_otherwise(self, protocol: u8, at: usize, ip: Layer) {
         let (layer, size) = match protocol {
             1 => (Layer::Icmp, 8),
             58 => (Layer::Icmpv6, 4),
