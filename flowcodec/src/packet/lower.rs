@@ -1,7 +1,8 @@
 //! Headers as common fields: one value, or straight into a row.
 
-use super::headers::{Headers, has_ports, is_icmp};
+use super::headers::{Headers, PLAIN, has_ports, is_icmp};
 use super::types::Layer;
+use super::walk::IPV4;
 use crate::model::{FieldId, FieldValue, FlowRecord, HOT, field, octets_of_address, presence_bit};
 
 /// Writes native octets at the place the schema table gives, and collects the presence bit.
@@ -73,6 +74,16 @@ impl Headers<'_> {
     /// Writes every field of the row that these headers give, over what was there; the others are left as they were.
     /// Agrees with [`value`](Self::value).
     pub fn fill(&self, row: &mut FlowRecord) {
+        if self.plain
+            && let Some(head) = self.bytes.first_chunk()
+        {
+            fill_plain(head, row);
+        } else {
+            self.fill_by_layer(row);
+        }
+    }
+
+    fn fill_by_layer(&self, row: &mut FlowRecord) {
         let mut present = 0;
         if let Some(mac) = self.dst_mac() {
             put!(row, present, DST_MAC, mac.octets());
@@ -133,7 +144,7 @@ impl Headers<'_> {
     #[inline]
     fn fill_transport(&self, row: &mut FlowRecord) -> u64 {
         let mut present = 0;
-        let Some((layer, _)) = self.transport else { return present };
+        let Some(layer) = self.transport else { return present };
         if has_ports(layer) {
             if let Some(port) = self.src_port() {
                 put!(row, present, SRC_PORT, port.to_ne_bytes());
@@ -156,6 +167,28 @@ impl Headers<'_> {
         }
         present
     }
+}
+
+/// All fields of [`PLAIN`] headers.
+#[inline]
+fn fill_plain(head: &[u8; PLAIN], row: &mut FlowRecord) {
+    let mut present = 0;
+    let address = |[a, b, c, d]: [u8; 4]| [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d];
+    put!(row, present, DST_MAC, [head[0], head[1], head[2], head[3], head[4], head[5]]);
+    put!(row, present, SRC_MAC, [head[6], head[7], head[8], head[9], head[10], head[11]]);
+    put!(row, present, ETHERTYPE, IPV4.to_ne_bytes());
+    put!(row, present, IP_VERSION, [4]);
+    put!(row, present, TOS, [head[15]]);
+    put!(row, present, TTL, [head[22]]);
+    put!(row, present, IP_PROTOCOL, [head[23]]);
+    put!(row, present, SRC_ADDR, address([head[26], head[27], head[28], head[29]]));
+    put!(row, present, DST_ADDR, address([head[30], head[31], head[32], head[33]]));
+    put!(row, present, SRC_PORT, u16::from_be_bytes([head[34], head[35]]).to_ne_bytes());
+    put!(row, present, DST_PORT, u16::from_be_bytes([head[36], head[37]]).to_ne_bytes());
+    if head[23] == 6 {
+        put!(row, present, TCP_FLAGS, (u16::from_be_bytes([head[46], head[47]]) & 0x0fff).to_ne_bytes());
+    }
+    row.mark(present);
 }
 
 #[inline]

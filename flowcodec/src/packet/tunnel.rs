@@ -1,9 +1,9 @@
 //! Tunnels: what stands between the outer and the inner headers.
 
-use super::headers::Headers;
+use super::headers::{Headers, Place};
 use super::parse_to_depth;
 use super::types::{Layer, Start};
-use super::walk::{BRIDGED, PPP, Walk, offset};
+use super::walk::{BRIDGED, PPP, Walk};
 use crate::wire::{be16, be32};
 
 /// The header between outer and inner headers.
@@ -57,20 +57,16 @@ impl Tunnel {
     }
 }
 
-/// Kind and place of a tunnel header and of what is inside.
+/// Which header stands between the outer and the inner ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    kind: Header,
-    at: u16,
-    inner_at: u16,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Header {
+pub(super) enum Carrier {
     Gre,
     Vxlan,
     Geneve,
-    Ip(u8),
+    Ipv4,
+    Ipv6,
+    Mpls,
+    Ethernet,
 }
 
 impl Headers<'_> {
@@ -78,19 +74,19 @@ impl Headers<'_> {
     /// tunnel header itself is plausible.
     #[must_use]
     pub fn tunnel(&self) -> Option<Tunnel> {
-        let place = self.tunnel?;
-        let header = self.bytes.get(usize::from(place.at)..)?;
-        Some(match place.kind {
-            Header::Gre => Tunnel::Gre {
+        let carrier = self.tunnel?;
+        let header = self.bytes.get(self.tunnel_at.at()..)?;
+        Some(match carrier {
+            Carrier::Gre => Tunnel::Gre {
                 protocol: be16(header, 2),
                 key: header.first().filter(|&flags| flags & KEY != 0).map(|flags| be32(header, key_at(*flags))),
             },
-            Header::Vxlan => Tunnel::Vxlan { vni: be32(header, 4) >> 8 },
-            Header::Geneve => Tunnel::Geneve { vni: be32(header, 4) >> 8, protocol: be16(header, 2) },
-            Header::Ip(4) => Tunnel::Ipv4,
-            Header::Ip(41) => Tunnel::Ipv6,
-            Header::Ip(137) => Tunnel::Mpls,
-            Header::Ip(_) => Tunnel::Ethernet,
+            Carrier::Vxlan => Tunnel::Vxlan { vni: be32(header, 4) >> 8 },
+            Carrier::Geneve => Tunnel::Geneve { vni: be32(header, 4) >> 8, protocol: be16(header, 2) },
+            Carrier::Ipv4 => Tunnel::Ipv4,
+            Carrier::Ipv6 => Tunnel::Ipv6,
+            Carrier::Mpls => Tunnel::Mpls,
+            Carrier::Ethernet => Tunnel::Ethernet,
         })
     }
 
@@ -107,8 +103,8 @@ impl Headers<'_> {
     #[must_use]
     pub fn inner(&self) -> Option<Self> {
         let depth = self.depth.checked_sub(1)?;
-        let inside = self.bytes.get(usize::from(self.tunnel?.inner_at)..)?;
-        Some(parse_to_depth(self.tunnel()?.start(), inside, depth))
+        let start = self.tunnel()?.start();
+        Some(parse_to_depth(start, self.bytes.get(self.inner_at.at()..)?, depth))
     }
 }
 
@@ -118,17 +114,18 @@ impl Walk<'_, '_> {
         if protocol == 47 {
             return self.gre(at);
         }
-        let layer = if protocol == 4 { Layer::Ipv4 } else { Layer::Ipv6 };
-        let layer = match protocol {
-            137 => Layer::Mpls,
-            143 => Layer::Ethernet,
-            _ => layer,
+        let (carrier, layer) = match protocol {
+            4 => (Carrier::Ipv4, Layer::Ipv4),
+            41 => (Carrier::Ipv6, Layer::Ipv6),
+            137 => (Carrier::Mpls, Layer::Mpls),
+            _ => (Carrier::Ethernet, Layer::Ethernet),
         };
-        self.tunnelled(Header::Ip(protocol), at, at, layer);
+        self.tunnelled(carrier, at, at, layer);
     }
 
-    fn tunnelled(self, kind: Header, at: usize, inner_at: usize, layer: Layer) {
-        self.headers.tunnel = Some(Place { kind, at: offset(at), inner_at: offset(inner_at) });
+    fn tunnelled(self, carrier: Carrier, at: usize, inner_at: usize, layer: Layer) {
+        self.headers.tunnel = Some(carrier);
+        (self.headers.tunnel_at, self.headers.inner_at) = (Place::new(at), Place::new(inner_at));
         if self.headers.depth == 0 {
             self.too_deep(layer, inner_at);
         } else {
@@ -138,7 +135,7 @@ impl Walk<'_, '_> {
 
     /// RFC 2784 §2, RFC 2890 §2: flags, version, protocol; then checksum, key and sequence, 4 octets each, where their flag is set.
     fn gre(self, at: usize) {
-        self.headers.transport = Some((Layer::Gre, offset(at)));
+        (self.headers.transport, self.headers.transport_at) = (Some(Layer::Gre), Place::new(at));
         let Some(&[flags, low, a, b]) = self.chunk::<4>(at) else { return self.cut(Layer::Gre, at, 4) };
         let present = |flag: u8| if flags & flag != 0 { 4_usize } else { 0 };
         let optional = present(CHECKSUM).wrapping_add(present(KEY)).wrapping_add(present(SEQUENCE));
@@ -156,7 +153,7 @@ impl Walk<'_, '_> {
         if self.rest(at).len() < size {
             return self.cut(Layer::Gre, at, size);
         }
-        self.tunnelled(Header::Gre, at, at.wrapping_add(size), Layer::Gre);
+        self.tunnelled(Carrier::Gre, at, at.wrapping_add(size), Layer::Gre);
     }
 
     /// RFC 768: ports, length, checksum; tunnels by destination port.
@@ -180,20 +177,24 @@ impl Walk<'_, '_> {
         let Some(&[first, _, _, _, _, _, _, last]) = self.chunk::<8>(at) else {
             return if self.headers.own_end { self.complete(at) } else { self.cut(layer, at, 8) };
         };
-        let (kind, size) = match layer {
+        let (carrier, size) = match layer {
             // RFC 7348 §5: the I flag says the VNI is valid; the last octet is reserved.
-            Layer::Vxlan if first & 0x08 != 0 && last == 0 => (Header::Vxlan, 8),
+            Layer::Vxlan if first & 0x08 != 0 && last == 0 => (Carrier::Vxlan, 8),
             // RFC 8926 §3.4: version 0, length of the options in units of 4 octets; the last octet is reserved.
             Layer::Geneve if first >> 6 == 0 && last == 0 => {
-                (Header::Geneve, usize::from(first & 0x3f).wrapping_mul(4).wrapping_add(8))
+                (Carrier::Geneve, usize::from(first & 0x3f).wrapping_mul(4).wrapping_add(8))
             }
             _ => return self.complete(at),
         };
         if self.rest(at).len() < size {
             return self.cut(layer, at, size);
         }
-        self.tunnelled(kind, at, at.wrapping_add(size), layer);
+        self.tunnelled(carrier, at, at.wrapping_add(size), layer);
     }
+}
+
+pub(super) const fn is_tunnel_port(port: u16) -> bool {
+    matches!(port, VXLAN_PORT | GENEVE_PORT)
 }
 
 const VXLAN_PORT: u16 = 4789;

@@ -1,7 +1,9 @@
 //! The walk from the outermost header to the transport, once, leaving offsets behind.
 
-use super::headers::{Headers, Network};
+use super::headers::{Headers, NO_PROTOCOL, Network, PLAIN, Place};
+use super::tunnel::is_tunnel_port;
 use super::types::{End, Kind, Layer, Start};
+use crate::wire::len32;
 
 /// Tags that are followed. IEEE 802.1ad has two; stacks of three have been seen.
 const MAX_TAGS: u8 = 8;
@@ -71,16 +73,16 @@ impl<'a> Walk<'_, 'a> {
     #[inline]
     fn ended(self, at: usize, end: End) {
         self.headers.end = end;
-        self.headers.end_at = offset(at);
+        self.headers.end_at = Place::new(at);
     }
 
     #[cold]
     pub(super) fn cut(self, layer: Layer, at: usize, needed: usize) {
-        let available = u32::from(offset(self.rest(at).len()));
+        let available = len32(self.rest(at));
         let end = if self.headers.own_end {
             End::Invalid { layer }
         } else {
-            End::Truncated { layer, needed: u32::from(offset(needed)), available }
+            End::Truncated { layer, needed: u32::try_from(needed).unwrap_or(u32::MAX), available }
         };
         self.ended(at, end);
     }
@@ -118,19 +120,50 @@ impl<'a> Walk<'_, 'a> {
 
     /// IEEE 802.3 §3.1.1: destination, source, length or type.
     #[inline]
-    fn ethernet(self) {
-        self.headers.macs = Some((0, 6));
+    fn ethernet(mut self) {
+        (self.headers.dst_mac_at, self.headers.src_mac_at) = (Place::new(0), Place::new(6));
+        if self.plain() {
+            return;
+        }
         match self.chunk::<14>(0) {
             Some(head) => self.typed(u16::from_be_bytes([head[12], head[13]]), 14, Layer::Ethernet),
             None => self.cut(Layer::Ethernet, 0, 14),
         }
     }
 
+    /// What the steps below find for the commonest of packets, in one step: `false` where it is another.
+    #[inline]
+    fn plain(&mut self) -> bool {
+        let Some(head) = self.headers.bytes.first_chunk::<PLAIN>() else { return false };
+        let len = self.headers.bytes.len();
+        let total = usize::from(u16::from_be_bytes([head[16], head[17]]));
+        let (typed, whole) = (head[12..15] == [0x08, 0x00, 0x45], (head[20] & 0x1f) | head[21] == 0);
+        if !typed || !whole || total.wrapping_add(14) < len {
+            return false;
+        }
+        let (layer, end) = match head[23] {
+            6 => (Layer::Tcp, usize::from(head[46] >> 4).wrapping_mul(4).wrapping_add(34)),
+            17 if !is_tunnel_port(u16::from_be_bytes([head[36], head[37]])) => (Layer::Udp, 42),
+            _ => return false,
+        };
+        if end > len || end < 42 || (layer == Layer::Tcp && end < PLAIN) {
+            return false;
+        }
+        self.headers.plain = true;
+        self.headers.ether_type = IPV4;
+        self.headers.network = Network::Ipv4;
+        self.headers.network_at = Place::new(14);
+        self.headers.ip_protocol = u16::from(head[23]);
+        (self.headers.transport, self.headers.transport_at) = (Some(layer), Place::new(34));
+        self.headers.end_at = Place::new(end);
+        true
+    }
+
     /// What an Ethernet type or length announces.
     #[inline]
     fn typed(self, kind: u16, at: usize, layer: Layer) {
         if kind == IPV4 {
-            self.headers.ether_type = Some(kind);
+            self.headers.ether_type = kind;
             self.ipv4(at);
         } else {
             self.typed_otherwise(kind, at, layer);
@@ -141,7 +174,7 @@ impl<'a> Walk<'_, 'a> {
         while is_tag(kind) {
             // IEEE 802.1Q §9.6: priority 3 bits, drop eligible 1, VLAN id 12; then the next type.
             if self.headers.tags == 0 {
-                self.headers.tag_at = offset(at);
+                self.headers.tag_at = Place::new(at);
             } else if self.headers.tags == MAX_TAGS {
                 return self.too_deep(Layer::Vlan, at);
             }
@@ -154,7 +187,7 @@ impl<'a> Walk<'_, 'a> {
         if kind < 0x0600 {
             return self.llc_of_length(kind, at, layer);
         }
-        self.headers.ether_type = Some(kind);
+        self.headers.ether_type = kind;
         match kind {
             IPV4 => self.ipv4(at),
             IPV6 => self.ipv6(at),
@@ -162,7 +195,7 @@ impl<'a> Walk<'_, 'a> {
             MPLS | MPLS_UPSTREAM => self.mpls(at),
             PPPOE_SESSION => self.pppoe(at),
             _ => {
-                self.headers.network_at = Some(offset(at));
+                self.headers.network_at = Place::new(at);
                 self.unknown(layer, at, kind);
             }
         }
@@ -181,7 +214,7 @@ impl<'a> Walk<'_, 'a> {
     fn llc(self, at: usize) {
         let Some(&[to, from, control]) = self.chunk::<3>(at) else { return self.cut(Layer::Llc, at, 3) };
         if (to, from, control) != (0xaa, 0xaa, 0x03) {
-            self.headers.network_at = Some(offset(at));
+            self.headers.network_at = Place::new(at);
             return self.unknown(Layer::Llc, at, to);
         }
         let Some(&[_, _, _, a, b, c, d, e]) = self.chunk::<8>(at) else { return self.cut(Layer::Llc, at, 8) };
@@ -190,7 +223,7 @@ impl<'a> Walk<'_, 'a> {
         if matches!([a, b, c], [0, 0, 0 | 0xf8]) && kind >= 0x0600 {
             self.typed(kind, at.wrapping_add(8), Layer::Llc);
         } else {
-            self.headers.network_at = Some(offset(at));
+            self.headers.network_at = Place::new(at);
             self.unknown(Layer::Llc, at, u32::from_be_bytes([0, a, b, c]));
         }
     }
@@ -203,16 +236,16 @@ impl<'a> Walk<'_, 'a> {
             return self.invalid(Layer::Wlan, 0);
         }
         // Places of destination and source: to a distribution system, from one, both (a fourth address) or neither.
-        let (macs, mut size) = match flags & 0x03 {
+        let ((to, from), mut size) = match flags & 0x03 {
             0 => ((4, 10), 24),
             1 => ((16, 10), 24),
             2 => ((4, 16), 24),
             _ => ((16, 24), 30_usize),
         };
         match kind & 0x0c {
-            0x08 => self.headers.macs = Some(macs),
+            0x08 => (self.headers.dst_mac_at, self.headers.src_mac_at) = (Place::new(to), Place::new(from)),
             0x00 => {
-                self.headers.macs = Some((4, 10));
+                (self.headers.dst_mac_at, self.headers.src_mac_at) = (Place::new(4), Place::new(10));
                 return self.unknown(Layer::Wlan, 0, number);
             }
             _ => return self.unknown(Layer::Wlan, 0, number),
@@ -252,7 +285,7 @@ impl<'a> Walk<'_, 'a> {
 
     /// RFC 2516 §4: version and type 1, code 0 for data, session, length.
     fn pppoe(mut self, at: usize) {
-        self.headers.pppoe_at = Some(offset(at));
+        self.headers.pppoe_at = Place::new(at);
         let Some(head) = self.chunk::<6>(at) else { return self.cut(Layer::Pppoe, at, 6) };
         if head[0] != 0x11 {
             return self.invalid(Layer::Pppoe, at);
@@ -275,7 +308,7 @@ impl<'a> Walk<'_, 'a> {
             0x0057 => self.ipv6(from),
             0x0281 | 0x0283 => self.mpls(from),
             _ => {
-                self.headers.network_at = Some(offset(from));
+                self.headers.network_at = Place::new(from);
                 self.unknown(Layer::Ppp, at, protocol);
             }
         }
@@ -283,7 +316,7 @@ impl<'a> Walk<'_, 'a> {
 
     /// RFC 3032 §2.1. What is below the stack says no label; IP is told by its version, as routers do for load sharing (RFC 4928 §2).
     fn mpls(self, mut at: usize) {
-        self.headers.labels_at = offset(at);
+        self.headers.labels_at = Place::new(at);
         for labels in 1..=MAX_LABELS {
             let Some(label) = self.chunk::<4>(at) else { return self.cut(Layer::Mpls, at, 4) };
             at = at.wrapping_add(4);
@@ -299,7 +332,7 @@ impl<'a> Walk<'_, 'a> {
     /// RFC 826: read on demand.
     fn arp(self, at: usize) {
         self.headers.network = Network::Arp;
-        self.headers.network_at = Some(offset(at));
+        self.headers.network_at = Place::new(at);
         let Some(head) = self.chunk::<8>(at) else { return self.cut(Layer::Arp, at, 28) };
         let addresses = usize::from(head[4]).wrapping_add(usize::from(head[5])).wrapping_mul(2);
         let size = addresses.wrapping_add(8);
@@ -312,7 +345,7 @@ impl<'a> Walk<'_, 'a> {
             Some(4) => self.ipv4(at),
             Some(6) => self.ipv6(at),
             Some(version) => {
-                self.headers.network_at = Some(offset(at));
+                self.headers.network_at = Place::new(at);
                 self.unknown(layer, at, version);
             }
             None => self.cut(layer, at, 1),
@@ -322,7 +355,7 @@ impl<'a> Walk<'_, 'a> {
     /// RFC 791 §3.1.
     #[inline]
     fn ipv4(mut self, at: usize) {
-        self.headers.network_at = Some(offset(at));
+        self.headers.network_at = Place::new(at);
         let Some(&first) = self.rest(at).first() else { return self.cut(Layer::Ipv4, at, 20) };
         let size = usize::from(first & 0x0f).wrapping_mul(4);
         if first >> 4 != 4 || size < 20 {
@@ -330,11 +363,11 @@ impl<'a> Walk<'_, 'a> {
         }
         self.headers.network = Network::Ipv4;
         let Some(head) = self.chunk::<20>(at) else {
-            self.headers.ip_protocol = self.rest(at).get(9).copied();
+            self.headers.ip_protocol = self.rest(at).get(9).map_or(NO_PROTOCOL, |&protocol| protocol.into());
             return self.cut(Layer::Ipv4, at, size);
         };
         let protocol = head[9];
-        self.headers.ip_protocol = Some(protocol);
+        self.headers.ip_protocol = protocol.into();
         // A length of 0 is what a host sees of a packet its network card will cut up (TSO): the length is not known.
         let total = usize::from(u16::from_be_bytes([head[2], head[3]]));
         if total != 0 {
@@ -355,14 +388,14 @@ impl<'a> Walk<'_, 'a> {
 
     /// RFC 8200 §3 and §4.
     fn ipv6(mut self, at: usize) {
-        self.headers.network_at = Some(offset(at));
+        self.headers.network_at = Place::new(at);
         let Some(&first) = self.rest(at).first() else { return self.cut(Layer::Ipv6, at, 40) };
         if first >> 4 != 6 {
             return self.invalid(Layer::Ipv6, at);
         }
         self.headers.network = Network::Ipv6;
         let Some(head) = self.chunk::<40>(at) else {
-            self.headers.ip_protocol = self.rest(at).get(6).copied().filter(|&next| !is_extension(next));
+            self.protocol(self.rest(at).get(6).copied());
             return self.cut(Layer::Ipv6, at, 40);
         };
         let next = at.wrapping_add(40);
@@ -374,26 +407,35 @@ impl<'a> Walk<'_, 'a> {
         if is_extension(head[6]) {
             self.extensions(head[6], next);
         } else {
-            self.headers.ip_protocol = Some(head[6]);
+            self.headers.ip_protocol = head[6].into();
             self.transport(head[6], next, Layer::Ipv6);
         }
     }
 
+    /// The protocol that IPv6 carries, unless another extension header comes first.
+    fn protocol(&mut self, next: Option<u8>) {
+        if let Some(next) = next.filter(|&next| !is_extension(next)) {
+            self.headers.ip_protocol = next.into();
+        }
+    }
+
     /// RFC 8200 §4: next header, then in most of them the length in units of 8 octets, the first 8 not counted.
-    fn extensions(self, mut next: u8, mut at: usize) {
+    fn extensions(mut self, mut next: u8, mut at: usize) {
         for _ in 0..MAX_EXTENSIONS {
             if !is_extension(next) {
-                self.headers.ip_protocol = Some(next);
+                self.headers.ip_protocol = next.into();
                 return self.transport(next, at, Layer::Ipv6Extension);
             }
             let Some(&[after, length]) = self.chunk::<2>(at) else { return self.cut(Layer::Ipv6Extension, at, 8) };
             let mut later = false;
             let size = match next {
                 FRAGMENT => {
-                    self.headers.fragment_at.get_or_insert_with(|| offset(at));
+                    if self.headers.fragment_at == Place::NONE {
+                        self.headers.fragment_at = Place::new(at);
+                    }
                     let Some(head) = self.chunk::<8>(at) else {
                         // What follows a later fragment's header is data: whether `after` is the protocol is not known yet.
-                        self.headers.ip_protocol = Some(after).filter(|&after| !is_extension(after));
+                        self.protocol(Some(after));
                         return self.cut(Layer::Ipv6Extension, at, 8);
                     };
                     later = u16::from_be_bytes([head[2], head[3]]) & 0xfff8 != 0;
@@ -402,9 +444,7 @@ impl<'a> Walk<'_, 'a> {
                 AUTHENTICATION => usize::from(length).wrapping_add(2).wrapping_mul(4), // RFC 4302 §2.2.
                 _ => usize::from(length).wrapping_add(1).wrapping_mul(8),
             };
-            if !is_extension(after) {
-                self.headers.ip_protocol = Some(after);
-            }
+            self.protocol(Some(after));
             if self.rest(at).len() < size {
                 return self.cut(Layer::Ipv6Extension, at, size);
             }
@@ -424,7 +464,7 @@ impl<'a> Walk<'_, 'a> {
             17 => (Layer::Udp, 8),
             _ => return self.transport_otherwise(protocol, at, ip),
         };
-        self.headers.transport = Some((layer, offset(at)));
+        (self.headers.transport, self.headers.transport_at) = (Some(layer), Place::new(at));
         let rest = self.rest(at);
         if layer == Layer::Udp {
             return match rest.first_chunk::<8>() {
@@ -454,7 +494,7 @@ impl<'a> Walk<'_, 'a> {
             4 | 41 | 47 | 137 | 143 => return self.tunnel(protocol, at),
             _ => return self.unknown(ip, at, protocol),
         };
-        self.headers.transport = Some((layer, offset(at)));
+        (self.headers.transport, self.headers.transport_at) = (Some(layer), Place::new(at));
         if self.rest(at).len() < size { self.cut(layer, at, size) } else { self.complete(at.wrapping_add(size)) }
     }
 }
@@ -465,10 +505,4 @@ const AUTHENTICATION: u8 = 51;
 /// Whether an IP protocol is an extension header that can be walked: all of RFC 8200 §4 but ESP, and those of RFC 6275, 7401 and 5533.
 const fn is_extension(protocol: u8) -> bool {
     matches!(protocol, 0 | 43 | FRAGMENT | AUTHENTICATION | 60 | 135 | 139 | 140)
-}
-
-/// An offset, held within the 16 bits that are looked at; one beyond them reads nothing.
-#[inline]
-pub(super) fn offset(at: usize) -> u16 {
-    u16::try_from(at).unwrap_or(u16::MAX)
 }
