@@ -41,13 +41,9 @@ pub struct Headers<'a> {
     pub(super) depth: u8,
     /// Whether the octets end where a length field says, rather than where the sample was cut.
     pub(super) own_end: bool,
-    /// Whether it is the commonest of packets, whole: see [`PLAIN`].
+    /// Whether it is the commonest of packets, whole: see [`plain`](super::plain).
     pub(super) plain: bool,
 }
-
-/// Octets of the commonest headers: Ethernet without tags, IPv4 without options at 14, TCP or UDP at 34. Where they are all there and
-/// nothing ends before them, they are walked and written to a row by constant places: half the cost of step by step.
-pub(super) const PLAIN: usize = 54;
 
 /// An IP protocol that is not known.
 pub(super) const NO_PROTOCOL: u16 = 0x100;

@@ -1,18 +1,10 @@
 //! Headers as common fields: one value, or straight into a row.
 
-use super::headers::{Headers, PLAIN, has_ports, is_icmp};
+use super::headers::{Headers, has_ports, is_icmp};
+use super::plain;
+use super::put::put;
 use super::types::Layer;
-use super::walk::IPV4;
-use crate::model::{FieldId, FieldValue, FlowRecord, HOT, field, octets_of_address, presence_bit};
-
-/// Writes native octets at the place the schema table gives, and collects the presence bit.
-macro_rules! put {
-    ($row:ident, $present:ident, $field:ident, $octets:expr) => {{
-        const PLACE: (usize, u64) = place(field::$field.id());
-        $row.put(PLACE.0, $octets);
-        $present |= PLACE.1;
-    }};
-}
+use crate::model::{FieldId, FieldValue, FlowRecord, field, octets_of_address};
 
 impl Headers<'_> {
     /// Fields of the common model that headers can give: those of the row, which [`fill`](Self::fill) writes, and behind them those
@@ -77,7 +69,7 @@ impl Headers<'_> {
         if self.plain
             && let Some(head) = self.bytes.first_chunk()
         {
-            fill_plain(head, row);
+            plain::fill(head, row);
         } else {
             self.fill_by_layer(row);
         }
@@ -169,41 +161,9 @@ impl Headers<'_> {
     }
 }
 
-/// All fields of [`PLAIN`] headers.
-#[inline]
-fn fill_plain(head: &[u8; PLAIN], row: &mut FlowRecord) {
-    let mut present = 0;
-    let address = |[a, b, c, d]: [u8; 4]| [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d];
-    put!(row, present, DST_MAC, [head[0], head[1], head[2], head[3], head[4], head[5]]);
-    put!(row, present, SRC_MAC, [head[6], head[7], head[8], head[9], head[10], head[11]]);
-    put!(row, present, ETHERTYPE, IPV4.to_ne_bytes());
-    put!(row, present, IP_VERSION, [4]);
-    put!(row, present, TOS, [head[15]]);
-    put!(row, present, TTL, [head[22]]);
-    put!(row, present, IP_PROTOCOL, [head[23]]);
-    put!(row, present, SRC_ADDR, address([head[26], head[27], head[28], head[29]]));
-    put!(row, present, DST_ADDR, address([head[30], head[31], head[32], head[33]]));
-    put!(row, present, SRC_PORT, u16::from_be_bytes([head[34], head[35]]).to_ne_bytes());
-    put!(row, present, DST_PORT, u16::from_be_bytes([head[36], head[37]]).to_ne_bytes());
-    if head[23] == 6 {
-        put!(row, present, TCP_FLAGS, (u16::from_be_bytes([head[46], head[47]]) & 0x0fff).to_ne_bytes());
-    }
-    row.mark(present);
-}
-
 #[inline]
 fn number(number: impl Into<u64>) -> FieldValue<'static> {
     FieldValue::Unsigned(number.into())
-}
-
-/// Place and presence bit of a field of the row, known when this crate is compiled.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    reason = "only in constants: a field without a place does not compile"
-)]
-const fn place(id: FieldId) -> (usize, u64) {
-    (HOT[id.number() as usize] as usize, presence_bit(id))
 }
 
 /// The numbers as patterns.

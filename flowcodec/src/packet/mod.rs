@@ -49,6 +49,8 @@
 
 mod headers;
 mod lower;
+mod plain;
+mod put;
 mod tunnel;
 mod types;
 mod walk;
@@ -73,12 +75,8 @@ pub fn parse(start: Start, bytes: &[u8]) -> Headers<'_> {
 
 /// The same, with `depth` levels of inner headers; 0 for none.
 #[must_use]
-#[inline]
 pub fn parse_to_depth(start: Start, bytes: &[u8], depth: u8) -> Headers<'_> {
-    // Inlined, so that the walk writes where the caller reads: a copy right behind narrow writes would cost as much as the walk.
-    let mut headers = Headers::new(bytes, depth);
-    walk::walk(start, &mut headers);
-    headers
+    walk::walk(start, bytes, depth)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The walk from the outermost header to the transport, once, leaving offsets behind.
 
-use super::headers::{Headers, NO_PROTOCOL, Network, PLAIN, Place};
-use super::tunnel::is_tunnel_port;
+use super::headers::{Headers, NO_PROTOCOL, Network, Place};
+use super::plain;
 use super::types::{End, Kind, Layer, Start};
 use crate::wire::len32;
 
@@ -28,14 +28,16 @@ pub(super) const fn is_tag(ether_type: u16) -> bool {
     matches!(ether_type, 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300)
 }
 
-/// Reads the headers of `bytes` into `headers`, which are new.
-pub(super) fn walk(start: Start, headers: &mut Headers<'_>) {
-    headers.bytes = headers.bytes.get(..MAX_OCTETS).unwrap_or(headers.bytes);
-    let walk = Walk { headers };
-    match start.0 {
-        Kind::Sflow(1) => walk.ethernet(),
-        kind => walk.other(kind),
+pub(super) fn walk(start: Start, bytes: &[u8], depth: u8) -> Headers<'_> {
+    let bytes = bytes.get(..MAX_OCTETS).unwrap_or(bytes);
+    if start == Start::ETHERNET
+        && let Some(headers) = plain::headers(bytes, depth)
+    {
+        return headers;
     }
+    let mut headers = Headers::new(bytes, depth);
+    Walk { headers: &mut headers }.start(start);
+    headers
 }
 
 /// One step of the walk takes the next one: a reference that is passed on.
@@ -102,8 +104,9 @@ impl<'a> Walk<'_, 'a> {
         self.ended(at, End::TooDeep { layer });
     }
 
-    fn other(self, start: Kind) {
-        match start {
+    pub(super) fn start(self, start: Start) {
+        match start.0 {
+            Kind::Sflow(1) => self.ethernet(),
             Kind::Ip | Kind::Sflow(10) => self.ip(0, Layer::Start),
             Kind::Sflow(11) => self.ipv4(0),
             Kind::Sflow(12) => self.ipv6(0),
@@ -120,43 +123,12 @@ impl<'a> Walk<'_, 'a> {
 
     /// IEEE 802.3 §3.1.1: destination, source, length or type.
     #[inline]
-    fn ethernet(mut self) {
+    fn ethernet(self) {
         (self.headers.dst_mac_at, self.headers.src_mac_at) = (Place::new(0), Place::new(6));
-        if self.plain() {
-            return;
-        }
         match self.chunk::<14>(0) {
             Some(head) => self.typed(u16::from_be_bytes([head[12], head[13]]), 14, Layer::Ethernet),
             None => self.cut(Layer::Ethernet, 0, 14),
         }
-    }
-
-    /// What the steps below find for the commonest of packets, in one step: `false` where it is another.
-    #[inline]
-    fn plain(&mut self) -> bool {
-        let Some(head) = self.headers.bytes.first_chunk::<PLAIN>() else { return false };
-        let len = self.headers.bytes.len();
-        let total = usize::from(u16::from_be_bytes([head[16], head[17]]));
-        let (typed, whole) = (head[12..15] == [0x08, 0x00, 0x45], (head[20] & 0x1f) | head[21] == 0);
-        if !typed || !whole || total.wrapping_add(14) < len {
-            return false;
-        }
-        let (layer, end) = match head[23] {
-            6 => (Layer::Tcp, usize::from(head[46] >> 4).wrapping_mul(4).wrapping_add(34)),
-            17 if !is_tunnel_port(u16::from_be_bytes([head[36], head[37]])) => (Layer::Udp, 42),
-            _ => return false,
-        };
-        if end > len || end < 42 || (layer == Layer::Tcp && end < PLAIN) {
-            return false;
-        }
-        self.headers.plain = true;
-        self.headers.ether_type = IPV4;
-        self.headers.network = Network::Ipv4;
-        self.headers.network_at = Place::new(14);
-        self.headers.ip_protocol = u16::from(head[23]);
-        (self.headers.transport, self.headers.transport_at) = (Some(layer), Place::new(34));
-        self.headers.end_at = Place::new(end);
-        true
     }
 
     /// What an Ethernet type or length announces.
