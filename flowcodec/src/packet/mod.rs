@@ -27,7 +27,7 @@
 //! | IPv4 and IPv6 in either, Ethernet (143) and MPLS (137) in IP | RFC 2003, RFC 2473, RFC 4213, RFC 8986, RFC 4023 | [`inner`](Headers::inner) |
 //!
 //! Left raw, and named so by [`End::Unknown`]: token bus, token ring, FDDI, frame relay, X.25, SMDS, AAL5, A-MPDU, A-MSDU, InfiniBand;
-//! other Ethernet types (PBB, MACsec, PPPoE discovery); pseudowires in MPLS; encrypted 802.11; ESP and other IP protocols.
+//! other Ethernet types (PBB, MACsec, PPPoE discovery, ERSPAN in GRE); pseudowires in MPLS; encrypted 802.11; ESP and other IP protocols.
 //!
 //! Nothing fails: [`parse`] stops where the octets end or go on in a way that is not known, and [`Headers::end`] says where and why.
 //! Each field comes from octets at its place; one that was cut is absent, never half. A length field in a header (802.3, PPPoE, IP, UDP)

@@ -54,7 +54,7 @@ impl Start {
     ///
     /// ```
     /// use flowcodec::packet::Start;
-    /// assert_eq!(Start::from_frame_type(None), Start::ETHERNET);
+    /// assert_eq!(Start::from_frame_type(None), Some(Start::ETHERNET));
     /// ```
     #[must_use]
     pub const fn from_frame_type(frame_type: Option<u16>) -> Option<Self> {
