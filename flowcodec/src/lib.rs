@@ -41,6 +41,7 @@ mod limits;
 pub mod model;
 pub mod netflow5;
 pub mod netflow9;
+pub mod packet;
 mod record;
 pub mod template;
 mod text;
