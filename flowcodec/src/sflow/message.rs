@@ -1,0 +1,243 @@
+//! Datagram and samples.
+
+use std::net::IpAddr;
+
+use crate::error::{Fault, FaultKind, Layer, LimitedBy};
+use crate::limits::Limits;
+use crate::wire::{Input, Parsed, array, be32, fault_of};
+
+use super::sample::Sample;
+use super::structure::end;
+use super::xdr::{Xdr, padded};
+
+/// The header of a datagram (`sample_datagram_v5`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header {
+    /// Address of the agent, which is not always where the datagram came from; `None` when it says that it does not know.
+    pub agent: Option<IpAddr>,
+    /// Which of the agent's processes sent it.
+    pub sub_agent_id: u32,
+    /// Counts the datagrams of this sub-agent.
+    pub sequence: u32,
+    /// The agent's uptime, in milliseconds; wraps every 49.7 days.
+    pub uptime_ms: u32,
+    /// Samples the header promises.
+    pub samples: u32,
+}
+
+/// A whole datagram: header, and samples that are read when asked for.
+///
+/// ```
+/// # let datagram = { let mut d = vec![0_u8; 28 + 8 + 12 + 8 + 4]; d[3] = 5; d[7] = 1; d[8..12].copy_from_slice(&[192, 0, 2, 1]);
+/// # d[27] = 1; d[31] = 2; d[35] = 24; d[47] = 1; d[50..52].copy_from_slice(&[3, 237]); d[55] = 4; d };
+/// let datagram = flowcodec::sflow::Datagram::parse(&datagram)?;
+/// for sample in datagram.samples() {
+///     for record in sample?.records() {
+///         let record = record?;
+///         println!("{} at octet {}", record.format(), record.offset());
+///         for field in record.values().into_iter().flatten() {
+///             let field = field?;
+///             println!("  {} {:?}", field.def.name, field.value);
+///         }
+///     }
+/// }
+/// # Ok::<(), flowcodec::Fault>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'a> {
+    header: Header,
+    body: Input<'a>,
+}
+
+impl<'a> Datagram<'a> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When the version is not 5 (2 and 4 are recognised: [`FaultKind::UnsupportedVersion`]), the agent's address is of an unknown type,
+    /// or the header is cut short.
+    pub fn parse(datagram: &'a [u8]) -> Result<Self, Fault> {
+        parse(Input::new(datagram)).map(|(_, datagram)| datagram).map_err(|error| {
+            let fault = fault_of(error);
+            let whole = Input::new(datagram).len32();
+            Fault { layer: Layer::Header, ..fault }.costing(whole)
+        })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Where the samples begin.
+    #[must_use]
+    pub const fn body(&self) -> Input<'a> {
+        self.body
+    }
+
+    /// The samples, by their lengths.
+    #[must_use]
+    pub const fn samples(&self) -> Samples<'a> {
+        Samples { rest: self.body, count: self.header.samples, seen: 0, done: false }
+    }
+
+    /// What is wrong behind the last sample that can be found: a sample that runs past the datagram, a count beyond the octets, or
+    /// octets beyond the count. Walks over the lengths of the samples.
+    #[must_use]
+    pub fn trailing(&self) -> Option<Fault> {
+        let mut samples = self.samples();
+        // A bad sample is found again by its length; only what ends the walk counts here.
+        samples.by_ref().filter_map(Result::err).last().filter(|_| samples.broken())
+    }
+
+    /// Walks the whole datagram: counts what is in it and gives every fault to `found`. The octets of header, samples, records and
+    /// faults add up to the datagram's.
+    pub fn tally(&self, limits: &Limits, mut found: impl FnMut(Fault)) -> Tally {
+        let mut tally = Tally { octets: self.body.offset(), ..Tally::default() };
+        let add = |number: &mut u32, more: u32| *number = number.saturating_add(more);
+        let mut fault = |tally: &mut Tally, fault: Fault| {
+            add(&mut tally.lost_octets, fault.bytes);
+            found(fault);
+        };
+        for sample in self.samples() {
+            let sample = match sample {
+                Ok(sample) => sample,
+                Err(bad) => {
+                    add(&mut tally.bad_samples, u32::from(is_sample(&bad)));
+                    fault(&mut tally, bad);
+                    continue;
+                }
+            };
+            add(&mut tally.samples, 1);
+            if sample.head().is_none() {
+                add(&mut tally.unknown_samples, 1);
+                add(&mut tally.octets, sample.octets());
+                continue;
+            }
+            let (padding, mut records) = (sample.padding(), sample.records());
+            add(&mut tally.octets, padding.saturating_add(records.rest().offset().saturating_sub(sample.offset())));
+            for record in &mut records {
+                match record.and_then(|record| record.check(limits).map(|()| record)) {
+                    Ok(record) => {
+                        add(&mut tally.records, 1);
+                        add(&mut tally.unknown_records, u32::from(record.layout().is_none()));
+                        add(&mut tally.octets, record.octets());
+                    }
+                    Err(bad) => {
+                        add(&mut tally.bad_records, u32::from(is_record(&bad)));
+                        fault(&mut tally, bad);
+                    }
+                }
+            }
+        }
+        tally
+    }
+}
+
+/// What a datagram holds, by [`Datagram::tally`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Samples that can be read, unknown ones included.
+    pub samples: u32,
+    /// Of these, samples of a format that is not known.
+    pub unknown_samples: u32,
+    /// Samples that cannot be read.
+    pub bad_samples: u32,
+    /// Records that fit their layout, or have none.
+    pub records: u32,
+    /// Of these, records without a layout in the [`table`](super::table).
+    pub unknown_records: u32,
+    /// Records that do not fit.
+    pub bad_records: u32,
+    /// Octets of headers, samples and records, good and unknown.
+    pub octets: u32,
+    /// Octets that faults cost.
+    pub lost_octets: u32,
+}
+
+const fn is_sample(fault: &Fault) -> bool {
+    !matches!(fault.kind, FaultKind::TrailingOctets | FaultKind::CountBeyondOctets)
+}
+
+/// A record's own inner counts are of the layer of fields.
+const fn is_record(fault: &Fault) -> bool {
+    is_sample(fault) || matches!(fault.layer, Layer::Field)
+}
+
+/// The samples of a datagram. A sample too short for its own header costs itself, and the next one follows. One that runs past the
+/// datagram ends them, with a fault that costs the rest; a last fault without such an end says that count and octets do not agree.
+#[derive(Debug, Clone)]
+pub struct Samples<'a> {
+    rest: Input<'a>,
+    count: u32,
+    seen: u32,
+    done: bool,
+}
+
+impl<'a> Samples<'a> {
+    /// What was not read yet.
+    #[must_use]
+    pub const fn rest(&self) -> Input<'a> {
+        self.rest
+    }
+
+    /// Whether the samples ended otherwise than the header said.
+    fn broken(&self) -> bool {
+        !self.rest.is_empty() || self.seen < self.count
+    }
+
+    #[cold]
+    fn end(&mut self) -> Option<Result<Sample<'a>, Fault>> {
+        self.done = true;
+        end(self.rest, self.count, self.seen, Layer::Set).map(Err)
+    }
+}
+
+impl<'a> Iterator for Samples<'a> {
+    type Item = Result<Sample<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        if self.rest.is_empty() || self.seen == self.count {
+            return self.end();
+        }
+        match sample(self.rest) {
+            Ok((rest, sample)) => {
+                self.rest = rest;
+                self.seen = self.seen.saturating_add(1);
+                Some(sample)
+            }
+            Err(error) => {
+                self.done = true;
+                Some(Err(fault_of(error)))
+            }
+        }
+    }
+}
+
+fn parse(input: Input<'_>) -> Parsed<'_, Datagram<'_>> {
+    let (rest, version) = u32::read(input)?;
+    if version != 5 {
+        let kind = if matches!(version, 2 | 4) { FaultKind::UnsupportedVersion } else { FaultKind::UnknownVersion };
+        return Err(nom::Err::Error(input.fault(kind, Layer::Header)));
+    }
+    let (rest, agent) = Option::<IpAddr>::read(rest)?;
+    let (body, words) = array::<16>(Layer::Header)(rest)?;
+    let [sub_agent_id, sequence, uptime_ms, samples] = [0, 4, 8, 12].map(|at| be32(words, at));
+    let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
+    let rest = Input::at(&[], body.offset().saturating_add(body.len32()), LimitedBy::Datagram);
+    Ok((rest, Datagram { header, body }))
+}
+
+/// One sample by its length; the inner result is a fault of this sample alone.
+fn sample(input: Input<'_>) -> Parsed<'_, Result<Sample<'_>, Fault>> {
+    let past = |error: nom::Err<Fault>| error.map(|fault| Fault { offset: input.offset(), ..fault }.costing(input.len32()));
+    let (rest, words) = array::<8>(Layer::Set)(input).map_err(past)?;
+    let (rest, body) = padded(rest, be32(words, 4), Layer::Set, LimitedBy::SetLength).map_err(past)?;
+    let octets = rest.offset().saturating_sub(input.offset());
+    Ok((rest, Sample::read(be32(words, 0), input.offset(), octets, body)))
+}
