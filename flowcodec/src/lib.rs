@@ -42,6 +42,7 @@ pub mod model;
 pub mod netflow5;
 pub mod netflow9;
 mod record;
+pub mod sflow;
 pub mod template;
 mod text;
 mod time;

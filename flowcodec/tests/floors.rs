@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &["context"],
     &["template"],
-    &["ipfix", "netflow5", "netflow9"],
+    &["ipfix", "netflow5", "netflow9", "sflow"],
     &["record"],
     &["decoder"],
     &["io"],

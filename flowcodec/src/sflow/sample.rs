@@ -331,7 +331,9 @@ impl<'a> Sample<'a> {
         match self.kind() {
             SampleKind::Counters => Records::new(self.rest, SflowStructure::Counter, self.count),
             SampleKind::Flow | SampleKind::Discard => Records::new(self.rest, SflowStructure::Flow, self.count),
-            SampleKind::Unknown => Records::new(Input::at(&[], self.offset, crate::error::LimitedBy::SetLength), SflowStructure::Flow, 0),
+            SampleKind::Unknown => {
+                Records::new(Input::at(&[], self.offset, crate::error::LimitedBy::SetLength), SflowStructure::Flow, 0)
+            }
         }
     }
 }

@@ -233,7 +233,7 @@ pub(super) fn end(rest: Input<'_>, count: u32, seen: u32, layer: Layer) -> Optio
 }
 
 #[inline]
-fn structure<'a>(input: Input<'a>, kind: fn(u32) -> SflowStructure) -> Parsed<'a, Structure<'a>> {
+fn structure(input: Input<'_>, kind: fn(u32) -> SflowStructure) -> Parsed<'_, Structure<'_>> {
     let past = |error: nom::Err<Fault>| {
         let here = |fault| Fault { kind: FaultKind::RecordTruncated, offset: input.offset(), ..fault };
         error.map(|fault| here(fault).costing(input.len32()))

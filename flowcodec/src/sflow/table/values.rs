@@ -7,7 +7,7 @@ use crate::error::{Fault, Layer, LimitedBy};
 use crate::ie::{ElementId, SflowStructure};
 use crate::model::Mac;
 use crate::text::Text;
-use crate::wire::{Input, Parsed, be32, fault_of, take};
+use crate::wire::{Input, Parsed, fault_of, take};
 
 use super::super::encode::EncodeError;
 use super::super::structure::Structure;
@@ -117,7 +117,9 @@ impl<'a> Iterator for Values<'a> {
         let at = self.next;
         let def = self.layout.fields.get(at)?;
         self.next = at.saturating_add(1);
-        if at == 0 && let Err(fault) = self.structure.at_least(self.layout.min_octets()) {
+        if at == 0
+            && let Err(fault) = self.structure.at_least(self.layout.min_octets())
+        {
             self.next = usize::MAX;
             return Some(Err(fault));
         }
@@ -170,20 +172,12 @@ impl<'a> List<'a> {
     /// Gives every record of the `pdu` items of an aggregation to `each`.
     pub(in super::super) fn structures(&self, mut each: impl FnMut(Structure<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
         for pdu in self.items() {
-            let Self { mut wire, count, .. } = match pdu {
-                XdrValue::List(records) => records,
-                _ => return Ok(()),
-            };
-            for _ in 0..count {
-                let (format, (after, body)) = match (u32::read(wire), take(8, Layer::Record, LimitedBy::FieldLength)(wire)) {
-                    (Ok((rest, format)), Ok((body, head))) => match <&[u8]>::read(rest) {
-                        Ok((after, octets)) => (format, (after, Input::at(octets, body.offset(), LimitedBy::FieldLength))),
-                        Err(_) => return Ok(()),
-                    },
-                    _ => return Ok(()),
-                };
-                each(Structure::new(SflowStructure::Flow(format), body.bytes(), wire.offset()))?;
-                wire = after;
+            let XdrValue::List(records) = pdu else { continue };
+            let mut items = records.items();
+            loop {
+                let offset = items.wire.offset();
+                let (Some(XdrValue::U32(format)), Some(XdrValue::Octets(body))) = (items.next(), items.next()) else { break };
+                each(Structure::new(SflowStructure::Flow(format), body, offset))?;
             }
         }
         Ok(())
