@@ -279,7 +279,7 @@ pub(super) static LAYOUTS: &[Layout] = &[
             ]
         },
     ),
-    Layout::flow(0, 2203, "app_parent_content", const { &[string("application"), string("operation"), string("attributes")] }),
+    Layout::flow(0, 2203, "app_parent_context", const { &[string("application"), string("operation"), string("attributes")] }),
     Layout::flow(0, 2204, "app_initiator", const { &[string("actor")] }),
     Layout::flow(0, 2205, "app_target", const { &[string("actor")] }),
     Layout::flow(
