@@ -171,7 +171,7 @@ fn a_record_that_runs_past_its_sample() {
 #[test]
 fn an_unknown_format_is_kept_raw() {
     for stand in stands() {
-        for format in [0, 999, 4095, 0x1000 | stand.format, u32::MAX] {
+        for format in [0, 999, 4095, 0x8000_0000 | stand.format, u32::MAX] {
             between(&stand, &record(format, &stand.body), |name, _, good, tally, faults| {
                 assert_eq!(good, [stand.around.0, format, stand.around.0], "{name}");
                 assert_eq!((tally.records, tally.unknown_records, faults.len()), (4, 1, 0), "{name}");
