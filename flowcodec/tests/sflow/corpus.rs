@@ -91,9 +91,9 @@ fn walk(octets: &[u8]) -> Option<flowcodec::sflow::Tally> {
     assert_eq!(usize::try_from(tally.octets + tally.lost_octets).unwrap(), octets.len());
     for record in datagram.samples().flatten().flat_map(|sample| sample.records()).flatten() {
         let view = record.flow();
-        let values = record.values().into_iter().flatten().map(|value| value.map(|value| value.value.to_string().len()));
+        let mut values = record.values().into_iter().flatten().map(|value| value.map(|value| value.value.to_string().len()));
         assert_eq!(
-            values.filter_map(Result::err).next().is_some() && record.layout().is_some(),
+            values.find_map(Result::err).is_some() && record.layout().is_some(),
             record.check(&Limits::default()).is_err()
         );
         if !matches!(view, Ok(FlowView::Other(_))) {
@@ -156,7 +156,7 @@ fn what_a_few_of_them_say() {
     let hosts = files.iter().find(|file| file.name.contains("30_pdus")).unwrap();
     let all: Vec<_> =
         hosts.datagrams.iter().filter(|datagram| is_sflow(datagram)).filter_map(|d| Datagram::parse(d).ok()).collect();
-    let records = all.iter().flat_map(|d| d.samples()).flatten().flat_map(|s| s.records()).flatten();
+    let records = all.iter().flat_map(Datagram::samples).flatten().flat_map(|s| s.records()).flatten();
     let load =
         records.filter_map(|record| record.values()).flatten().flatten().find(|value| value.def.name == "load_one").unwrap();
     assert!(matches!(load.value, XdrValue::F32(load) if (0.0..1000.0).contains(&load)), "{:?}", load.value);

@@ -3,8 +3,8 @@
 use flowcodec::ie::SflowStructure;
 use flowcodec::sflow::encode::{DatagramWriter, Settings};
 use flowcodec::sflow::{
-    CountersHead, DataFormat, Datagram, DiscardHead, DropReason, EncodeError, FlowHead, Form, Interface, SampleHead, SampleKind,
-    Source, Structure,
+    CountersHead, DataFormat, Datagram, DiscardHead, DropReason, EncodeError, FlowHead, Form, Interface, Sample, SampleHead,
+    SampleKind, Source, Structure,
 };
 use flowcodec::{FaultKind, Layer, LimitedBy, Limits};
 
@@ -61,21 +61,21 @@ fn bytes(annotated: &str) -> Vec<u8> {
 
 #[test]
 fn all_forms_octet_by_octet() {
+    use SampleKind::{Counters, Discard, Flow, Unknown};
     let bytes = bytes(DATAGRAM);
     let datagram = Datagram::parse(&bytes).unwrap();
     let header = datagram.header();
     assert_eq!(header.agent, "192.0.2.1".parse().ok());
     assert_eq!((header.sub_agent_id, header.sequence, header.uptime_ms, header.samples), (100_000, 11, 12_951, 6));
     let samples: Vec<_> = datagram.samples().map(|sample| sample.unwrap()).collect();
-    let kinds: Vec<_> = samples.iter().map(|sample| sample.kind()).collect();
-    use SampleKind::{Counters, Discard, Flow, Unknown};
+    let kinds: Vec<_> = samples.iter().map(Sample::kind).collect();
     assert_eq!(kinds, [Flow, Counters, Flow, Counters, Discard, Unknown]);
-    assert_eq!(samples.iter().map(|sample| sample.offset()).collect::<Vec<_>>(), [28, 68, 88, 140, 164, 216]);
-    assert_eq!(samples.iter().map(|sample| sample.is_expanded()).collect::<Vec<_>>(), [false, false, true, true, true, false]);
+    assert_eq!(samples.iter().map(Sample::offset).collect::<Vec<_>>(), [28, 68, 88, 140, 164, 216]);
+    assert_eq!(samples.iter().map(Sample::is_expanded).collect::<Vec<_>>(), [false, false, true, true, true, false]);
     let source = |class, index| Some(Source { class, index });
-    let sources: Vec<_> = samples.iter().map(|sample| sample.source()).collect();
+    let sources: Vec<_> = samples.iter().map(Sample::source).collect();
     assert_eq!(sources, [source(0, 3), source(2, 1), source(3, 1 << 24), source(0, 9), source(0, 1), None]);
-    let sequences: Vec<_> = samples.iter().map(|sample| sample.sequence()).collect();
+    let sequences: Vec<_> = samples.iter().map(Sample::sequence).collect();
     assert_eq!(sequences, [Some(125), Some(126), Some(127), Some(128), Some(2), None]);
 
     let [flow, counters, expanded, _, discard, unknown] = samples[..] else { panic!() };
@@ -223,15 +223,15 @@ fn datagrams_fill_up_and_are_cut_at_samples() {
     let seen: Vec<_> = sent
         .iter()
         .map(|datagram| Datagram::parse(datagram).unwrap())
-        .map(|d| (d.header().sequence, d.header().uptime_ms, d.samples().filter(Result::is_ok).count(), d.trailing()))
+        .map(|d| (d.header().sequence, d.header().uptime_ms, d.samples().flatten().count(), d.trailing()))
         .collect();
     assert_eq!(seen, [(1, 3, 3, None), (2, 6, 3, None), (3, 9, 1, None)]);
     assert!(sent.iter().all(|datagram| datagram.len() <= 140));
 
     let long =
         |octets| move |records: &mut flowcodec::sflow::encode::SampleWriter<'_>| records.raw(DataFormat(1), &vec![0; octets]);
-    let mut send = |octets| writer.sample(0, &head, Form::Compact, long(octets), |_| {});
-    assert_eq!((send(72), send(73)), (Ok(()), Err(EncodeError::SampleTooLong { octets: 104, room: 100 })));
+    let mut try_with = |octets| writer.sample(0, &head, Form::Compact, long(octets), |_| {});
+    assert_eq!((try_with(72), try_with(73)), (Ok(()), Err(EncodeError::SampleTooLong { octets: 104, room: 100 })));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn aggregations_are_followed_to_the_limit() {
     let body = nested(4000);
     let structure = Structure::new(SflowStructure::Flow(1016), &body, 0);
     assert_eq!(structure.check(&Limits::default()).unwrap_err().kind, FaultKind::ListTooDeep);
-    assert_eq!(structure.values().unwrap().filter(Result::is_ok).count(), 1);
+    assert_eq!(structure.values().unwrap().flatten().count(), 1);
     // A record inside that does not fit.
     let inside = octets("00000001 00000001 00000406 00000003 00000000");
     let fault = Structure::new(SflowStructure::Flow(1016), &inside, 0).check(&Limits::default()).unwrap_err();

@@ -21,6 +21,7 @@
 
 mod counters;
 mod flows;
+mod hosts;
 mod values;
 
 use crate::ie::{ElementId, SflowStructure};
@@ -186,7 +187,7 @@ impl Layout {
 
 /// Every layout: flow records, then counter records, ascending by enterprise and format.
 pub fn layouts() -> impl Iterator<Item = &'static Layout> {
-    flows::LAYOUTS.iter().chain(counters::LAYOUTS)
+    flows::LAYOUTS.iter().chain(counters::LAYOUTS).chain(hosts::LAYOUTS)
 }
 
 /// The layout of a structure; `None` for unknown ones and for samples.
@@ -194,7 +195,8 @@ pub fn layouts() -> impl Iterator<Item = &'static Layout> {
 pub fn layout(structure: SflowStructure) -> Option<&'static Layout> {
     let rows = match structure {
         SflowStructure::Flow(_) => flows::LAYOUTS,
-        SflowStructure::Counter(_) => counters::LAYOUTS,
+        SflowStructure::Counter(..2000) => counters::LAYOUTS,
+        SflowStructure::Counter(_) => hosts::LAYOUTS,
         SflowStructure::Sample(_) => return None,
     };
     rows.binary_search_by_key(&structure, |layout| layout.structure).ok().and_then(|at| rows.get(at))
