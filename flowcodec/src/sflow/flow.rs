@@ -9,10 +9,9 @@ use crate::error::Fault;
 use crate::ie::SflowStructure;
 use crate::model::Mac;
 use crate::text::Text;
-use crate::wire::{Input, Parsed, fault_of};
 
 use super::structure::{DataFormat, Structure};
-use super::xdr::{Words, Xdr, count};
+use super::xdr::{Bad, Reader, Words, Xdr};
 
 macro_rules! views {
     ($($(#[doc = $doc:literal])+ $name:ident $(<$life:lifetime>)? { $($(#[doc = $field_doc:literal])+ $field:ident: $kind:ty,)+ })*) => {$(
@@ -27,9 +26,8 @@ macro_rules! views {
             const MIN: u32 = 0 $( + <$kind as Xdr<'x>>::MIN)+;
 
             #[inline]
-            fn read(input: Input<'x>) -> Parsed<'x, Self> {
-                $(let (input, $field) = <$kind as Xdr<'x>>::read(input)?;)+
-                Ok((input, Self { $($field,)+ }))
+            fn read(reader: &mut Reader<'x>) -> Result<Self, Bad> {
+                Ok(Self { $($field: <$kind as Xdr<'x>>::read(reader)?,)+ })
             }
 
             fn write(&self, out: &mut Vec<u8>) {
@@ -409,7 +407,7 @@ flow_views! {
 fn view<'a, V: Xdr<'a>>(structure: Structure<'a>) -> Result<V, Fault> {
     structure.at_least(V::MIN)?;
     // Octets behind the last field belong to a newer layout.
-    V::read(structure.input()).map(|(_, view)| view).map_err(|error| structure.bad(fault_of(error)))
+    V::read(&mut Reader(structure.body())).map_err(|bad| structure.bad(bad.fault(structure.input())))
 }
 
 /// What a sampled header is of (`header_protocol`).
@@ -466,8 +464,8 @@ impl Xdr<'_> for HeaderProtocol {
     const MIN: u32 = 4;
 
     #[inline]
-    fn read(input: Input<'_>) -> Parsed<'_, Self> {
-        u32::read(input).map(|(rest, number)| (rest, Self(number)))
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Bad> {
+        u32::read(reader).map(Self)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -489,10 +487,8 @@ impl<'a> Xdr<'a> for AsSegment<'a> {
     const MIN: u32 = 8;
 
     #[inline]
-    fn read(input: Input<'a>) -> Parsed<'a, Self> {
-        let (rest, kind) = u32::read(input)?;
-        let (rest, numbers) = Words::read(rest)?;
-        Ok((rest, Self { kind, numbers }))
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Bad> {
+        Ok(Self { kind: u32::read(reader)?, numbers: Words::read(reader)? })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -510,8 +506,8 @@ impl<'a> Xdr<'a> for AsSegment<'a> {
 /// ```
 #[derive(Clone, Copy, Default)]
 pub struct AsPath<'a> {
-    // Segments that were read once, or none.
-    wire: Option<Input<'a>>,
+    // `count` segments that were read once, or none.
+    wire: &'a [u8],
     count: u32,
     given: &'a [AsSegment<'a>],
 }
@@ -519,12 +515,10 @@ pub struct AsPath<'a> {
 impl<'a> AsPath<'a> {
     /// The segments in order.
     pub fn segments(&self) -> impl Iterator<Item = AsSegment<'a>> + use<'a> {
-        let (mut rest, mut left) = (self.wire, self.count);
+        let (mut reader, mut left) = (Reader(self.wire), self.count);
         let wire = core::iter::from_fn(move || {
             left = left.checked_sub(1)?;
-            let (after, segment) = AsSegment::read(rest?).ok()?;
-            rest = Some(after);
-            Some(segment)
+            AsSegment::read(&mut reader).ok()
         });
         wire.chain(self.given.iter().copied())
     }
@@ -549,7 +543,7 @@ impl<'a> AsPath<'a> {
 
 impl<'a> From<&'a [AsSegment<'a>]> for AsPath<'a> {
     fn from(given: &'a [AsSegment<'a>]) -> Self {
-        Self { wire: None, count: 0, given }
+        Self { wire: &[], count: 0, given }
     }
 }
 
@@ -571,13 +565,13 @@ impl<'a> Xdr<'a> for AsPath<'a> {
     const MIN: u32 = 4;
 
     #[inline]
-    fn read(input: Input<'a>) -> Parsed<'a, Self> {
-        let (segments, count) = count(input, AsSegment::MIN)?;
-        let mut rest = segments;
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Bad> {
+        let count = reader.count(AsSegment::MIN)?;
+        let wire = reader.0;
         for _ in 0..count {
-            (rest, _) = AsSegment::read(rest)?;
+            AsSegment::read(reader)?;
         }
-        Ok((rest, Self { wire: Some(segments), count, given: &[] }))
+        Ok(Self { wire, count, given: &[] })
     }
 
     fn write(&self, out: &mut Vec<u8>) {

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::limits::Limits;
-use crate::wire::{Input, Parsed, array, be32, fault_of};
+use crate::wire::{Input, be32, len32};
 
-use super::sample::Sample;
-use super::structure::end;
-use super::xdr::{Xdr, padded};
+use super::sample::{Sample, SampleKind};
+use super::structure::{end, past, split};
+use super::xdr::{Bad, Reader, Xdr};
 
 /// The header of a datagram (`sample_datagram_v5`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,7 @@ impl<'a> Datagram<'a> {
     /// When the version is not 5 (2 and 4 are recognised: [`FaultKind::UnsupportedVersion`]), the agent's address is of an unknown type,
     /// or the header is cut short.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Fault> {
-        parse(Input::new(datagram)).map(|(_, datagram)| datagram).map_err(|error| {
-            let fault = fault_of(error);
-            let whole = Input::new(datagram).len32();
-            Fault { layer: Layer::Header, ..fault }.costing(whole)
-        })
+        parse(datagram)
     }
 
     /// The header.
@@ -110,7 +106,7 @@ impl<'a> Datagram<'a> {
                 }
             };
             add(&mut tally.samples, 1);
-            if sample.head().is_none() {
+            if matches!(sample.kind(), SampleKind::Unknown) {
                 add(&mut tally.unknown_samples, 1);
                 add(&mut tally.octets, sample.octets());
                 continue;
@@ -118,10 +114,10 @@ impl<'a> Datagram<'a> {
             let (padding, mut records) = (sample.padding(), sample.records());
             add(&mut tally.octets, padding.saturating_add(records.rest().offset().saturating_sub(sample.offset())));
             for record in &mut records {
-                match record.and_then(|record| record.check(limits).map(|()| record)) {
-                    Ok(record) => {
+                match record.and_then(|record| record.known(limits.list_depth).map(|known| (record, known))) {
+                    Ok((record, known)) => {
                         add(&mut tally.records, 1);
-                        add(&mut tally.unknown_records, u32::from(record.layout().is_none()));
+                        add(&mut tally.unknown_records, u32::from(!known));
                         add(&mut tally.octets, record.octets());
                     }
                     Err(bad) => {
@@ -211,33 +207,42 @@ impl<'a> Iterator for Samples<'a> {
                 self.seen = self.seen.saturating_add(1);
                 Some(sample)
             }
-            Err(error) => {
+            Err(fault) => {
                 self.done = true;
-                Some(Err(fault_of(error)))
+                Some(Err(fault))
             }
         }
     }
 }
 
-fn parse(input: Input<'_>) -> Parsed<'_, Datagram<'_>> {
-    let (rest, version) = u32::read(input)?;
-    if version != 5 {
-        let kind = if matches!(version, 2 | 4) { FaultKind::UnsupportedVersion } else { FaultKind::UnknownVersion };
-        return Err(nom::Err::Error(input.fault(kind, Layer::Header)));
+fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
+    let whole = Input::new(bytes);
+    let bad = |fault: Fault| Fault { layer: Layer::Header, limit: LimitedBy::Datagram, ..fault }.costing(whole.len32());
+    let mut reader = Reader(bytes);
+    let mut read = || {
+        let version = u32::read(&mut reader)?;
+        if version != 5 {
+            return Ok(Err(version));
+        }
+        Ok(Ok((Option::<IpAddr>::read(&mut reader)?, *reader.array::<16>()?)))
+    };
+    match read().map_err(|at: Bad| bad(at.fault(whole)))? {
+        Ok((agent, words)) => {
+            let [sub_agent_id, sequence, uptime_ms, samples] = [0, 4, 8, 12].map(|at| be32(&words, at));
+            let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
+            let offset = whole.len32().saturating_sub(len32(reader.0));
+            Ok(Datagram { header, body: Input::at(reader.0, offset, LimitedBy::Datagram) })
+        }
+        Err(2 | 4) => Err(bad(whole.fault(FaultKind::UnsupportedVersion, Layer::Header))),
+        Err(_) => Err(bad(whole.fault(FaultKind::UnknownVersion, Layer::Header))),
     }
-    let (rest, agent) = Option::<IpAddr>::read(rest)?;
-    let (body, words) = array::<16>(Layer::Header)(rest)?;
-    let [sub_agent_id, sequence, uptime_ms, samples] = [0, 4, 8, 12].map(|at| be32(words, at));
-    let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
-    let rest = Input::at(&[], body.offset().saturating_add(body.len32()), LimitedBy::Datagram);
-    Ok((rest, Datagram { header, body }))
 }
 
-/// One sample by its length; the inner result is a fault of this sample alone.
-fn sample(input: Input<'_>) -> Parsed<'_, Result<Sample<'_>, Fault>> {
-    let past = |error: nom::Err<Fault>| error.map(|fault| Fault { offset: input.offset(), ..fault }.costing(input.len32()));
-    let (rest, words) = array::<8>(Layer::Set)(input).map_err(past)?;
-    let (rest, body) = padded(rest, be32(words, 4), Layer::Set, LimitedBy::SetLength).map_err(past)?;
-    let octets = rest.offset().saturating_sub(input.offset());
-    Ok((rest, Sample::read(be32(words, 0), input.offset(), octets, body)))
+/// One sample by its length, and what is behind it; the inner fault is of this sample alone.
+#[inline]
+fn sample(input: Input<'_>) -> Result<(Input<'_>, Result<Sample<'_>, Fault>), Fault> {
+    let Some((format, body, rest, octets)) = split(input, LimitedBy::SetLength, LimitedBy::Datagram) else {
+        return Err(past(input, Layer::Set));
+    };
+    Ok((rest, Sample::read(format, input.offset(), octets, body)))
 }

@@ -1,7 +1,6 @@
 //! One sample: what stands before its records, compact and expanded forms alike.
 
-use crate::error::{Fault, FaultKind, Layer};
-use crate::ie::SflowStructure;
+use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::wire::{Input, be32};
 
 use super::reason::DropReason;
@@ -156,10 +155,7 @@ pub struct Sample<'a> {
     format: DataFormat,
     offset: u32,
     octets: u32,
-    head: Option<SampleHead>,
-    count: u32,
-    /// Records of a known sample, all of an unknown one.
-    rest: Input<'a>,
+    /// Not shorter than the head of its format.
     body: Input<'a>,
 }
 
@@ -173,21 +169,26 @@ impl<'a> Sample<'a> {
     /// Reads the head. A body too short for it is a fault that costs the sample.
     #[inline]
     pub(super) fn read(format: u32, offset: u32, octets: u32, body: Input<'a>) -> Result<Self, Fault> {
-        let size = match format {
+        let sample = Self { format: DataFormat(format), offset, octets, body };
+        if body.bytes().len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
+    }
+
+    #[cold]
+    fn short(&self) -> Fault {
+        let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Set, LimitedBy::SetLength, self.offset);
+        fault.sizes(u32::try_from(self.head_octets()).unwrap_or(0), self.body.len32()).costing(self.octets)
+    }
+
+    /// Octets in front of the records, their count included.
+    #[inline]
+    const fn head_octets(&self) -> usize {
+        match self.format.0 {
             Self::FLOW | Self::DISCARD => 32,
             Self::COUNTERS => 12,
             Self::FLOW_EXPANDED => 44,
             Self::COUNTERS_EXPANDED => 16,
             _ => 0,
-        };
-        let Some((head, records)) = body.bytes().split_at_checked(size) else {
-            let fault = Fault { offset, ..body.fault(FaultKind::LengthTooSmall, Layer::Set) };
-            return Err(fault.sizes(u32::try_from(size).unwrap_or(0), body.len32()).costing(octets));
-        };
-        let rest = Input::at(records, body.offset().saturating_add(crate::wire::len32(head)), crate::error::LimitedBy::SetLength);
-        let count = be32(head, size.saturating_sub(4));
-        let format = DataFormat(format);
-        Ok(Self { format, offset, octets, head: SampleHead::read(format.0, head), count, rest, body })
+        }
     }
 
     /// Enterprise and format of the sample.
@@ -198,12 +199,13 @@ impl<'a> Sample<'a> {
 
     /// What it is about.
     #[must_use]
+    #[inline]
     pub const fn kind(&self) -> SampleKind {
-        match self.head {
-            Some(SampleHead::Flow(_)) => SampleKind::Flow,
-            Some(SampleHead::Counters(_)) => SampleKind::Counters,
-            Some(SampleHead::Discard(_)) => SampleKind::Discard,
-            None => SampleKind::Unknown,
+        match self.format.0 {
+            Self::FLOW | Self::FLOW_EXPANDED => SampleKind::Flow,
+            Self::COUNTERS | Self::COUNTERS_EXPANDED => SampleKind::Counters,
+            Self::DISCARD => SampleKind::Discard,
+            _ => SampleKind::Unknown,
         }
     }
 
@@ -211,12 +213,6 @@ impl<'a> Sample<'a> {
     #[must_use]
     pub const fn is_expanded(&self) -> bool {
         matches!(self.format.0, Self::FLOW_EXPANDED | Self::COUNTERS_EXPANDED | Self::DISCARD)
-    }
-
-    /// What stands before the records; `None` for a format that is not known.
-    #[must_use]
-    pub const fn head(&self) -> Option<SampleHead> {
-        self.head
     }
 
     /// Its octets behind format and length, without padding.
@@ -242,139 +238,141 @@ impl<'a> Sample<'a> {
         self.octets.saturating_sub(self.body.len32()).saturating_sub(8)
     }
 
+    /// What stands before the records; `None` for a format that is not known.
+    #[must_use]
+    pub fn head(&self) -> Option<SampleHead> {
+        let (sequence, source) = (self.sequence()?, self.source()?);
+        Some(match self.kind() {
+            SampleKind::Flow => SampleHead::Flow(FlowHead {
+                sequence,
+                source,
+                sampling_rate: self.sampling_rate()?,
+                pool: self.pool()?,
+                drops: self.drops()?,
+                input: self.input()?,
+                output: self.output()?,
+            }),
+            SampleKind::Counters => SampleHead::Counters(CountersHead { sequence, source }),
+            SampleKind::Discard => SampleHead::Discard(DiscardHead {
+                sequence,
+                source,
+                drops: self.drops()?,
+                input: self.input()?,
+                output: self.output()?,
+                reason: self.reason()?,
+            }),
+            SampleKind::Unknown => return None,
+        })
+    }
+
     /// Counts the samples of its source.
     #[must_use]
-    pub const fn sequence(&self) -> Option<u32> {
-        match self.head {
-            Some(
-                SampleHead::Flow(FlowHead { sequence, .. })
-                | SampleHead::Counters(CountersHead { sequence, .. })
-                | SampleHead::Discard(DiscardHead { sequence, .. }),
-            ) => Some(sequence),
-            None => None,
-        }
+    #[inline]
+    pub fn sequence(&self) -> Option<u32> {
+        (!matches!(self.kind(), SampleKind::Unknown)).then(|| self.word(0))
     }
 
     /// Its source.
     #[must_use]
-    pub const fn source(&self) -> Option<Source> {
-        match self.head {
-            Some(
-                SampleHead::Flow(FlowHead { source, .. })
-                | SampleHead::Counters(CountersHead { source, .. })
-                | SampleHead::Discard(DiscardHead { source, .. }),
-            ) => Some(source),
-            None => None,
+    #[inline]
+    pub fn source(&self) -> Option<Source> {
+        let class = self.word(4);
+        match self.kind() {
+            SampleKind::Unknown => None,
+            _ if self.is_expanded() => Some(Source { class, index: self.word(8) }),
+            _ => Some(Source { class: class >> 24, index: class & 0x00ff_ffff }),
         }
     }
 
     /// Of a flow sample: one of how many packets is sampled.
     #[must_use]
-    pub const fn sampling_rate(&self) -> Option<u32> {
-        if let Some(SampleHead::Flow(head)) = self.head { Some(head.sampling_rate) } else { None }
+    #[inline]
+    pub fn sampling_rate(&self) -> Option<u32> {
+        self.flow_word(8)
     }
 
     /// Of a flow sample: packets that could have been sampled so far.
     #[must_use]
-    pub const fn pool(&self) -> Option<u32> {
-        if let Some(SampleHead::Flow(head)) = self.head { Some(head.pool) } else { None }
+    #[inline]
+    pub fn pool(&self) -> Option<u32> {
+        self.flow_word(12)
     }
 
     /// Of a flow sample or a discarded packet: what the agent lost so far.
     #[must_use]
-    pub const fn drops(&self) -> Option<u32> {
-        match self.head {
-            Some(SampleHead::Flow(FlowHead { drops, .. }) | SampleHead::Discard(DiscardHead { drops, .. })) => Some(drops),
-            _ => None,
-        }
+    #[inline]
+    pub fn drops(&self) -> Option<u32> {
+        if self.format.0 == Self::DISCARD { Some(self.word(12)) } else { self.flow_word(16) }
     }
 
     /// Of a flow sample or a discarded packet: where the packet came in.
     #[must_use]
-    pub const fn input(&self) -> Option<Interface> {
-        match self.head {
-            Some(SampleHead::Flow(FlowHead { input, .. }) | SampleHead::Discard(DiscardHead { input, .. })) => Some(input),
+    #[inline]
+    pub fn input(&self) -> Option<Interface> {
+        match self.format.0 {
+            Self::FLOW => Some(Interface::compact(self.word(20))),
+            Self::FLOW_EXPANDED => Some(Interface::expanded(self.word(24), self.word(28))),
+            Self::DISCARD => Some(Interface::expanded(0, self.word(16))),
             _ => None,
         }
     }
 
     /// Of a flow sample or a discarded packet: where the packet went out, or would have.
     #[must_use]
-    pub const fn output(&self) -> Option<Interface> {
-        match self.head {
-            Some(SampleHead::Flow(FlowHead { output, .. }) | SampleHead::Discard(DiscardHead { output, .. })) => Some(output),
+    #[inline]
+    pub fn output(&self) -> Option<Interface> {
+        match self.format.0 {
+            Self::FLOW => Some(Interface::compact(self.word(24))),
+            Self::FLOW_EXPANDED => Some(Interface::expanded(self.word(32), self.word(36))),
+            Self::DISCARD => Some(Interface::expanded(0, self.word(20))),
             _ => None,
         }
     }
 
     /// Why the packet was dropped: of a discarded packet, or of a flow sample whose output says so.
     #[must_use]
-    pub const fn reason(&self) -> Option<DropReason> {
-        match self.head {
-            Some(
-                SampleHead::Discard(DiscardHead { reason, .. })
-                | SampleHead::Flow(FlowHead { output: Interface::Discarded(reason), .. }),
-            ) => Some(reason),
+    pub fn reason(&self) -> Option<DropReason> {
+        match self.output() {
+            _ if self.format.0 == Self::DISCARD => Some(DropReason(self.word(24))),
+            Some(Interface::Discarded(reason)) => Some(reason),
             _ => None,
         }
     }
 
     /// Records it promises; 0 for a format that is not known.
     #[must_use]
-    pub const fn record_count(&self) -> u32 {
-        self.count
+    #[inline]
+    pub fn record_count(&self) -> u32 {
+        self.head_octets().checked_sub(4).map_or(0, |at| self.word(at))
     }
 
     /// The records, by their lengths; none for a format that is not known.
     #[must_use]
-    pub fn records(&self) -> Records<'a> {
-        match self.kind() {
-            SampleKind::Counters => Records::new(self.rest, SflowStructure::Counter, self.count),
-            SampleKind::Flow | SampleKind::Discard => Records::new(self.rest, SflowStructure::Flow, self.count),
-            SampleKind::Unknown => {
-                Records::new(Input::at(&[], self.offset, crate::error::LimitedBy::SetLength), SflowStructure::Flow, 0)
-            }
-        }
-    }
-}
-
-impl SampleHead {
-    /// Of the head of a sample of this format, whose size was checked.
     #[inline]
-    fn read(format: u32, head: &[u8]) -> Option<Self> {
-        let word = |at: usize| be32(head, at);
-        let compact = || Source { class: word(4) >> 24, index: word(4) & 0x00ff_ffff };
-        let expanded = || Source { class: word(4), index: word(8) };
-        Some(match format {
-            Sample::FLOW => Self::Flow(FlowHead {
-                sequence: word(0),
-                source: compact(),
-                sampling_rate: word(8),
-                pool: word(12),
-                drops: word(16),
-                input: Interface::compact(word(20)),
-                output: Interface::compact(word(24)),
-            }),
-            Sample::FLOW_EXPANDED => Self::Flow(FlowHead {
-                sequence: word(0),
-                source: expanded(),
-                sampling_rate: word(12),
-                pool: word(16),
-                drops: word(20),
-                input: Interface::expanded(word(24), word(28)),
-                output: Interface::expanded(word(32), word(36)),
-            }),
-            Sample::COUNTERS => Self::Counters(CountersHead { sequence: word(0), source: compact() }),
-            Sample::COUNTERS_EXPANDED => Self::Counters(CountersHead { sequence: word(0), source: expanded() }),
-            Sample::DISCARD => Self::Discard(DiscardHead {
-                sequence: word(0),
-                source: expanded(),
-                drops: word(12),
-                input: Interface::expanded(0, word(16)),
-                output: Interface::expanded(0, word(20)),
-                reason: DropReason(word(24)),
-            }),
-            _ => return None,
-        })
+    pub fn records(&self) -> Records<'a> {
+        let at = match self.kind() {
+            SampleKind::Unknown => self.body.bytes().len(),
+            _ => self.head_octets(),
+        };
+        let records = self.body.bytes().get(at..).unwrap_or_default();
+        let offset = self.body.offset().saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let counters = matches!(self.kind(), SampleKind::Counters);
+        Records::new(Input::at(records, offset, LimitedBy::SetLength), counters, self.record_count())
+    }
+
+    /// A word of the head.
+    #[inline]
+    fn word(&self, at: usize) -> u32 {
+        be32(self.body.bytes(), at)
+    }
+
+    /// A word of a flow sample, at `at` of the compact form; what stands behind an expanded source comes one word later.
+    #[inline]
+    fn flow_word(&self, at: usize) -> Option<u32> {
+        match self.format.0 {
+            Self::FLOW => Some(self.word(at)),
+            Self::FLOW_EXPANDED => Some(self.word(at.saturating_add(4))),
+            _ => None,
+        }
     }
 }

@@ -3,11 +3,10 @@
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::ie::SflowStructure;
 use crate::limits::Limits;
-use crate::wire::{Input, Parsed, array, be32, fault_of};
+use crate::wire::{Input, be32, len32};
 
 use super::flow::FlowView;
 use super::table::{self, Layout, Values, XdrValue};
-use super::xdr::padded;
 
 /// A `data_format` word: enterprise number in the upper 20 bits, format number in the lower 12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,9 +124,19 @@ impl<'a> Structure<'a> {
     }
 
     fn check_at(&self, depth: u8) -> Result<(), Fault> {
-        let Some(layout) = self.layout() else { return Ok(()) };
+        self.known(depth).map(drop)
+    }
+
+    /// As [`check`](Self::check); `false` for structures that the table does not have.
+    pub(super) fn known(&self, depth: u8) -> Result<bool, Fault> {
+        // The views of what most samples carry know the same without a search.
+        if !matches!(self.flow()?, FlowView::Other(_)) {
+            return Ok(true);
+        }
+        let Some(layout) = self.layout() else { return Ok(false) };
         if layout.is_fixed() {
-            return self.at_least(layout.min_octets());
+            self.at_least(layout.min_octets())?;
+            return Ok(true);
         }
         for value in layout.values_of(*self) {
             let value = value?.value;
@@ -136,10 +145,10 @@ impl<'a> Structure<'a> {
                     let fault = Fault::new(FaultKind::ListTooDeep, Layer::Record, LimitedBy::Limits, self.offset);
                     self.bad(fault)
                 })?;
-                pdus.structures(|inner| inner.check_at(depth).map_err(|fault| self.bad(fault)))?;
+                pdus.structures(self, |inner| inner.check_at(depth).map_err(|fault| self.bad(fault)))?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The body and where it is.
@@ -174,15 +183,15 @@ pub(super) const AGGREGATION: u32 = 1016;
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     rest: Input<'a>,
-    kind: fn(u32) -> SflowStructure,
+    counters: bool,
     count: u32,
     seen: u32,
     done: bool,
 }
 
 impl<'a> Records<'a> {
-    pub(super) const fn new(rest: Input<'a>, kind: fn(u32) -> SflowStructure, count: u32) -> Self {
-        Self { rest, kind, count, seen: 0, done: false }
+    pub(super) const fn new(rest: Input<'a>, counters: bool, count: u32) -> Self {
+        Self { rest, counters, count, seen: 0, done: false }
     }
 
     /// What was not read yet.
@@ -209,15 +218,15 @@ impl<'a> Iterator for Records<'a> {
         if self.rest.is_empty() || self.seen == self.count {
             return self.end();
         }
-        match structure(self.rest, self.kind) {
+        match structure(self.rest, self.counters) {
             Ok((rest, structure)) => {
                 self.rest = rest;
                 self.seen = self.seen.saturating_add(1);
                 Some(Ok(structure))
             }
-            Err(error) => {
+            Err(fault) => {
                 self.done = true;
-                Some(Err(fault_of(error)))
+                Some(Err(fault))
             }
         }
     }
@@ -232,14 +241,36 @@ pub(super) fn end(rest: Input<'_>, count: u32, seen: u32, layer: Layer) -> Optio
     (seen < count).then(|| rest.fault(FaultKind::CountBeyondOctets, layer).sizes(count, seen))
 }
 
+/// One structure by its length, and what is behind it; `Err` when it runs past the input.
 #[inline]
-fn structure(input: Input<'_>, kind: fn(u32) -> SflowStructure) -> Parsed<'_, Structure<'_>> {
-    let past = |error: nom::Err<Fault>| {
-        let here = |fault| Fault { kind: FaultKind::RecordTruncated, offset: input.offset(), ..fault };
-        error.map(|fault| here(fault).costing(input.len32()))
+fn structure(input: Input<'_>, counters: bool) -> Result<(Input<'_>, Structure<'_>), Fault> {
+    let Some((word, body, rest, octets)) = split(input, LimitedBy::FieldLength, LimitedBy::SetLength) else {
+        return Err(Fault { kind: FaultKind::RecordTruncated, ..past(input, Layer::Record) });
     };
-    let (rest, head) = array::<8>(Layer::Record)(input).map_err(past)?;
-    let (rest, body) = padded(rest, be32(head, 4), Layer::Record, LimitedBy::FieldLength).map_err(past)?;
-    let octets = rest.offset().saturating_sub(input.offset());
-    Ok((rest, Structure { id: kind(be32(head, 0)), offset: input.offset(), body, octets }))
+    let id = if counters { SflowStructure::Counter(word) } else { SflowStructure::Flow(word) };
+    Ok((rest, Structure { id, offset: input.offset(), body, octets }))
+}
+
+/// Format word, body by its length, what is behind body and padding, and the octets up to there. The padding of the last structure may
+/// be missing. `inside` and `behind` name what ends the two.
+#[inline]
+pub(super) fn split(input: Input<'_>, inside: LimitedBy, behind: LimitedBy) -> Option<(u32, Input<'_>, Input<'_>, u32)> {
+    let ([a, b, c, d, e, f, g, h], after) = input.bytes().split_first_chunk::<8>()?;
+    let length = u32::from_be_bytes([*e, *f, *g, *h]);
+    let (body, rest) = after.split_at_checked(usize::try_from(length).ok()?)?;
+    let rest = rest.get(body.len().wrapping_neg() & 3..).unwrap_or_default();
+    let octets = len32(input.bytes()).saturating_sub(len32(rest));
+    let body = Input::at(body, input.offset().saturating_add(Structure::HEAD), inside);
+    let rest = Input::at(rest, input.offset().saturating_add(octets), behind);
+    Some((u32::from_be_bytes([*a, *b, *c, *d]), body, rest, octets))
+}
+
+/// The fault of a structure that [`split`] cannot split: it costs all that is left.
+#[cold]
+pub(super) fn past(input: Input<'_>, layer: Layer) -> Fault {
+    let (required, available) = match input.bytes().split_first_chunk::<8>() {
+        Some((head, behind)) => (be32(head, 4), len32(behind)),
+        None => (Structure::HEAD, input.len32()),
+    };
+    input.fault(FaultKind::Truncated, layer).sizes(required, available).costing(input.len32())
 }

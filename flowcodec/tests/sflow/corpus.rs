@@ -14,6 +14,9 @@ struct File {
     samples: Option<u32>,
 }
 
+/// Recordings of real exporters: whole, so without a fault.
+const EXPORTERS: [&str; 4] = ["openvswitch/sflow1.pcap", "openvswitch/sflow64.pcap", "hsflowd/s1.pcap", "pmacct/sfprobe.pcap"];
+
 fn corpus() -> Vec<File> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
     let corpus = std::env::var_os("FLOWCODEC_CORPUS").map_or(here, PathBuf::from);
@@ -26,7 +29,7 @@ fn corpus() -> Vec<File> {
     let column = |name: &str| names.iter().position(|column| *column == name).unwrap();
     let (file, protocols, format) = (column("file"), column("protocols"), column("format"));
     let (by_tshark, by_walk, note) = (column("n_records_ref"), column("n_records_walk"), column("note"));
-    let files: Vec<File> = lines
+    let mut files: Vec<File> = lines
         .filter(|row| row[protocols].contains("sFlow"))
         .map(|row| {
             let octets = fs::read(corpus.join(row[file])).unwrap();
@@ -40,6 +43,10 @@ fn corpus() -> Vec<File> {
         })
         .collect();
     assert!(files.len() > 25, "the manifest has lost its sFlow files");
+    for name in EXPORTERS {
+        let datagrams = udp_payloads(&fs::read(corpus.join("exporters").join(name)).unwrap());
+        files.push(File { name: name.to_owned(), datagrams, samples: None });
+    }
     files
 }
 
@@ -127,7 +134,11 @@ fn samples_are_those_that_others_count() {
             assert_eq!(samples, others, "{}", file.name);
         }
         let bad: u32 = tallies.iter().map(|tally| tally.bad_records).sum();
-        println!("{}: {samples} samples, {bad} bad records", file.name);
+        let unknown: u32 = tallies.iter().map(|tally| tally.unknown_records + tally.unknown_samples).sum();
+        println!("{}: {samples} samples, {bad} bad records, {unknown} unknown structures", file.name);
+        if EXPORTERS.contains(&file.name.as_str()) {
+            assert!(samples > 0 && tallies.iter().all(|tally| tally.lost_octets == 0), "{}", file.name);
+        }
     }
 }
 

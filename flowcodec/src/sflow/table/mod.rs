@@ -199,7 +199,8 @@ pub fn layout(structure: SflowStructure) -> Option<&'static Layout> {
         SflowStructure::Counter(_) => hosts::LAYOUTS,
         SflowStructure::Sample(_) => return None,
     };
-    rows.binary_search_by_key(&structure, |layout| layout.structure).ok().and_then(|at| rows.get(at))
+    let at = rows.binary_search_by_key(&structure, |layout| layout.structure).ok()?;
+    rows.get(at)
 }
 
 /// The layout of a flow record.

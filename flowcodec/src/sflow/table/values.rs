@@ -3,15 +3,15 @@
 use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::error::{Fault, Layer, LimitedBy};
+use crate::error::Fault;
 use crate::ie::{ElementId, SflowStructure};
 use crate::model::Mac;
 use crate::text::Text;
-use crate::wire::{Input, Parsed, fault_of, take};
+use crate::wire::len32;
 
 use super::super::encode::EncodeError;
 use super::super::structure::Structure;
-use super::super::xdr::{Xdr, count, pad};
+use super::super::xdr::{Bad, Reader, Xdr, pad};
 use super::{FieldDef, Kind, Layout};
 
 /// A value of any layout.
@@ -94,13 +94,13 @@ pub struct Value<'a> {
 pub struct Values<'a> {
     layout: &'static Layout,
     structure: Structure<'a>,
-    rest: Input<'a>,
+    rest: Reader<'a>,
     next: usize,
 }
 
 impl<'a> Values<'a> {
     pub(super) const fn new(layout: &'static Layout, structure: Structure<'a>) -> Self {
-        Self { layout, structure, rest: structure.input(), next: 0 }
+        Self { layout, structure, rest: Reader(structure.body()), next: 0 }
     }
 
     /// The layout they are read by.
@@ -123,15 +123,12 @@ impl<'a> Iterator for Values<'a> {
             self.next = usize::MAX;
             return Some(Err(fault));
         }
-        match read(def.kind, self.rest) {
-            Ok((rest, value)) => {
-                self.rest = rest;
-                Some(Ok(Value { def, element: self.layout.element(at), value }))
-            }
-            Err(error) => {
+        match read(def.kind, &mut self.rest) {
+            Ok(value) => Some(Ok(Value { def, element: self.layout.element(at), value })),
+            Err(bad) => {
                 self.next = usize::MAX;
                 // A body may end before, or in, what only later versions of its layout have.
-                (at < self.layout.required).then(|| Err(self.structure.bad(fault_of(error))))
+                (at < self.layout.required).then(|| Err(self.structure.bad(bad.fault(self.structure.input()))))
             }
         }
     }
@@ -144,8 +141,8 @@ impl<'a> Iterator for Values<'a> {
 pub struct List<'a> {
     fields: &'static [FieldDef],
     count: u32,
-    // One of the two is empty.
-    wire: Input<'a>,
+    // One of the two is empty. What is on the wire reaches to the end of the structure.
+    wire: &'a [u8],
     given: &'a [XdrValue<'a>],
 }
 
@@ -153,7 +150,7 @@ impl<'a> List<'a> {
     /// A list to write: the fields of the first item, then those of the second, and so on.
     #[must_use]
     pub const fn new(given: &'a [XdrValue<'a>]) -> Self {
-        Self { fields: &[], count: 0, wire: Input::new(&[]), given }
+        Self { fields: &[], count: 0, wire: &[], given }
     }
 
     /// What each item has; empty for lists made by [`new`](Self::new).
@@ -166,16 +163,21 @@ impl<'a> List<'a> {
     #[must_use]
     pub fn items(&self) -> Items<'a> {
         let left = usize::try_from(self.count).unwrap_or(0).saturating_mul(self.fields.len());
-        Items { fields: self.fields, at: 0, left, wire: self.wire, given: self.given.iter() }
+        Items { fields: self.fields, at: 0, left, wire: Reader(self.wire), given: self.given.iter() }
     }
 
-    /// Gives every record of the `pdu` items of an aggregation to `each`.
-    pub(in super::super) fn structures(&self, mut each: impl FnMut(Structure<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
+    /// Gives every record in the `pdu` items of an aggregation, which is `outer`, to `each`.
+    pub(in super::super) fn structures(
+        &self,
+        outer: &Structure<'a>,
+        mut each: impl FnMut(Structure<'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let end = outer.input().offset().saturating_add(outer.input().len32());
         for pdu in self.items() {
             let XdrValue::List(records) = pdu else { continue };
             let mut items = records.items();
             loop {
-                let offset = items.wire.offset();
+                let offset = end.saturating_sub(len32(items.wire.0));
                 let (Some(XdrValue::U32(format)), Some(XdrValue::Octets(body))) = (items.next(), items.next()) else { break };
                 each(Structure::new(SflowStructure::Flow(format), body, offset))?;
             }
@@ -202,7 +204,7 @@ pub struct Items<'a> {
     fields: &'static [FieldDef],
     at: usize,
     left: usize,
-    wire: Input<'a>,
+    wire: Reader<'a>,
     given: core::slice::Iter<'a, XdrValue<'a>>,
 }
 
@@ -213,48 +215,43 @@ impl<'a> Iterator for Items<'a> {
         let Some(left) = self.left.checked_sub(1) else { return self.given.next().copied() };
         let def = self.fields.get(self.at)?;
         // The list was walked when it was read, so this does not fail.
-        let (rest, value) = read(def.kind, self.wire).ok()?;
+        let value = read(def.kind, &mut self.wire).ok()?;
         self.at = self.at.saturating_add(1).checked_rem(self.fields.len()).unwrap_or(0);
-        (self.wire, self.left) = (rest, left);
+        self.left = left;
         Some(value)
     }
 }
 
 /// One value. Recursion follows the table, which nests lists three deep at most.
-fn read(kind: Kind, input: Input<'_>) -> Parsed<'_, XdrValue<'_>> {
-    fn of<'a, T: Xdr<'a>>(input: Input<'a>, value: impl FnOnce(T) -> XdrValue<'a>) -> Parsed<'a, XdrValue<'a>> {
-        T::read(input).map(|(rest, read)| (rest, value(read)))
-    }
-    match kind {
-        Kind::U32 => of(input, XdrValue::U32),
-        Kind::I32 => of(input, XdrValue::I32),
-        Kind::U64 => of(input, XdrValue::U64),
-        Kind::F32 => of(input, XdrValue::F32),
-        Kind::Address => of(input, XdrValue::Address),
-        Kind::Ipv4 => of(input, XdrValue::Ipv4),
-        Kind::Ipv6 => of(input, XdrValue::Ipv6),
-        Kind::Mac => of(input, XdrValue::Mac),
-        Kind::Text => of(input, XdrValue::Text),
-        Kind::Opaque => of(input, XdrValue::Octets),
-        Kind::Fixed(octets) => take(usize::from(octets), Layer::Field, LimitedBy::FieldLength)(input)
-            .map(|(rest, octets)| (rest, XdrValue::Octets(octets.bytes()))),
+fn read<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<XdrValue<'a>, Bad> {
+    Ok(match kind {
+        Kind::U32 => XdrValue::U32(Xdr::read(reader)?),
+        Kind::I32 => XdrValue::I32(Xdr::read(reader)?),
+        Kind::U64 => XdrValue::U64(Xdr::read(reader)?),
+        Kind::F32 => XdrValue::F32(Xdr::read(reader)?),
+        Kind::Address => XdrValue::Address(Xdr::read(reader)?),
+        Kind::Ipv4 => XdrValue::Ipv4(Xdr::read(reader)?),
+        Kind::Ipv6 => XdrValue::Ipv6(Xdr::read(reader)?),
+        Kind::Mac => XdrValue::Mac(Xdr::read(reader)?),
+        Kind::Text => XdrValue::Text(Xdr::read(reader)?),
+        Kind::Opaque => XdrValue::Octets(Xdr::read(reader)?),
+        Kind::Fixed(octets) => XdrValue::Octets(reader.take(octets.into())?),
         Kind::List(fields) => {
             let min = fields.iter().fold(0_u32, |sum, field| sum.saturating_add(field.kind.min_octets()));
-            let (wire, count) = count(input, min)?;
-            let mut rest = wire;
+            let count = reader.count(min)?;
+            let wire = reader.0;
             if fields.iter().all(|field| field.kind.is_fixed()) {
-                let octets = usize::try_from(count.saturating_mul(min)).unwrap_or(usize::MAX);
-                (rest, _) = take(octets, Layer::Field, LimitedBy::FieldLength)(wire)?;
+                reader.take(count.saturating_mul(min))?;
             } else {
                 for _ in 0..count {
                     for field in fields {
-                        (rest, _) = read(field.kind, rest)?;
+                        read(field.kind, reader)?;
                     }
                 }
             }
-            Ok((rest, XdrValue::List(List { fields, count, wire, given: &[] })))
+            XdrValue::List(List { fields, count, wire, given: &[] })
         }
-    }
+    })
 }
 
 impl Layout {
