@@ -34,7 +34,27 @@ macro_rules! views {
                 $(self.$field.write(out);)+
             }
         }
+
+        of!($name $(<$life>)?);
     )*};
+}
+
+macro_rules! of {
+    ($name:ident) => { of!($name, $name, '_,); };
+    ($name:ident <$life:lifetime>) => { of!($name, $name<$life>, $life, <$life>); };
+    ($name:ident, $kind:ty, $life:lifetime, $(<$made:lifetime>)?) => {
+        impl $(<$made>)? $kind {
+            /// Reads the body of a record by this layout; its format is the caller's to know. [`Structure::flow`] looks at the format
+            /// first, and costs more.
+            ///
+            /// # Errors
+            /// As [`Structure::flow`].
+            #[inline]
+            pub fn of(record: &Structure<$life>) -> Result<Self, Fault> {
+                view(*record)
+            }
+        }
+    };
 }
 
 views! {
@@ -531,13 +551,13 @@ impl<'a> AsPath<'a> {
     /// The last AS of the path: the destination's.
     #[must_use]
     pub fn last(&self) -> Option<u32> {
-        self.numbers().last()
+        self.segments().filter_map(|segment| segment.numbers.last()).last()
     }
 
     /// The first AS of the path: the neighbour that the packet goes to.
     #[must_use]
     pub fn first(&self) -> Option<u32> {
-        self.numbers().next()
+        self.segments().find_map(|segment| segment.numbers.iter().next())
     }
 }
 

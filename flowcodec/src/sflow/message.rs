@@ -74,8 +74,9 @@ impl<'a> Datagram<'a> {
 
     /// The samples, by their lengths.
     #[must_use]
-    pub const fn samples(&self) -> Samples<'a> {
-        Samples { rest: self.body, count: self.header.samples, seen: 0, done: false }
+    pub fn samples(&self) -> Samples<'a> {
+        let end = self.body.offset().saturating_add(self.body.len32());
+        Samples { rest: self.body.bytes(), end, count: self.header.samples, seen: 0, done: false }
     }
 
     /// What is wrong behind the last sample that can be found: a sample that runs past the datagram, a count beyond the octets, or
@@ -166,7 +167,8 @@ const fn is_record(fault: &Fault) -> bool {
 /// datagram ends them, with a fault that costs the rest; a last fault without such an end says that count and octets do not agree.
 #[derive(Debug, Clone)]
 pub struct Samples<'a> {
-    rest: Input<'a>,
+    rest: &'a [u8],
+    end: u32,
     count: u32,
     seen: u32,
     done: bool,
@@ -175,43 +177,40 @@ pub struct Samples<'a> {
 impl<'a> Samples<'a> {
     /// What was not read yet.
     #[must_use]
-    pub const fn rest(&self) -> Input<'a> {
-        self.rest
+    pub fn rest(&self) -> Input<'a> {
+        Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::Datagram)
     }
 
     /// Whether the samples ended otherwise than the header said.
-    fn broken(&self) -> bool {
+    const fn broken(&self) -> bool {
         !self.rest.is_empty() || self.seen < self.count
     }
 
     #[cold]
-    fn end(&mut self) -> Option<Result<Sample<'a>, Fault>> {
+    fn past(&mut self) -> Fault {
         self.done = true;
-        end(self.rest, self.count, self.seen, Layer::Set).map(Err)
+        past(self.rest(), Layer::Set)
     }
 }
 
 impl<'a> Iterator for Samples<'a> {
     type Item = Result<Sample<'a>, Fault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;
         }
         if self.rest.is_empty() || self.seen == self.count {
-            return self.end();
+            self.done = true;
+            return if self.broken() { end(self.rest(), self.count, self.seen, Layer::Set).map(Err) } else { None };
         }
-        match sample(self.rest) {
-            Ok((rest, sample)) => {
-                self.rest = rest;
-                self.seen = self.seen.saturating_add(1);
-                Some(sample)
-            }
-            Err(fault) => {
-                self.done = true;
-                Some(Err(fault))
-            }
-        }
+        let Some((format, body, rest)) = split(self.rest) else { return Some(Err(self.past())) };
+        let octets = len32(self.rest).wrapping_sub(len32(rest));
+        let offset = self.end.wrapping_sub(len32(self.rest));
+        self.rest = rest;
+        self.seen = self.seen.wrapping_add(1);
+        Some(Sample::read(format, offset, octets, body))
     }
 }
 
@@ -236,13 +235,4 @@ fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
         Err(2 | 4) => Err(bad(whole.fault(FaultKind::UnsupportedVersion, Layer::Header))),
         Err(_) => Err(bad(whole.fault(FaultKind::UnknownVersion, Layer::Header))),
     }
-}
-
-/// One sample by its length, and what is behind it; the inner fault is of this sample alone.
-#[inline]
-fn sample(input: Input<'_>) -> Result<(Input<'_>, Result<Sample<'_>, Fault>), Fault> {
-    let Some((format, body, rest, octets)) = split(input, LimitedBy::SetLength, LimitedBy::Datagram) else {
-        return Err(past(input, Layer::Set));
-    };
-    Ok((rest, Sample::read(format, input.offset(), octets, body)))
 }

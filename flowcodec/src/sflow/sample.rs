@@ -1,7 +1,7 @@
 //! One sample: what stands before its records, compact and expanded forms alike.
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::wire::{Input, be32};
+use crate::wire::{be32, len32};
 
 use super::reason::DropReason;
 use super::structure::{DataFormat, Records};
@@ -156,7 +156,7 @@ pub struct Sample<'a> {
     offset: u32,
     octets: u32,
     /// Not shorter than the head of its format.
-    body: Input<'a>,
+    body: &'a [u8],
 }
 
 impl<'a> Sample<'a> {
@@ -168,15 +168,15 @@ impl<'a> Sample<'a> {
 
     /// Reads the head. A body too short for it is a fault that costs the sample.
     #[inline]
-    pub(super) fn read(format: u32, offset: u32, octets: u32, body: Input<'a>) -> Result<Self, Fault> {
+    pub(super) fn read(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Result<Self, Fault> {
         let sample = Self { format: DataFormat(format), offset, octets, body };
-        if body.bytes().len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
+        if body.len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
     }
 
     #[cold]
     fn short(&self) -> Fault {
         let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Set, LimitedBy::SetLength, self.offset);
-        fault.sizes(u32::try_from(self.head_octets()).unwrap_or(0), self.body.len32()).costing(self.octets)
+        fault.sizes(u32::try_from(self.head_octets()).unwrap_or(0), len32(self.body)).costing(self.octets)
     }
 
     /// Octets in front of the records, their count included.
@@ -218,7 +218,7 @@ impl<'a> Sample<'a> {
     /// Its octets behind format and length, without padding.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
-        self.body.bytes()
+        self.body
     }
 
     /// Where it begins, its format word included.
@@ -235,7 +235,7 @@ impl<'a> Sample<'a> {
 
     /// Octets of padding at its end: none, unless its length is not of whole words.
     pub(super) fn padding(&self) -> u32 {
-        self.octets.saturating_sub(self.body.len32()).saturating_sub(8)
+        self.octets.saturating_sub(len32(self.body)).saturating_sub(8)
     }
 
     /// What stands before the records; `None` for a format that is not known.
@@ -351,19 +351,18 @@ impl<'a> Sample<'a> {
     #[inline]
     pub fn records(&self) -> Records<'a> {
         let at = match self.kind() {
-            SampleKind::Unknown => self.body.bytes().len(),
+            SampleKind::Unknown => self.body.len(),
             _ => self.head_octets(),
         };
-        let records = self.body.bytes().get(at..).unwrap_or_default();
-        let offset = self.body.offset().saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let end = self.offset.saturating_add(8).saturating_add(len32(self.body));
         let counters = matches!(self.kind(), SampleKind::Counters);
-        Records::new(Input::at(records, offset, LimitedBy::SetLength), counters, self.record_count())
+        Records::new(self.body.get(at..).unwrap_or_default(), end, counters, self.record_count())
     }
 
     /// A word of the head.
     #[inline]
     fn word(&self, at: usize) -> u32 {
-        be32(self.body.bytes(), at)
+        be32(self.body, at)
     }
 
     /// A word of a flow sample, at `at` of the compact form; what stands behind an expanded source comes one word later.

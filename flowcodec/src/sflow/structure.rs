@@ -47,8 +47,8 @@ impl core::fmt::Display for DataFormat {
 pub struct Structure<'a> {
     id: SflowStructure,
     offset: u32,
-    body: Input<'a>,
     octets: u32,
+    body: &'a [u8],
 }
 
 impl<'a> Structure<'a> {
@@ -58,8 +58,7 @@ impl<'a> Structure<'a> {
     /// A record of `id` with this body, as if it stood at `offset` of a message.
     #[must_use]
     pub fn new(id: SflowStructure, body: &'a [u8], offset: u32) -> Self {
-        let body = Input::at(body, offset.saturating_add(Self::HEAD), LimitedBy::FieldLength);
-        Self { id, offset, body, octets: body.len32().saturating_add(Self::HEAD) }
+        Self { id, offset, octets: len32(body).saturating_add(Self::HEAD), body }
     }
 
     /// Which structure it is.
@@ -78,7 +77,7 @@ impl<'a> Structure<'a> {
     /// Its body, without padding.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
-        self.body.bytes()
+        self.body
     }
 
     /// Where it begins, its format word included.
@@ -153,19 +152,19 @@ impl<'a> Structure<'a> {
 
     /// The body and where it is.
     pub(super) const fn input(&self) -> Input<'a> {
-        self.body
+        Input::at(self.body, self.offset.saturating_add(Self::HEAD), LimitedBy::FieldLength)
     }
 
     /// Whether the body has the octets that every body of a layout has.
     #[inline]
     pub(super) fn at_least(&self, octets: u32) -> Result<(), Fault> {
-        if self.body.len32() >= octets { Ok(()) } else { Err(self.short(octets)) }
+        if len32(self.body) >= octets { Ok(()) } else { Err(self.short(octets)) }
     }
 
     #[cold]
     fn short(&self, octets: u32) -> Fault {
         let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Record, LimitedBy::FieldLength, self.offset);
-        self.bad(fault.sizes(octets, self.body.len32()))
+        self.bad(fault.sizes(octets, len32(self.body)))
     }
 
     /// The same fault, costing this record.
@@ -182,7 +181,8 @@ pub(super) const AGGREGATION: u32 = 1016;
 /// sample; a last fault without an end says that the sample's count and its octets do not agree.
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
-    rest: Input<'a>,
+    rest: &'a [u8],
+    end: u32,
     counters: bool,
     count: u32,
     seen: u32,
@@ -190,20 +190,22 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub(super) const fn new(rest: Input<'a>, counters: bool, count: u32) -> Self {
-        Self { rest, counters, count, seen: 0, done: false }
+    /// Records of a sample that ends at octet `end`.
+    #[inline]
+    pub(super) const fn new(rest: &'a [u8], end: u32, counters: bool, count: u32) -> Self {
+        Self { rest, end, counters, count, seen: 0, done: false }
     }
 
     /// What was not read yet.
     #[must_use]
-    pub const fn rest(&self) -> Input<'a> {
-        self.rest
+    pub fn rest(&self) -> Input<'a> {
+        Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::SetLength)
     }
 
     #[cold]
-    fn end(&mut self) -> Option<Result<Structure<'a>, Fault>> {
+    fn past(&mut self) -> Fault {
         self.done = true;
-        end(self.rest, self.count, self.seen, Layer::Record).map(Err)
+        Fault { kind: FaultKind::RecordTruncated, ..past(self.rest(), Layer::Record) }
     }
 }
 
@@ -216,23 +218,24 @@ impl<'a> Iterator for Records<'a> {
             return None;
         }
         if self.rest.is_empty() || self.seen == self.count {
-            return self.end();
-        }
-        match structure(self.rest, self.counters) {
-            Ok((rest, structure)) => {
-                self.rest = rest;
-                self.seen = self.seen.saturating_add(1);
-                Some(Ok(structure))
+            self.done = true;
+            if self.rest.is_empty() && self.seen == self.count {
+                return None;
             }
-            Err(fault) => {
-                self.done = true;
-                Some(Err(fault))
-            }
+            return end(self.rest(), self.count, self.seen, Layer::Record).map(Err);
         }
+        let Some((word, body, rest)) = split(self.rest) else { return Some(Err(self.past())) };
+        let id = if self.counters { SflowStructure::Counter(word) } else { SflowStructure::Flow(word) };
+        let octets = len32(self.rest).wrapping_sub(len32(rest));
+        let offset = self.end.wrapping_sub(len32(self.rest));
+        self.rest = rest;
+        self.seen = self.seen.wrapping_add(1);
+        Some(Ok(Structure { id, offset, octets, body }))
     }
 }
 
 /// What a count and the octets it stands for disagree about when the structures have ended.
+#[cold]
 pub(super) fn end(rest: Input<'_>, count: u32, seen: u32, layer: Layer) -> Option<Fault> {
     if !rest.is_empty() {
         let fault = Fault::new(FaultKind::TrailingOctets, layer, LimitedBy::HeaderCount, rest.offset());
@@ -241,28 +244,14 @@ pub(super) fn end(rest: Input<'_>, count: u32, seen: u32, layer: Layer) -> Optio
     (seen < count).then(|| rest.fault(FaultKind::CountBeyondOctets, layer).sizes(count, seen))
 }
 
-/// One structure by its length, and what is behind it; `Err` when it runs past the input.
+/// Format word, body by its length, and what is behind body and padding. The padding of the last structure may be missing.
 #[inline]
-fn structure(input: Input<'_>, counters: bool) -> Result<(Input<'_>, Structure<'_>), Fault> {
-    let Some((word, body, rest, octets)) = split(input, LimitedBy::FieldLength, LimitedBy::SetLength) else {
-        return Err(Fault { kind: FaultKind::RecordTruncated, ..past(input, Layer::Record) });
-    };
-    let id = if counters { SflowStructure::Counter(word) } else { SflowStructure::Flow(word) };
-    Ok((rest, Structure { id, offset: input.offset(), body, octets }))
-}
-
-/// Format word, body by its length, what is behind body and padding, and the octets up to there. The padding of the last structure may
-/// be missing. `inside` and `behind` name what ends the two.
-#[inline]
-pub(super) fn split(input: Input<'_>, inside: LimitedBy, behind: LimitedBy) -> Option<(u32, Input<'_>, Input<'_>, u32)> {
-    let ([a, b, c, d, e, f, g, h], after) = input.bytes().split_first_chunk::<8>()?;
+pub(super) fn split(octets: &[u8]) -> Option<(u32, &[u8], &[u8])> {
+    let ([a, b, c, d, e, f, g, h], after) = octets.split_first_chunk::<8>()?;
     let length = u32::from_be_bytes([*e, *f, *g, *h]);
     let (body, rest) = after.split_at_checked(usize::try_from(length).ok()?)?;
     let rest = rest.get(body.len().wrapping_neg() & 3..).unwrap_or_default();
-    let octets = len32(input.bytes()).saturating_sub(len32(rest));
-    let body = Input::at(body, input.offset().saturating_add(Structure::HEAD), inside);
-    let rest = Input::at(rest, input.offset().saturating_add(octets), behind);
-    Some((u32::from_be_bytes([*a, *b, *c, *d]), body, rest, octets))
+    Some((u32::from_be_bytes([*a, *b, *c, *d]), body, rest))
 }
 
 /// The fault of a structure that [`split`] cannot split: it costs all that is left.

@@ -15,7 +15,7 @@ use crate::model::Mac;
 use crate::text::Text;
 use crate::wire::{Input, len32};
 
-/// What is left of a body. Bodies are read through this and not through nom's inputs, which cost ten times as much here: no offset is
+/// What is left of a body. Bodies are read through this and not through nom's inputs, which measured three times as slow: no offset is
 /// carried along, because what is left always ends where the body ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
@@ -219,6 +219,12 @@ impl<'a> Words<'a> {
     /// The numbers in order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.wire.iter().map(|octets| u32::from_be_bytes(*octets)).chain(self.given.iter().copied())
+    }
+
+    /// The last number.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        self.given.last().copied().or_else(|| self.wire.last().map(|octets| u32::from_be_bytes(*octets)))
     }
 
     /// How many there are.

@@ -200,6 +200,13 @@ fn what_views_say() {
         assert_eq!(format!("{:?}", gateway.communities), "[4259840001, 4259840002]");
         assert_eq!(gateway.communities.len(), 2);
     });
+    let case = cases.iter().find(|case| case.id == SflowStructure::Flow(1001)).unwrap();
+    let (body, record) = (case.body(), case.id);
+    let switch = Structure::new(record, &body, 0);
+    assert_eq!(Switch::of(&switch).map(FlowView::Switch), switch.flow());
+    let short = Structure::new(record, &body[..12], 40);
+    assert_eq!(Switch::of(&short).map(FlowView::Switch), short.flow());
+    assert_eq!((Words::from(&[1, 2][..]).last(), Words::default().last(), AsPath::default().last()), (Some(2), None, None));
     view(1006, &|view| {
         let FlowView::Mpls(mpls) = view else { panic!("{view:?}") };
         assert_eq!(mpls.next_hop, "2001:db8::102c".parse().ok());
