@@ -8,7 +8,7 @@ use flowcodec::sflow::encode::{DatagramWriter, Settings};
 use flowcodec::sflow::table::{self, Kind, Layout, XdrValue};
 use flowcodec::sflow::{
     AsPath, AsSegment, CountersHead, DataFormat, Datagram, FlowView, Form, HeaderProtocol, SampleHead, SampleKind, Source,
-    Structure,
+    Structure, Switch, Words,
 };
 
 /// One field of `layouts.txt`.
