@@ -43,6 +43,7 @@ pub mod netflow5;
 pub mod netflow9;
 pub mod packet;
 mod record;
+pub mod sflow;
 pub mod template;
 mod text;
 mod time;

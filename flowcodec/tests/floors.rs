@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["model"],
     &["context"],
     &["template"],
-    &["ipfix", "netflow5", "netflow9", "packet"],
+    &["ipfix", "netflow5", "netflow9", "packet", "sflow"],
     &["record"],
     &["decoder"],
     &["io"],
