@@ -148,7 +148,7 @@ impl Decoder {
             }
         }
         if let Some(boot) = lesson.boot {
-            self.store.set_boot(scope, boot);
+            self.store.set_boot(scope, Some(boot));
         }
         if let Some(element) = lesson.element
             && matches!(self.settings.elements.resolve(element.id), ElementRef::Unknown(_))

@@ -64,6 +64,8 @@ struct Message<'d> {
     faults_before: u64,
     /// The set at hand, and its body, as long as its records are not studied to the end.
     study: Option<(Study, &'d [u8])>,
+    /// When the exporter booted, as far as was known when the message began.
+    boot: Option<Timestamp>,
 }
 
 /// What is left of a message.
@@ -244,6 +246,7 @@ impl<'d> Walk<'d> {
             tally: Tally::default(),
             faults_before: decoder.own_faults(),
             study: None,
+            boot: scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot),
         });
     }
 }
@@ -449,6 +452,12 @@ impl<'d> Message<'d> {
                     SequenceUnit::Packets => &mut decoder.stats.lost_packets,
                 };
                 *counter = counter.saturating_add(u64::from(lost));
+            }
+            // An exporter that began anew has booted since: uptimes count from another moment, unless this message has told it already.
+            if let (SequenceChange::Restarted, Some(scope)) = (change, self.scope)
+                && decoder.store.scope_state(scope).is_some_and(|state| state.boot == self.boot)
+            {
+                decoder.store.set_boot(scope, None);
             }
             decoder.note(&self.context, What::Sequence(change));
         }

@@ -219,7 +219,7 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
             let Some(scope) = decoder.store.scope(key, &decoder.settings.limits) else { continue };
             decoder.store.restore_standing(scope, domain.standing);
             if let Some(boot) = domain.boot {
-                decoder.store.set_boot(scope, boot);
+                decoder.store.set_boot(scope, Some(boot));
             }
             for &(sampler, rate) in &domain.samplers {
                 decoder.store.learn_sampling(scope, sampler, Some(rate), &decoder.settings.limits);

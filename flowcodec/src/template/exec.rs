@@ -201,6 +201,8 @@ impl<'a> RecordRef<'a> {
             _ if id == field::EXPORTER_PORT.id() => FieldValue::Unsigned(u64::from(context.exporter.port())),
             _ if id == field::DOMAIN.id() => FieldValue::Unsigned(u64::from(context.domain)),
             _ if id == field::PROTOCOL.id() => FieldValue::Unsigned(u64::from(context.protocol.code())),
+            // The fixed layouts of v1, v5 and v7 have none.
+            _ if id == field::TEMPLATE.id() && self.template.id() == 0 => return None,
             _ if id == field::TEMPLATE.id() => FieldValue::Unsigned(u64::from(self.template.id())),
             _ if id == field::COUNTERS_SCALED.id() => FieldValue::Unsigned(u64::from(context.counters_scaled.code())),
             _ if id == SAMPLING_RATE => FieldValue::Double(self.sampling_rate()?),
@@ -231,7 +233,9 @@ impl<'a> RecordRef<'a> {
         row.set(field::EXPORTER_PORT.id(), FieldValue::Unsigned(u64::from(context.exporter.port())));
         row.set(field::DOMAIN.id(), FieldValue::Unsigned(u64::from(context.domain)));
         row.set(field::PROTOCOL.id(), FieldValue::Unsigned(u64::from(context.protocol.code())));
-        row.set(field::TEMPLATE.id(), FieldValue::Unsigned(u64::from(self.template.id())));
+        if let Some(id) = self.of_context(field::TEMPLATE.id()) {
+            row.set(field::TEMPLATE.id(), id);
+        }
         row.set(field::COUNTERS_SCALED.id(), FieldValue::Unsigned(u64::from(context.counters_scaled.code())));
         row
     }

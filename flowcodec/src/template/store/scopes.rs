@@ -153,9 +153,9 @@ impl Store {
         ranks.walk(&self.scopes).map(|(index, state)| (ScopeId(index), state))
     }
 
-    pub(crate) fn set_boot(&mut self, scope: ScopeId, boot: Timestamp) {
+    pub(crate) fn set_boot(&mut self, scope: ScopeId, boot: Option<Timestamp>) {
         if let Some(state) = self.scopes.get_mut(scope.0) {
-            state.boot = Some(boot);
+            state.boot = boot;
         }
     }
 
