@@ -7,8 +7,7 @@ use crate::ie::{DataType, ElementId, ElementRef, RuntimeElement, Semantics};
 use crate::record::Record;
 use crate::template::wire::TemplateRecord;
 use crate::template::{
-    Announced, Gone, Learned, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, VARIABLE, announced,
-    refusal,
+    Announced, Gone, Learned, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, announced, refusal,
 };
 use crate::time::Timestamp;
 use crate::wire::unsigned;
@@ -63,9 +62,6 @@ impl Decoder {
         record: &TemplateRecord<'_>,
     ) -> Result<(), (FaultKind, LimitedBy)> {
         let (id, kind) = (record.id(), record.kind());
-        if id < 256 {
-            return Err((FaultKind::TemplateIdReserved, LimitedBy::SetLength));
-        }
         let known = self.store.find(scope, id);
         if let Some(slot) = known
             && self.store.entry(slot).is_some_and(|entry| entry.template.announces(kind, record.specifiers()))
@@ -73,12 +69,7 @@ impl Decoder {
             self.store.refresh(slot, context.received, &self.settings.schema);
             return Ok(());
         }
-        if record.scope_count() > record.field_count()
-            || !record.is_aligned()
-            || (context.protocol == Protocol::NetFlow9 && record.specifiers().any(|field| field.length == VARIABLE))
-        {
-            return Err((FaultKind::TemplateInvalid, LimitedBy::TemplateLength));
-        }
+        record.check()?;
         let uid = self.store.next_uid();
         let resolve = |id| self.resolve(owner, id);
         let template =

@@ -157,22 +157,13 @@ impl Template {
     /// over or a variable length in v9, more than `limits` allow.
     pub fn new(record: &wire::TemplateRecord<'_>, elements: &Elements, schema: &Schema, limits: &Limits) -> Result<Self, Fault> {
         let refused = |reason| refusal(record, reason);
-        if record.id() < 256 {
-            return Err(refused((FaultKind::TemplateIdReserved, LimitedBy::SetLength)));
-        }
-        if record.scope_count() > record.field_count()
-            || !record.is_aligned()
-            || (record.dialect() == Dialect::NetFlow9 && record.specifiers().any(|field| field.length == VARIABLE))
-        {
-            return Err(refused((FaultKind::TemplateInvalid, LimitedBy::TemplateLength)));
-        }
+        record.check().map_err(refused)?;
         let resolve = |id| elements.resolve(id);
         Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), resolve, schema, limits)
             .map_err(refused)
     }
 
-    /// Compiles `specifiers`. `pad` between fields is not announced by any protocol but stands in the layouts of v1, v5 and v7:
-    /// element 210 (paddingOctets) is skipped there.
+    /// Compiles `specifiers`.
     ///
     /// # Errors
     /// The reason the template is refused, and the limit that says so.

@@ -118,10 +118,17 @@ impl<'a> TemplateRecord<'a> {
         self.fields == 0 && matches!(self.dialect, Dialect::Ipfix)
     }
 
-    /// Whether the lengths of a v9 options template are those of whole specifiers.
-    #[must_use]
-    pub const fn is_aligned(&self) -> bool {
-        self.aligned
+    /// Whether the record may stand as a template: its id is not reserved, it has no more scopes than fields, no variable length in v9,
+    /// and the lengths of a v9 options template are those of whole specifiers.
+    pub(crate) fn check(&self) -> Result<(), (FaultKind, LimitedBy)> {
+        if self.id < 256 {
+            return Err((FaultKind::TemplateIdReserved, LimitedBy::SetLength));
+        }
+        let variable = || self.dialect == Dialect::NetFlow9 && self.specifiers().any(|field| field.length == VARIABLE);
+        if self.scopes > self.fields || !self.aligned || variable() {
+            return Err((FaultKind::TemplateInvalid, LimitedBy::TemplateLength));
+        }
+        Ok(())
     }
 
     /// Offset in the message.
