@@ -92,6 +92,11 @@ impl Tracker {
         }
     }
 
+    /// Whether an established way explains the step.
+    fn fits(&self, verdicts: [Verdict; 3]) -> bool {
+        self.streaks.iter().zip(verdicts).any(|(&streak, verdict)| streak >= ESTABLISHED && verdict == Verdict::Fits)
+    }
+
     fn verdicts(&self, step: &Step) -> [Verdict; 3] {
         Way::ALL.map(|way| self.verdict(way, step))
     }
@@ -187,6 +192,10 @@ fn established(judged: Judged<'_>) -> [Option<(Way, Verdict, &Tracker)>; 3] {
 }
 
 fn judge(own: Judged<'_>, shared: Judged<'_>, step: &Step) -> Option<SequenceChange> {
+    // Nearly every message: what the exporter is known to count went on as it should.
+    if own.is_some_and(|(tracker, verdicts)| tracker.fits(verdicts)) {
+        return None;
+    }
     let (by_own, by_shared) = (established(own), established(shared));
     let mut all = by_own.iter().chain(&by_shared).flatten();
     if all.clone().any(|(_, verdict, _)| matches!(verdict, Verdict::Fits | Verdict::Unknown)) {

@@ -7,7 +7,9 @@ use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
 use super::sampling::{Sampler, SamplingTable};
 use super::{Template, Templates, variable_end};
 use crate::context::Context;
-use crate::model::{FieldId, FieldValue, FlowRecord, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit};
+use crate::model::{
+    FieldId, FieldValue, FlowRecord, HOT, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit,
+};
 use crate::text::Text;
 use crate::time::Timestamp;
 use crate::wire::unsigned;
@@ -228,15 +230,26 @@ impl<'a> RecordRef<'a> {
     fn prototype(&self) -> FlowRecord {
         let context = self.context;
         let mut row = FlowRecord::EMPTY;
-        row.set(field::RECEIVED.id(), FieldValue::Time(context.received));
-        row.set(field::EXPORTER.id(), FieldValue::Address(context.exporter.address()));
-        row.set(field::EXPORTER_PORT.id(), FieldValue::Unsigned(u64::from(context.exporter.port())));
-        row.set(field::DOMAIN.id(), FieldValue::Unsigned(u64::from(context.domain)));
-        row.set(field::PROTOCOL.id(), FieldValue::Unsigned(u64::from(context.protocol.code())));
-        if let Some(id) = self.of_context(field::TEMPLATE.id()) {
-            row.set(field::TEMPLATE.id(), id);
+        row.put(const { place(field::RECEIVED.id()) }, context.received.as_nanos().to_ne_bytes());
+        row.put(const { place(field::EXPORTER.id()) }, context.exporter.octets());
+        row.put(const { place(field::EXPORTER_PORT.id()) }, context.exporter.port().to_ne_bytes());
+        row.put(const { place(field::DOMAIN.id()) }, context.domain.to_ne_bytes());
+        row.put(const { place(field::PROTOCOL.id()) }, [context.protocol.code()]);
+        row.put(const { place(field::COUNTERS_SCALED.id()) }, [context.counters_scaled.code()]);
+        row.mark(
+            const {
+                presence_bit(field::RECEIVED.id())
+                    | presence_bit(field::EXPORTER.id())
+                    | presence_bit(field::EXPORTER_PORT.id())
+                    | presence_bit(field::DOMAIN.id())
+                    | presence_bit(field::PROTOCOL.id())
+                    | presence_bit(field::COUNTERS_SCALED.id())
+            },
+        );
+        if self.template.id() != 0 {
+            row.put(const { place(field::TEMPLATE.id()) }, self.template.id().to_ne_bytes());
+            row.mark(presence_bit(field::TEMPLATE.id()));
         }
-        row.set(field::COUNTERS_SCALED.id(), FieldValue::Unsigned(u64::from(context.counters_scaled.code())));
         row
     }
 
@@ -263,6 +276,16 @@ impl<'a> RecordRef<'a> {
                 && fields.line_card.is_none()
                 && !(fields.interfaces && self.templates.sampling().is_some_and(SamplingTable::has_interfaces)))
     }
+}
+
+/// The place of a field in the row.
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
+const fn place(id: FieldId) -> usize {
+    HOT[id.number() as usize] as usize
 }
 
 /// The value behind its length.

@@ -4,52 +4,56 @@
 
 use crate::context::Context;
 use crate::model::{FieldId, FlowRecord, HOT, field, presence_bit};
-use crate::wire::{be16, be32};
 
 /// Fills one row for each record of 48 octets.
 pub(super) fn rows(context: &Context, mut prototype: FlowRecord, octets: &[u8], rows: &mut [FlowRecord]) {
-    let (exported, now) = (context.exported, context.uptime_ms.unwrap_or(0));
+    let (exported, now) = (context.exported.as_nanos(), context.uptime_ms.unwrap_or(0));
     prototype.mark(presence_bit(field::START.id()) | presence_bit(field::END.id()));
     let icmp_bits = presence_bit(field::ICMP_TYPE.id()) | presence_bit(field::ICMP_CODE.id());
     let [present, rate, _, _, _, _, _, _, who, whose, .., received, domain, _, _, _, flags, _, _, codes, rest] =
         prototype.words();
     let (records, _) = octets.as_chunks::<48>();
     for (row, record) in rows.iter_mut().zip(records) {
-        let octet = |at: usize| u64::from(record.get(at).copied().unwrap_or(0));
-        let half = |at: usize| u64::from(be16(record, at));
-        let word = |at: usize| u64::from(be32(record, at));
+        let eight = |at: usize| record.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied().unwrap_or([0; 8]);
         // The lower half of an IPv4-mapped address; the upper half is zero.
-        let mapped = |at: usize| lane(0xffff, 2, 2) | lane(u64::from(u32::from_ne_bytes(be32(record, at).to_be_bytes())), 4, 4);
-        let time = |at: usize| exported.at_uptime(now, be32(record, at)).as_nanos().cast_unsigned();
-        let is_icmp = matches!(octet(38), 1 | 58);
-        let icmp = if is_icmp { lane(octet(34), 4, 1) | lane(octet(35), 5, 1) } else { 0 };
-        // Word by word: put together in an array first, the row would be copied twice.
-        let mut put = |place: usize, word: u64| row.put(place.wrapping_mul(8), word.to_ne_bytes());
-        put(0, present | if is_icmp { icmp_bits } else { 0 });
-        put(1, rate);
-        put(2, 0);
-        put(3, mapped(0));
-        put(4, 0);
-        put(5, mapped(4));
-        put(6, 0);
-        put(7, mapped(8));
-        put(8, who);
-        put(9, whose);
-        put(10, word(20));
-        put(11, word(16));
-        put(12, time(24));
-        put(13, time(28));
-        put(14, received);
-        put(15, domain);
-        put(16, lane(half(12), 0, 4) | lane(half(14), 4, 4));
-        put(17, lane(half(40), 0, 4) | lane(half(42), 4, 4));
-        put(18, lane(half(32), 0, 2) | lane(half(34), 2, 2));
-        put(19, flags | lane(octet(37), 0, 2));
-        put(20, 0);
-        put(21, lane(octet(38), 4, 1) | lane(octet(39), 5, 1) | lane(octet(44), 7, 1));
-        put(22, codes | lane(octet(45), 0, 1) | icmp);
-        put(23, rest);
+        let mapped = |octets: [u8; 4]| lane(0xffff, 2, 2) | lane(u64::from(u32::from_ne_bytes(octets)), 4, 4);
+        let time = |uptime: u64| {
+            let ago_ms = now.wrapping_sub(low(uptime)).cast_signed();
+            exported.wrapping_sub(i64::from(ago_ms).wrapping_mul(1_000_000)).cast_unsigned()
+        };
+        let [[s0, s1, s2, s3, d0, d1, d2, d3], [n0, n1, n2, n3, i0, i1, o0, o1]] = [eight(0), eight(8)];
+        let (counts, times) = (u64::from_be_bytes(eight(16)), u64::from_be_bytes(eight(24)));
+        let [p0, p1, q0, q1, _, tcp_flags, protocol, tos] = eight(32);
+        let [a0, a1, b0, b1, src_len, dst_len, _, _] = eight(40);
+        let pair = |high, low| u64::from(u16::from_be_bytes([high, low]));
+        let is_icmp = matches!(protocol, 1 | 58);
+        let icmp = if is_icmp { lane(u64::from(q0), 4, 1) | lane(u64::from(q1), 5, 1) } else { 0 };
+        // Two words at a time: a core commits one store a cycle, however wide.
+        let mut put = |place: usize, first: u64, second: u64| row.put(place.wrapping_mul(16), both(first, second).to_ne_bytes());
+        put(0, present | if is_icmp { icmp_bits } else { 0 }, rate);
+        put(1, 0, mapped([s0, s1, s2, s3]));
+        put(2, 0, mapped([d0, d1, d2, d3]));
+        put(3, 0, mapped([n0, n1, n2, n3]));
+        put(4, who, whose);
+        put(5, counts & 0xffff_ffff, counts >> 32);
+        put(6, time(times >> 32), time(times));
+        put(7, received, domain);
+        put(8, lane(pair(i0, i1), 0, 4) | lane(pair(o0, o1), 4, 4), lane(pair(a0, a1), 0, 4) | lane(pair(b0, b1), 4, 4));
+        put(9, lane(pair(p0, p1), 0, 2) | lane(pair(q0, q1), 2, 2), flags | lane(u64::from(tcp_flags), 0, 2));
+        put(10, 0, lane(u64::from(protocol), 4, 1) | lane(u64::from(tos), 5, 1) | lane(u64::from(src_len), 7, 1));
+        put(11, codes | lane(u64::from(dst_len), 0, 1) | icmp, rest);
     }
+}
+
+/// Two words as they follow one another in memory.
+fn both(first: u64, second: u64) -> u128 {
+    let (low, high) = if cfg!(target_endian = "little") { (first, second) } else { (second, first) };
+    (u128::from(high) << 64) | u128::from(low)
+}
+
+/// The lower half.
+fn low(word: u64) -> u32 {
+    u32::try_from(word & 0xffff_ffff).unwrap_or(0)
 }
 
 /// `value` as the `width` octets at `at` of a word in the machine's own order.
