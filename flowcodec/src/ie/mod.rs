@@ -46,7 +46,7 @@ pub fn lookup(id: ElementId) -> Option<&'static Element> {
 
 /// The element with this registered name, case-sensitive. One binary search over names.
 ///
-/// Where several number spaces use the name, IANA wins, then the lowest enterprise number, then NetFlow v9;
+/// Where several number spaces use the name, IANA wins, then the lowest enterprise number still in use, then NetFlow v9;
 /// [`all_by_name`] gives the others.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Element> {
@@ -58,7 +58,7 @@ pub fn by_name(name: &str) -> Option<&'static Element> {
 /// ```
 /// use flowcodec::ie;
 /// let found: Vec<_> = ie::all_by_name("sourcePodName").map(|e| e.id.to_string()).collect();
-/// assert_eq!(found, ["55829/101", "56506/101"]);
+/// assert_eq!(found, ["56506/101", "55829/101"]);
 /// ```
 pub fn all_by_name(name: &str) -> impl Iterator<Item = &'static Element> {
     let name_of = |&at: &u16| row(at).map_or("", |element| element.name);
