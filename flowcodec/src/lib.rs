@@ -64,7 +64,7 @@ pub use model::{Flow, FlowRecord, field};
 pub use record::{Element, Elements, Fields, List, ListItem, ListItems, ListKind, Record, RecordSet, Records, Value};
 pub use template::RowScratch;
 pub use text::Text;
-pub use time::Timestamp;
+pub use time::{Civil, Timestamp};
 pub use wire::Input;
 
 /// The workspace's README: its program is compiled and run with the doctests.

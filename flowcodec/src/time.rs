@@ -11,6 +11,26 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
+/// A moment as date and time of day, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Civil {
+    /// Year.
+    pub year: i32,
+    /// Month, from 1.
+    pub month: u8,
+    /// Day of the month, from 1.
+    pub day: u8,
+    /// Hour, to 23.
+    pub hour: u8,
+    /// Minute, to 59.
+    pub minute: u8,
+    /// Second, to 59.
+    pub second: u8,
+    /// Nanosecond of the second.
+    pub nanosecond: u32,
+}
+
 const NANOS: i64 = 1_000_000_000;
 /// Seconds from 1900-01-01 (NTP era 0) to 1970-01-01.
 const NTP_TO_UNIX: i64 = 2_208_988_800;
@@ -119,7 +139,7 @@ impl Timestamp {
         self.since(boot).div_euclid(1_000_000) as u32
     }
 
-    /// Year, month, day, hour, minute, second and nanosecond in UTC.
+    /// Date and time of day in UTC.
     #[must_use]
     #[expect(
         clippy::as_conversions,
@@ -128,7 +148,7 @@ impl Timestamp {
         clippy::arithmetic_side_effects,
         reason = "each part is reduced to its own range before it is narrowed"
     )]
-    pub const fn to_civil(self) -> (i32, u8, u8, u8, u8, u8, u32) {
+    pub const fn to_civil(self) -> Civil {
         let days = self.0.div_euclid(86_400 * NANOS);
         let of_day = self.0.rem_euclid(86_400 * NANOS);
         // Days to date by the era of 400 years that starts on 1 March (public arithmetic of the proleptic Gregorian calendar).
@@ -142,15 +162,15 @@ impl Timestamp {
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
         let second = of_day / NANOS;
-        (
-            year as i32,
-            month as u8,
-            day as u8,
-            (second / 3_600) as u8,
-            (second / 60 % 60) as u8,
-            (second % 60) as u8,
-            (of_day % NANOS) as u32,
-        )
+        Civil {
+            year: year as i32,
+            month: month as u8,
+            day: day as u8,
+            hour: (second / 3_600) as u8,
+            minute: (second / 60 % 60) as u8,
+            second: (second % 60) as u8,
+            nanosecond: (of_day % NANOS) as u32,
+        }
     }
 }
 
@@ -167,8 +187,8 @@ const fn saturating(value: u64, scale: i64) -> i64 {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day, hour, minute, second, nanos) = self.to_civil();
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+        let Civil { year, month, day, hour, minute, second, nanosecond } = self.to_civil();
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}Z")
     }
 }
 

@@ -168,7 +168,8 @@ mod generator {
         // Who asks for an element of Antrea by name means the number it has now, not the one it gave up in 2020.
         let given_up: Vec<bool> = rows.keys().map(|key| matches!(key, Key::Ipfix(55_829, _))).collect();
         by_name.sort_unstable_by_key(|&(name, at)| (name, given_up[at], at));
-        writeln!(out, "\n/// Rows of `ELEMENTS`, ascending by name, then row; enterprise numbers that were given up come last.").unwrap();
+        writeln!(out, "\n/// Rows of `ELEMENTS`, ascending by name, then row; enterprise numbers that were given up come last.")
+            .unwrap();
         writeln!(out, "pub(super) static BY_NAME: [u16; {}] = [", by_name.len()).unwrap();
         write_numbers(&mut out, by_name.iter().map(|(_, at)| at.to_string()));
         out.push_str("];\n");

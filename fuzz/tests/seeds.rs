@@ -4,7 +4,7 @@
 //! recordings of the project alone. More than the ordinary run does:
 //!
 //! ```text
-//! FLOWCODEC_FUZZ=all cargo test --release -p flowcodec-fuzz           every prefix of the largest capture too; about a quarter of an hour
+//! FLOWCODEC_FUZZ=all cargo test --release -p flowcodec-fuzz           every prefix of the largest capture too; a minute
 //! FLOWCODEC_FUZZ_ROUNDS=5000 cargo test --release -p flowcodec-fuzz   changes of each seed; the ordinary run makes 100
 //! ```
 #![cfg(test)]

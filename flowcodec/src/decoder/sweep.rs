@@ -2,7 +2,7 @@
 
 use super::{Decoder, ExporterChange, TemplateChange, What};
 use crate::error::LimitedBy;
-use crate::template::{Owner, OwnerKey};
+use crate::template::{Owner, OwnerKey, Slot};
 use crate::time::Timestamp;
 
 /// Gives up what waits of one exporter after the other; `false` when there is none left.
@@ -17,17 +17,17 @@ pub(super) fn finish_step(decoder: &mut Decoder, owner: &mut u32) -> bool {
     true
 }
 
-/// Looks for what was not renewed in time, one scope and one exporter after the other.
+/// Looks for what was not renewed in time: through all templates once, then through all exporters.
 #[derive(Debug)]
 pub(super) struct Sweep {
     now: Timestamp,
+    template: u32,
     owner: u32,
-    scope: u32,
 }
 
 impl Sweep {
     pub(super) const fn new(now: Timestamp) -> Self {
-        Self { now, owner: 0, scope: 0 }
+        Self { now, template: 0, owner: 0 }
     }
 
     /// The time the sweep is for.
@@ -35,29 +35,27 @@ impl Sweep {
         self.now
     }
 
-    /// Looks at one exporter or one scope; `false` when all have been looked at.
+    /// Goes on to the next thing that is too old; `false` when all have been looked at.
     pub(super) fn step(&mut self, decoder: &mut Decoder) -> bool {
         let limits = &decoder.settings.limits;
         let old = |since: Timestamp, lifetime: core::time::Duration| {
             u128::from(self.now.since(since).max(0).unsigned_abs()) > lifetime.as_nanos()
         };
-        if self.scope < decoder.store.scope_bound() {
-            let Some((scope, state)) = decoder.store.scope_at(self.scope) else {
-                self.scope = self.scope.saturating_add(1);
-                return true;
+        while self.template < decoder.store.template_bound() {
+            let slot = Slot::at(self.template);
+            self.template = self.template.saturating_add(1);
+            let Some(entry) = decoder.store.entry(slot).filter(|entry| old(entry.refreshed, limits.template_lifetime)) else {
+                continue;
             };
-            let key = state.key;
-            let stream = decoder.store.owner_state(key.owner).is_some_and(|state| matches!(state.key, OwnerKey::Stream(_)));
-            let expired =
-                decoder.store.templates_of(scope).find(|(_, entry)| !stream && old(entry.refreshed, limits.template_lifetime));
-            if let Some((slot, entry)) = expired.map(|(slot, entry)| (slot, (entry.template.id(), entry.template.kind()))) {
-                decoder.store.remove_template(slot);
-                let context = decoder.context_of(&key, self.now);
-                let (id, kind) = entry;
-                decoder.note(&context, What::Template { id, kind, change: TemplateChange::Expired, slot: None });
-                return true;
+            let (id, kind) = (entry.template.id(), entry.template.kind());
+            let Some(key) = decoder.store.scope_state(entry.scope).map(|state| state.key) else { continue };
+            // Over a stream templates hold until they are withdrawn or the stream ends (RFC 7011 §8.1).
+            if decoder.store.owner_state(key.owner).is_some_and(|state| matches!(state.key, OwnerKey::Stream(_))) {
+                continue;
             }
-            self.scope = self.scope.saturating_add(1);
+            decoder.store.remove_template(slot);
+            let context = decoder.context_of(&key, self.now);
+            decoder.note(&context, What::Template { id, kind, change: TemplateChange::Expired, slot: None });
             return true;
         }
         if self.owner < decoder.store.owner_bound() {

@@ -172,7 +172,7 @@ pub(super) fn address(out: &mut String, address: IpAddr) {
 }
 
 pub(super) fn time(out: &mut String, time: Timestamp) {
-    let (year, month, day, hour, minute, second, nanos) = time.to_civil();
+    let crate::time::Civil { year, month, day, hour, minute, second, nanosecond: nanos } = time.to_civil();
     // 64 bits of nanoseconds reach from 1677 to 2262.
     let year = u32::try_from(year).unwrap_or(0);
     out.push('"');

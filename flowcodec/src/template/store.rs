@@ -69,6 +69,13 @@ pub(crate) struct ScopeId(Index);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Slot(Index);
 
+impl Slot {
+    /// The place of this number; there may be none.
+    pub(crate) const fn at(index: Index) -> Self {
+        Self(index)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ScopeKey {
     pub(crate) owner: Owner,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use flowcodec::{Record, Text, Timestamp, field};
+use flowcodec::{Civil, Record, Text, Timestamp, field};
 
 /// Records looked at before the first line is printed: they decide which columns there are, and how wide.
 const SAMPLE: usize = 1_000;
@@ -141,8 +141,8 @@ fn or_dash(number: Option<u32>) -> String {
 
 /// To the millisecond: what most exporters know.
 fn shown_time(time: Timestamp) -> String {
-    let (year, month, day, hour, minute, second, nanos) = time.to_civil();
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:03}", nanos / 1_000_000)
+    let Civil { year, month, day, hour, minute, second, nanosecond, .. } = time.to_civil();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:03}", nanosecond / 1_000_000)
 }
 
 fn duration(nanos: i64) -> String {

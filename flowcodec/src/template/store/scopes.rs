@@ -1,6 +1,6 @@
 //! Observation domains of exporters, and what is known of each beside its templates.
 
-use super::super::list::{Index, List, Slab};
+use super::super::list::{List, Slab};
 use super::super::sampling::Learned;
 use super::super::{Sampler, SamplingTable};
 use super::standing::{Ranks, Standing};
@@ -25,14 +25,6 @@ const SCOPE_COST: usize = Slab::<ScopeState>::COST + indexed::<ScopeKey, ScopeId
 const SAMPLER_COST: usize = 3 * size_of::<(Sampler, Option<f64>)>();
 
 impl Store {
-    pub(crate) fn scope_bound(&self) -> Index {
-        self.scopes.bound()
-    }
-
-    pub(crate) fn scope_at(&self, index: Index) -> Option<(ScopeId, &ScopeState)> {
-        Some((ScopeId(index), self.scopes.get(index)?))
-    }
-
     #[inline]
     pub(crate) fn find_scope(&self, key: &ScopeKey) -> Option<ScopeId> {
         self.by_scope.get(key).copied()

@@ -165,6 +165,11 @@ impl Store {
         self.templates.walk(list).map(|(index, entry)| (Slot(index), entry))
     }
 
+    /// Places of templates that may be in use: for walks that outlive a borrow.
+    pub(crate) fn template_bound(&self) -> Index {
+        self.templates.bound()
+    }
+
     /// How many templates a scope has.
     pub(crate) fn template_count(&self, scope: ScopeId) -> u32 {
         self.scopes.get(scope.0).map_or(0, |state| state.templates.len())
