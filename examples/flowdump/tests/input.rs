@@ -9,7 +9,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use flowdump::input::{Item, Options, Passed, Protocol, read, recognise};
+use flowcodec::Protocol;
+use flowdump::input::{Item, Options, Passed, read, recognise};
 
 /// What came out of a file.
 #[derive(Debug, Default)]

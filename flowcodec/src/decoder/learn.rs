@@ -7,7 +7,8 @@ use crate::ie::{DataType, ElementId, ElementRef, RuntimeElement, Semantics};
 use crate::record::Record;
 use crate::template::wire::TemplateRecord;
 use crate::template::{
-    Announced, Gone, Learned, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, announced, refusal,
+    Announced, FieldSpecifier, Gone, Learned, Owner, OwnerKey, Role, ScopeId, ScopeKey, Slot, Template, TemplateKind, announced,
+    refusal,
 };
 use crate::time::Timestamp;
 use crate::wire::unsigned;
@@ -70,10 +71,7 @@ impl Decoder {
             return Ok(());
         }
         record.check()?;
-        let uid = self.store.next_uid();
-        let resolve = |id| self.resolve(owner, id);
-        let template =
-            Template::compile(uid, id, kind, record.specifiers(), resolve, &self.settings.schema, &self.settings.limits)?;
+        let template = self.compile(owner, id, kind, record.specifiers())?;
         let Some((slot, announced)) = self.store.insert(scope, template, context.received, &self.settings.limits) else {
             return Err((FaultKind::TemplateRefused, LimitedBy::Limits));
         };
@@ -89,6 +87,19 @@ impl Decoder {
             self.store.release(&key, id);
         }
         Ok(())
+    }
+
+    /// Compiles a template of an exporter.
+    pub(super) fn compile(
+        &mut self,
+        owner: Owner,
+        id: u16,
+        kind: TemplateKind,
+        specifiers: impl Iterator<Item = FieldSpecifier>,
+    ) -> Result<Template, (FaultKind, LimitedBy)> {
+        let uid = self.store.next_uid();
+        let resolve = |id| self.resolve(owner, id);
+        Template::compile(uid, id, kind, specifiers, resolve, &self.settings.schema, &self.settings.limits)
     }
 
     /// What is known of an element: the registry and the user's own, else what this exporter said of it (RFC 5610).

@@ -4,7 +4,7 @@ use super::Decoder;
 use super::learn::Lesson;
 use crate::context::Context;
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::record::{Record, check, is_list, whole_records};
+use crate::record::{Record, check, whole_records};
 use crate::template::{Owner, RecordRef, ScopeId, Slot, TemplateKind, TemplateUid, Templates};
 use crate::wire::{Input, len32};
 
@@ -112,7 +112,7 @@ impl Study {
 /// The lists of a record, which begins at `offset`, that are broken.
 fn broken_lists(record: &Record<'_>, offset: u32) -> Vec<Fault> {
     let mut broken = Vec::new();
-    for element in record.elements().filter(|element| is_list(element.field().data_type())) {
+    for element in record.elements().filter(|element| element.field().data_type().is_list()) {
         let octets = element.octets();
         if let Err(kind) = check(element.field().data_type(), octets, record.templates()) {
             let within = octets.as_ptr().addr().saturating_sub(record.raw().as_ptr().addr());

@@ -9,7 +9,7 @@ use super::Decoder;
 use super::sequence::Tracker;
 use super::sessions::{SessionKey, dialect_of};
 use crate::exporter::{Exporter, Protocol};
-use crate::ie::{ElementId, ElementRef, RuntimeElement};
+use crate::ie::{ElementId, RuntimeElement};
 use crate::template::{FieldSpecifier, OwnerKey, Sampler, ScopeKey, Standing, Template, TemplateKind};
 use crate::time::Timestamp;
 
@@ -228,19 +228,9 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
                 if decoder.store.find(scope, shape.id).is_some() {
                     continue;
                 }
-                let uid = decoder.store.next_uid();
                 let specifiers = shape.fields.iter().map(|&(element, length, scope)| FieldSpecifier { element, length, scope });
-                let elements = &decoder.settings.elements;
-                let resolve = |id| match elements.resolve(id) {
-                    ElementRef::Unknown(_) => match decoder.store.element(owner, id) {
-                        Some(element) => ElementRef::Runtime(std::sync::Arc::clone(element)),
-                        None => ElementRef::Unknown(id),
-                    },
-                    known => known,
-                };
-                let (schema, limits) = (&decoder.settings.schema, &decoder.settings.limits);
-                if let Ok(template) = Template::compile(uid, shape.id, shape.kind, specifiers, resolve, schema, limits) {
-                    decoder.store.insert(scope, template, shape.refreshed, limits);
+                if let Ok(template) = decoder.compile(owner, shape.id, shape.kind, specifiers) {
+                    decoder.store.insert(scope, template, shape.refreshed, &decoder.settings.limits);
                 }
             }
         }

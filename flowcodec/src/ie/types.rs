@@ -91,6 +91,12 @@ impl DataType {
         Self::Unsigned256,
     ];
 
+    /// Whether values are lists of further values (RFC 6313).
+    #[must_use]
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::BasicList | Self::SubTemplateList | Self::SubTemplateMultiList)
+    }
+
     /// The IANA spelling, such as `unsigned64`. Serde uses the same words.
     #[must_use]
     pub const fn name(self) -> &'static str {

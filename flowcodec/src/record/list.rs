@@ -197,7 +197,7 @@ pub(crate) fn check(data_type: DataType, octets: &[u8], templates: Templates<'_>
     match data_type {
         DataType::BasicList => {
             let (element, length, mut rest) = basic_head(rest).ok_or(FaultKind::ListInvalid)?;
-            let inner = Some(templates.element(element).data_type()).filter(|data_type| is_list(*data_type));
+            let inner = Some(templates.element(element).data_type()).filter(|data_type| data_type.is_list());
             while !rest.is_empty() {
                 let (value, after) = basic_value(rest, length).ok_or(FaultKind::ListInvalid)?;
                 if let Some(inner) = inner {
@@ -240,7 +240,7 @@ fn check_records(id: u16, mut records: &[u8], templates: Templates<'_>) -> Resul
                     crate::template::Located { start: at, end: at.saturating_add(usize::from(field.length())) }
                 };
                 at = place.end;
-                if is_list(field.data_type()) {
+                if field.data_type().is_list() {
                     let value = raw.get(place.start..place.end).ok_or(FaultKind::ListInvalid)?;
                     check(field.data_type(), value, templates)?;
                 }
@@ -249,8 +249,4 @@ fn check_records(id: u16, mut records: &[u8], templates: Templates<'_>) -> Resul
         records = rest;
     }
     Ok(())
-}
-
-pub(crate) const fn is_list(data_type: DataType) -> bool {
-    matches!(data_type, DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
 }

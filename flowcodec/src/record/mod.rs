@@ -10,5 +10,5 @@ pub use list::{List, ListItem, ListItems, ListKind};
 pub use set::{Record, RecordSet, Records};
 pub use value::{Element, Elements, Value};
 
-pub(crate) use list::{check, is_list};
+pub(crate) use list::check;
 pub(crate) use set::{MOST_BASES, whole_records};

@@ -219,9 +219,7 @@ impl Template {
             return Err((FaultKind::TemplateEmpty, LimitedBy::TemplateLength));
         }
         name_fields(&mut fields);
-        let has_lists = fields.iter().any(|field| {
-            matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
-        });
+        let has_lists = fields.iter().any(|field| field.data_type().is_list());
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
         let plan = Plan::compile(&fields, schema, id == 0);
         Ok(Self {
@@ -358,9 +356,7 @@ impl Template {
         if changed {
             name_fields(&mut self.fields);
             self.uid = uid;
-            self.has_lists = self.fields.iter().any(|field| {
-                matches!(field.data_type(), DataType::BasicList | DataType::SubTemplateList | DataType::SubTemplateMultiList)
-            });
+            self.has_lists = self.fields.iter().any(|field| field.data_type().is_list());
         }
         if wanted {
             self.plan = Plan::compile(&self.fields, schema, self.id == 0);

@@ -11,7 +11,6 @@
 
 use nom::Parser;
 use nom::combinator::map;
-use nom::sequence::pair;
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::ie::ElementId;
@@ -357,15 +356,8 @@ fn template_record(dialect: Dialect, kind: TemplateKind) -> impl Fn(Input<'_>) -
             (TemplateKind::Options, Dialect::NetFlow9) => {
                 let scope_octets = usize::from(count);
                 let (body, option_octets) = map(array::<2>(Layer::Template), |head| usize::from(be16(head, 0))).parse(body)?;
-                let part = |octets| take(octets, Layer::Template, LimitedBy::SetLength);
-                let (rest, _) =
-                    pair(part(scope_octets), part(option_octets)).parse(body).map_err(|_| {
-                        nom::Err::Error(body.short(
-                            Layer::Template,
-                            u32::try_from(scope_octets.saturating_add(option_octets)).unwrap_or(u32::MAX),
-                        ))
-                    })?;
-                let (_, both) = part(scope_octets.saturating_add(option_octets))(body)?;
+                let octets = scope_octets.saturating_add(option_octets);
+                let (rest, both) = take(octets, Layer::Template, LimitedBy::SetLength)(body)?;
                 (rest, (u16::try_from(scope_octets / 4).unwrap_or(u16::MAX), both))
             }
         };

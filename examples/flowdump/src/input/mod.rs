@@ -31,7 +31,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-pub use recognise::{COLLECTOR_PORTS, Protocol, recognise};
+pub use recognise::{COLLECTOR_PORTS, recognise};
 
 use source::{Kind, Source};
 

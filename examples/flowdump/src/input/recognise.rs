@@ -20,19 +20,7 @@
 //!
 //! A length beyond the payload is no reason to refuse: captures cut packets, and exporters err.
 
-/// A flow protocol over UDP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the protocols")]
-#[non_exhaustive]
-pub enum Protocol {
-    NetFlow1,
-    NetFlow5,
-    NetFlow7,
-    NetFlow8,
-    NetFlow9,
-    Ipfix,
-    Sflow,
-}
+use flowcodec::Protocol;
 
 /// Says which flow protocol a UDP payload is, if any: by its version alone where it goes to one of the
 /// [`COLLECTOR_PORTS`], else by lengths, ids and clock as well.
@@ -52,6 +40,7 @@ pub fn recognise(payload: &[u8], destination_port: u16, received_ns: i64) -> Opt
         Protocol::NetFlow9 => with_sets(payload, 20, clock(payload, 8, received_ns)?, |id| !(2..=255).contains(&id)),
         Protocol::Ipfix => messages(payload, received_ns),
         Protocol::Sflow => sflow(payload),
+        _ => false,
     };
     fits.then_some(protocol)
 }
