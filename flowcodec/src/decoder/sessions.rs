@@ -412,10 +412,10 @@ impl SessionState {
     /// An sFlow agent tells its uptime and no time of day. With the time received that gives when it booted, give or take how long
     /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
     fn boot(&mut self, context: &Context) {
+        const UNCERTAIN: u64 = 60_000_000_000;
         if context.protocol != Protocol::Sflow {
             return;
         }
-        const UNCERTAIN: u64 = 60_000_000_000;
         let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
         if self.messages == 1 {
             self.booted = booted;

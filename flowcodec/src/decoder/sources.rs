@@ -71,7 +71,14 @@ impl Sources {
     }
 
     /// Takes the number of a sample of `session`, whose sources are in `list`.
-    pub(super) fn follow(&mut self, session: Index, list: &mut List, epoch: u32, sample: &Sample<'_>, limits: &Limits) -> Followed {
+    pub(super) fn follow(
+        &mut self,
+        session: Index,
+        list: &mut List,
+        epoch: u32,
+        sample: &Sample<'_>,
+        limits: &Limits,
+    ) -> Followed {
         let (Some(sequence), Some(source)) = (sample.sequence(), sample.source()) else { return Followed::default() };
         let key = SourceKey { session, kind: sample.kind(), source };
         let Some(&index) = self.by_key.get(&key) else { return self.make(key, list, epoch, sequence, limits) };
@@ -81,13 +88,7 @@ impl Sources {
             (state.epoch, state.streak, state.gaps, state.last) = (epoch, 0, 0, sequence);
             return Followed::default();
         }
-        let lost = state.step(sequence, limits);
-        let unit = match key.kind {
-            SampleKind::Counters => SequenceUnit::CounterSamples(source),
-            SampleKind::Discard => SequenceUnit::Discards(source),
-            _ => SequenceUnit::FlowSamples(source),
-        };
-        Followed { change: lost.map(|lost| SequenceChange::Gap { lost, unit }), ..Followed::default() }
+        Followed { change: state.step(sequence, limits), ..Followed::default() }
     }
 
     #[cold]
@@ -108,9 +109,9 @@ impl Sources {
 }
 
 impl SourceState {
-    /// The samples missing in front of number `sequence`: `Some(None)` for too many to be believed. Nobody is accused before numbers
-    /// have followed one another for some steps.
-    fn step(&mut self, sequence: u32, limits: &Limits) -> Option<Option<u32>> {
+    /// Whether samples are missing in front of number `sequence`. Nobody is accused before numbers have followed one another for some
+    /// steps.
+    fn step(&mut self, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
         let off = sequence.wrapping_sub(self.last).wrapping_sub(1).cast_signed();
         // Late or repeated; the datagram's own number tells of it.
         if off < 0 && off.unsigned_abs() <= limits.reorder_window {
@@ -130,7 +131,13 @@ impl SourceState {
         if self.gaps >= DOUBTED {
             (self.streak, self.gaps) = (0, 0);
         }
-        Some((off.unsigned_abs() <= limits.gap_window).then_some(off.unsigned_abs()))
+        let unit = match self.key.kind {
+            SampleKind::Counters => SequenceUnit::CounterSamples(self.key.source),
+            SampleKind::Discard => SequenceUnit::Discards(self.key.source),
+            _ => SequenceUnit::FlowSamples(self.key.source),
+        };
+        let lost = (off.unsigned_abs() <= limits.gap_window).then_some(off.unsigned_abs());
+        Some(SequenceChange::Gap { lost, unit })
     }
 }
 
@@ -138,10 +145,19 @@ impl SourceState {
 mod tests {
     use super::*;
 
+    const SOURCE: Source = Source { class: 0, index: 1 };
+
+    /// `None` for nothing shown, `Some(None)` for a gap of unknown size.
+    #[expect(clippy::option_option, reason = "short to write expectations in")]
     fn run(numbers: &[u32]) -> Vec<Option<Option<u32>>> {
-        let key = SourceKey { session: 0, kind: SampleKind::Flow, source: Source { class: 0, index: 1 } };
+        let key = SourceKey { session: 0, kind: SampleKind::Flow, source: SOURCE };
         let mut state = SourceState { key, last: numbers[0], epoch: 0, streak: 0, gaps: 0 };
-        numbers[1..].iter().map(|&number| state.step(number, &Limits::default())).collect()
+        let steps = numbers[1..].iter().map(|&number| state.step(number, &Limits::default()));
+        let lost = |change| match change {
+            SequenceChange::Gap { lost, unit: SequenceUnit::FlowSamples(SOURCE) } => lost,
+            other => panic!("{other:?}"),
+        };
+        steps.map(|change| change.map(lost)).collect()
     }
 
     #[test]
@@ -154,7 +170,10 @@ mod tests {
     #[test]
     fn late_numbers_change_nothing_and_a_new_beginning_accuses_nobody() {
         assert_eq!(run(&[7, 8, 9, 10, 9, 10, 11, 12]), [None; 7]);
-        assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 2, 3, 4, 7]), [None, None, None, None, None, None, None, Some(Some(2))]);
+        assert_eq!(
+            run(&[90_000, 90_001, 90_002, 90_003, 1, 2, 3, 4, 7]),
+            [None, None, None, None, None, None, None, Some(Some(2))]
+        );
         assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 7]), [None; 5]);
     }
 

@@ -152,7 +152,7 @@ impl<'a> RecordSet<'a> {
                 let record = RecordRef { template, context: self.context, templates, raw: &[], bases: &[] };
                 fill_rows(record, self.octets, scratch, each);
             }
-            Of::Template { .. } => self.one_by_one(scratch, each, |record, row| record.fill(row)),
+            Of::Template { .. } => self.one_by_one(scratch, each, Record::fill),
             Of::Samples { .. } => {
                 let prototype = sampled::prototype(self.context);
                 self.one_by_one(scratch, each, |record, row| {
