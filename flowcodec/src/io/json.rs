@@ -42,11 +42,11 @@ fn write_fields<'a>(out: &mut String, schema: &Schema, fields: impl Iterator<Ite
             FieldValue::Octets(octets) => hex(out, octets),
             FieldValue::Numbers(numbers) => {
                 out.push('[');
-                for (index, number) in numbers.as_slice().iter().enumerate() {
+                for (index, number) in numbers.iter().enumerate() {
                     if index != 0 {
                         out.push(',');
                     }
-                    unsigned(out, u64::from(*number));
+                    unsigned(out, u64::from(number));
                 }
                 out.push(']');
             }

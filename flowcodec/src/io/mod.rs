@@ -4,6 +4,8 @@
 mod elements;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
+mod samples;
 
 #[cfg(feature = "json")]
 pub use elements::write_elements;
