@@ -67,11 +67,11 @@ impl Feed {
         &self.decoder
     }
 
-    /// Who was heard: by address, port, protocol and domain, in that order.
+    /// Who was heard: by address, port, protocol, domain and agent, in that order.
     #[must_use]
     pub fn exporters(&self) -> Vec<ExporterStatus> {
         let mut all: Vec<_> = self.decoder.exporters().chain(self.gone.iter().copied()).collect();
-        all.sort_by_key(|it| (it.exporter.address(), it.exporter.port(), it.protocol, it.domain, it.stream));
+        all.sort_by_key(|it| (it.exporter.address(), it.exporter.port(), it.protocol, it.domain, it.agent, it.stream));
         all
     }
 

@@ -71,7 +71,7 @@ impl Literal {
                 let text = value.trimmed().as_bytes();
                 this.is_empty() || text.windows(this.len()).any(|part| part == &**this)
             }
-            (FieldValue::Numbers(value), Self::Number(this)) => value.as_slice().iter().any(|&number| u64::from(number) == *this),
+            (FieldValue::Numbers(value), Self::Number(this)) => value.iter().any(|number| u64::from(number) == *this),
             _ => false,
         }
     }

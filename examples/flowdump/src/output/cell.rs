@@ -32,7 +32,7 @@ impl fmt::Display for Cell<'_> {
             FieldValue::Mac(mac) => mac.fmt(f),
             FieldValue::Text(text) => text.trimmed().fmt(f),
             FieldValue::Octets(octets) => octets.iter().try_for_each(|octet| write!(f, "{octet:02x}")),
-            FieldValue::Numbers(numbers) => numbers.as_slice().iter().enumerate().try_for_each(|(at, number)| {
+            FieldValue::Numbers(numbers) => numbers.iter().enumerate().try_for_each(|(at, number)| {
                 f.write_str(if at == 0 { "" } else { " " })?;
                 number.fmt(f)
             }),

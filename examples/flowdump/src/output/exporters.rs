@@ -49,13 +49,15 @@ impl Standing {
 /// The members of a JSON line.
 #[derive(Debug, Serialize)]
 struct Line {
-    /// What people know it by.
+    /// What people know it by: the agent where one is named, else the address.
     name: IpAddr,
     status: Standing,
     r#type: &'static str,
     protocol: &'static str,
     address: IpAddr,
     port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<IpAddr>,
     domain: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<u64>,
@@ -73,14 +75,15 @@ struct Line {
 
 impl From<&ExporterStatus> for Line {
     fn from(status: &ExporterStatus) -> Self {
-        let address = status.exporter.address();
+        let (address, agent) = (status.exporter.address(), status.agent);
         Self {
-            name: address,
+            name: agent.unwrap_or(address),
             status: Standing::of(status),
-            r#type: type_name(status.protocol),
+            r#type: type_name(status),
             protocol: status.protocol.name(),
             address,
             port: status.exporter.port(),
+            agent,
             domain: status.domain,
             stream: status.stream,
             messages: status.messages,
@@ -97,16 +100,17 @@ impl From<&ExporterStatus> for Line {
 }
 
 /// The protocol as people write it.
-const fn type_name(protocol: Protocol) -> &'static str {
-    match protocol {
+const fn type_name(status: &ExporterStatus) -> &'static str {
+    match status.protocol {
         Protocol::NetFlow1 => "NetFlow v1",
         Protocol::NetFlow5 => "NetFlow v5",
         Protocol::NetFlow7 => "NetFlow v7",
         Protocol::NetFlow8 => "NetFlow v8",
         Protocol::NetFlow9 => "NetFlow v9",
         Protocol::Ipfix => "IPFIX",
-        // Other versions are recognised, and nothing of them decoded.
-        Protocol::Sflow => "sFlow v5",
+        // Of other versions no agent is read.
+        Protocol::Sflow if status.agent.is_some() => "sFlow v5",
+        Protocol::Sflow => "sFlow",
         _ => "unknown",
     }
 }
