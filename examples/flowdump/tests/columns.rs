@@ -125,7 +125,9 @@ fn every_field_reads_back() {
     reads_back(&corpus.join("antrea/antrea-2.7.pcap"), 161);
     reads_back(&corpus.join("exporters/openvswitch/ipfix_tunnel.pcap"), 221);
     reads_back(&corpus.join("exporters/pmacct/nfv9.pcap"), 13);
-    // MPLS labels.
+    reads_back(&corpus.join("exporters/openvswitch/sflow1.pcap"), 229);
+    // MPLS labels; an AS path and communities.
+    reads_back(&corpus.join("akvorado-sflow/data-1140.pcap"), 5);
     reads_back(&corpus.join("akvorado-netflow/mpls.pcap"), 2);
 }
 

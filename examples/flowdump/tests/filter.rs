@@ -229,6 +229,9 @@ fn and_over_other_exporters() {
     agree(&corpus.join("exporters/openvswitch/ipfix_tunnel.pcap"), 221);
     agree(&corpus.join("exporters/softflowd/v9.pcap"), 14);
     agree(&corpus.join("exporters/pmacct/nfv5.pcap"), 9);
+    // Samples, whose headers are read when a field is asked for.
+    agree(&corpus.join("exporters/openvswitch/sflow1.pcap"), 229);
+    agree(&corpus.join("exporters/pmacct/sfprobe.pcap"), 61);
 }
 
 /// Open vSwitch, one record for every packet: what was sent is in the README of the recording's origin.
