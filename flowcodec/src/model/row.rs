@@ -26,6 +26,12 @@ impl FlowRecord {
     /// A row with nothing in it.
     pub const EMPTY: Self = Self { octets: [0; Self::SIZE] };
 
+    /// Whether a field has a place in the row.
+    #[must_use]
+    pub fn holds(id: FieldId) -> bool {
+        hot_offset(id).is_some()
+    }
+
     /// The value of a field, if it has a place in the row and was present.
     #[must_use]
     #[inline]
