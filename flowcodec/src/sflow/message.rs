@@ -208,6 +208,12 @@ impl<'a> Samples<'a> {
         Some(self.rest.first_chunk().map_or(SampleKind::Unknown, |word| SampleKind::of(u32::from_be_bytes(*word))))
     }
 
+    /// Whether they ended as the header said.
+    #[inline]
+    pub(crate) const fn is_over(&self) -> bool {
+        self.rest.is_empty() && self.seen == self.count
+    }
+
     /// Octets not read yet.
     #[inline]
     pub(crate) const fn left(&self) -> usize {
@@ -216,7 +222,7 @@ impl<'a> Samples<'a> {
 
     /// Whether the samples ended otherwise than the header said.
     const fn broken(&self) -> bool {
-        !self.rest.is_empty() || self.seen < self.count
+        !self.is_over()
     }
 
     #[cold]
