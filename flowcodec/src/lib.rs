@@ -30,6 +30,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::exhaustive_enums, clippy::exhaustive_structs))]
 
+pub mod batch;
 mod context;
 mod decoder;
 mod error;
@@ -52,6 +53,7 @@ mod time;
 #[doc(hidden)]
 pub mod wire;
 
+pub use batch::FlowBatch;
 pub use context::Context;
 pub use decoder::{
     Decoder, Event, Events, ExporterChange, ExporterEvent, ExporterSettings, ExporterStatus, FaultCounts, FaultEvent,
