@@ -87,10 +87,10 @@ struct SessionState {
     lost_packets: u64,
     faults: u64,
     clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one known longest first.
+    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources.
     booted: Timestamp,
     epoch: u32,
-    sources: List,
+    sources: Sources,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -126,7 +126,6 @@ pub(super) struct Sessions {
     shared: Slab<Shared>,
     all_shared: List,
     by_key: HashMap<(Owner, SessionKey), Index, Hasher>,
-    sources: Sources,
 }
 
 /// What one message adds to its session.
@@ -157,7 +156,6 @@ impl Sessions {
             shared: Slab::new(),
             all_shared: List::EMPTY,
             by_key: HashMap::default(),
-            sources: Sources::new(),
         }
     }
 
@@ -165,8 +163,7 @@ impl Sessions {
     /// before it happens.
     fn overhead(&self) -> usize {
         let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
-        let tables = self.states.overhead().saturating_add(self.shared.overhead()).saturating_add(self.sources.overhead());
-        peers.saturating_add(tables)
+        peers.saturating_add(self.states.overhead()).saturating_add(self.shared.overhead())
     }
 
     /// Forgets an exporter that is gone.
@@ -183,9 +180,9 @@ impl Sessions {
     /// Gives what it cost.
     fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
-        let Some(mut session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
+        let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
-        let mut cost = SESSION_COST.saturating_add(self.sources.clear(&mut session.sources).saturating_mul(SOURCE_COST));
+        let mut cost = SESSION_COST.saturating_add(session.sources.len().saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
             if shared.users == 0 {
@@ -260,7 +257,7 @@ impl Sessions {
             clock_ahead: 0,
             booted: now,
             epoch: 0,
-            sources: List::EMPTY,
+            sources: Sources::default(),
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
@@ -298,6 +295,7 @@ impl Sessions {
     }
 
     /// One sample of an sFlow session.
+    #[inline]
     pub(super) fn sampled(
         &mut self,
         owner: Owner,
@@ -306,16 +304,14 @@ impl Sessions {
         store: &mut Store,
         limits: &Limits,
     ) -> Followed {
-        let Some(session) = self.states.get_mut(id.0) else { return Followed::default() };
-        let followed = self.sources.follow(id.0, &mut session.sources, session.epoch, sample, limits);
-        if let Some(SequenceChange::Gap { lost: Some(lost), .. }) = followed.change {
-            session.lost_records = session.lost_records.saturating_add(u64::from(lost));
-        }
-        if followed.new {
-            if followed.evicted.is_none() {
-                store.charge(owner, SOURCE_COST);
+        let Some(session) = self.states.get_mut(id.0) else { return Followed::Nothing };
+        let followed = session.sources.follow(session.epoch, sample, limits);
+        match followed {
+            Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) => {
+                session.lost_records = session.lost_records.saturating_add(u64::from(lost));
             }
-            store.set_beside(self.overhead());
+            Followed::New => store.charge(owner, SOURCE_COST),
+            _ => {}
         }
         followed
     }

@@ -111,7 +111,7 @@ impl<'d> Events<'d> {
                     }
                     Which::Samples { offset } => {
                         let depth = self.decoder.settings.limits.list_depth;
-                        return Some(show.event(RecordSet::samples(context, octets, offset, len, depth)));
+                        return Some(show.event(RecordSet::samples(context, octets, offset, &self.decoder.places, len, depth)));
                     }
                 };
                 show.event(RecordSet::new(context, template, templates, octets, bases(&self.decoder.bases, template), len))
