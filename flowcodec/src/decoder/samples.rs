@@ -1,10 +1,11 @@
 //! The walk through the samples of an sFlow datagram.
 
 use super::message::{Found, Message, Show, Step, Which};
-use super::sources::Followed;
+use super::sources::{Followed, SampleNumber};
 use super::{Decoder, ExporterChange, What};
 use crate::record::MOST_PLACES;
 use crate::sflow::{Sample, SampleKind, Samples, Tally};
+use crate::wire::Input;
 
 impl Show {
     const fn of_sample(kind: SampleKind) -> Self {
@@ -27,8 +28,9 @@ impl<'d> Message<'d> {
             if run.is_some_and(|run| run != show) {
                 break;
             }
+            let ahead = samples.rest();
             if let Some(sample) = samples.next_good() {
-                self.sample(decoder, &sample);
+                self.sample(decoder, sample, ahead);
                 run = Some(show);
                 end = samples.left();
                 len = len.wrapping_add(1);
@@ -62,7 +64,7 @@ impl<'d> Message<'d> {
 
     /// Walks one sample: its octets, what is wrong inside, and the number its source gave it.
     #[inline]
-    fn sample(&mut self, decoder: &mut Decoder, sample: &Sample<'_>) {
+    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, ahead: Input<'_>) {
         let places = sample.places();
         // Room for it is made once and for all; the samples behind are read the long way.
         if decoder.places.len() < MOST_PLACES {
@@ -71,9 +73,10 @@ impl<'d> Message<'d> {
         if places.is_some() {
             decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(sample.octets()));
         } else {
-            self.odd_sample(decoder, sample);
+            self.odd_sample(decoder, ahead);
         }
-        match decoder.sessions.sampled(self.owner, self.session, sample, &mut decoder.store, &decoder.settings.limits) {
+        let Some(number) = SampleNumber::of(&sample) else { return };
+        match decoder.sessions.sampled(self.owner, self.session, number, &mut decoder.store, &decoder.settings.limits) {
             Followed::Nothing | Followed::New => {}
             Followed::Change(change) => decoder.sequence(&self.context, change),
             Followed::Instead(source) => {
@@ -81,9 +84,11 @@ impl<'d> Message<'d> {
             }
         }
     }
-    /// A sample that is none of the commonest, record by record.
+    /// A sample that is none of the commonest, record by record: the first of those `ahead`. (Taking the sample itself would put it in
+    /// memory for all the others too.)
     #[cold]
-    fn odd_sample(&self, decoder: &mut Decoder, sample: &Sample<'_>) {
+    fn odd_sample(&self, decoder: &mut Decoder, ahead: Input<'_>) {
+        let Some((sample, _)) = Sample::split_first(ahead.bytes(), ahead.offset()) else { return };
         let mut tally = Tally::default();
         let depth = decoder.settings.limits.list_depth;
         sample.tally(depth, &mut tally, |fault| decoder.fault(&self.context, fault));

@@ -6,13 +6,12 @@ use std::net::IpAddr;
 
 use super::exporter_of;
 use super::sequence::{self, Step, Tracker};
-use super::sources::{Followed, SOURCE_COST, Sources};
+use super::sources::{Followed, SOURCE_COST, SampleNumber, Sources};
 use super::status::ExporterStatus;
 use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
 use crate::exporter::{Exporter, Protocol};
 use crate::limits::Limits;
-use crate::sflow::Sample;
 use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
 
@@ -300,12 +299,12 @@ impl Sessions {
         &mut self,
         owner: Owner,
         id: SessionId,
-        sample: &Sample<'_>,
+        number: SampleNumber,
         store: &mut Store,
         limits: &Limits,
     ) -> Followed {
         let Some(session) = self.states.get_mut(id.0) else { return Followed::Nothing };
-        let followed = session.sources.follow(session.epoch, sample, limits);
+        let followed = session.sources.follow(session.epoch, number, limits);
         match followed {
             Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) => {
                 session.lost_records = session.lost_records.saturating_add(u64::from(lost));

@@ -53,6 +53,21 @@ struct SourceState {
     gaps: u8,
 }
 
+/// The number a sample has from its source.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SampleNumber {
+    key: SourceKey,
+    sequence: u32,
+}
+
+impl SampleNumber {
+    #[inline]
+    pub(super) fn of(sample: &Sample<'_>) -> Option<Self> {
+        let key = SourceKey { kind: sample.kind(), source: sample.source()? };
+        Some(Self { key, sequence: sample.sequence()? })
+    }
+}
+
 /// The sources of one session.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
@@ -80,9 +95,8 @@ impl Sources {
 
     /// Takes the number of a sample. `epoch` counts the agent's beginnings.
     #[inline]
-    pub(super) fn follow(&mut self, epoch: u32, sample: &Sample<'_>, limits: &Limits) -> Followed {
-        let (Some(sequence), Some(source)) = (sample.sequence(), sample.source()) else { return Followed::Nothing };
-        let key = SourceKey { kind: sample.kind(), source };
+    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Followed {
+        let SampleNumber { key, sequence } = number;
         let Some(state) = self.states.get_mut(&key) else { return self.make(key, epoch, sequence, limits) };
         if state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0 {
             state.last = sequence;

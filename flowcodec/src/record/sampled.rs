@@ -63,18 +63,14 @@ impl<'a> SampleRef<'a> {
         rate_of(self.context, self.sample.sampling_rate().or(self.context.sampling_fixed.then_some(0))?)
     }
 
-    /// Fills a row; `prototype` is what all samples of the message share, `places` what was noted of this one.
-    #[inline]
-    pub(super) fn fill(&self, prototype: &FlowRecord, places: Option<Places>, row: &mut FlowRecord) {
-        *row = *prototype;
-        match places.filter(|_| matches!(self.sample.kind(), SampleKind::Flow)) {
-            Some(places) => fill_plain(self.context, &self.sample, &places, row),
-            None => self.fill_any(row),
-        }
+    /// Fills a row.
+    pub(super) fn fill(&self, row: &mut FlowRecord) {
+        *row = prototype(self.context);
+        self.finish(row);
     }
 
-    #[inline(never)]
-    fn fill_any(&self, row: &mut FlowRecord) {
+    /// Fills what the message did not.
+    fn finish(&self, row: &mut FlowRecord) {
         if let Some(rate) = self.sampling_rate() {
             let mut present = 0;
             put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
@@ -171,15 +167,27 @@ pub(super) fn rows(
         let mut count = 0_usize;
         for row in &mut *rows {
             let Some((sample, behind)) = Sample::split_first(rest, 0) else { break };
+            *row = prototype;
+            match places.next().copied().flatten().filter(|_| matches!(sample.kind(), SampleKind::Flow)) {
+                Some(places) => fill_plain(context, &sample, &places, row),
+                None => finish_first(context, rest, depth, row),
+            }
             rest = behind;
-            let noted = places.next().copied().flatten();
-            SampleRef { context, sample, raw: &[], depth }.fill(&prototype, noted, row);
             count = count.wrapping_add(1);
         }
         if count == 0 {
             return;
         }
         each(rows.get(..count).unwrap_or_default());
+    }
+}
+
+/// Fills what the message did not, the long way: from the first of `octets`. (Taking the sample itself would put it in memory for all
+/// the others too.)
+#[inline(never)]
+fn finish_first(context: &Context, octets: &[u8], depth: u8, row: &mut FlowRecord) {
+    if let Some((sample, _)) = Sample::split_first(octets, 0) {
+        SampleRef { context, sample, raw: &[], depth }.finish(row);
     }
 }
 

@@ -132,8 +132,8 @@ impl<'a> Sample<'a> {
         let body = self.at(places.router)?;
         let (next_hop, rest) = match be32(body.first_chunk::<4>()?, 0) {
             1 => {
-                let (&[_, _, _, _, a, b, c, d], rest) = body.split_first_chunk()?;
-                (Some([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]), rest)
+                let (octets, rest) = body.split_first_chunk::<8>()?;
+                (Some(((0xffff_u128 << 32) | u128::from(be32(octets, 4))).to_be_bytes()), rest)
             }
             2 => (Some(*body.get(4..)?.first_chunk()?), body.get(20..)?),
             _ => (None, body.get(4..)?),

@@ -193,17 +193,24 @@ impl<'a> Sample<'a> {
     pub(super) const COUNTERS_EXPANDED: u32 = 4;
     pub(super) const DISCARD: u32 = 5;
 
-    /// The first of the samples that stand in `octets`, which begin at `offset` of the datagram, and what is behind it.
+    /// The first of the samples that stand in `octets`, which begin at `offset` of the datagram, and what is behind it; `None` when it
+    /// cannot be read.
     #[inline]
     pub(crate) fn split_first(octets: &'a [u8], offset: u32) -> Option<(Self, &'a [u8])> {
         let (format, body, rest) = split(octets)?;
-        let sample = Self::read(format, offset, len32(octets).wrapping_sub(len32(rest)), body).ok()?;
-        Some((sample, rest))
+        let sample = Self::new(format, offset, len32(octets).wrapping_sub(len32(rest)), body);
+        if body.len() < sample.head_octets() { None } else { Some((sample, rest)) }
     }
 
     /// Reads the head. A body too short for it is a fault that costs the sample.
     #[inline]
     pub(super) fn read(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Result<Self, Fault> {
+        let sample = Self::new(format, offset, octets, body);
+        if body.len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
+    }
+
+    #[inline]
+    const fn new(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Self {
         let (kind, head) = match format {
             Self::FLOW => (SampleKind::Flow, 32),
             Self::FLOW_EXPANDED => (SampleKind::Flow, 44),
@@ -212,8 +219,7 @@ impl<'a> Sample<'a> {
             Self::DISCARD => (SampleKind::Discard, 32),
             _ => (SampleKind::Unknown, 0),
         };
-        let sample = Self { format: DataFormat(format), kind, head, offset, octets, body };
-        if body.len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
+        Self { format: DataFormat(format), kind, head, offset, octets, body }
     }
 
     #[cold]
