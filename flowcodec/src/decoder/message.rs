@@ -275,7 +275,7 @@ impl<'d> Walk<'d> {
         let scope = scope_key(decoder, owner, &context).and_then(|key| decoder.store.enter(&key));
         resolve_boot(decoder, &mut context, scope);
         let begun = decoder.sessions.begin(owner, &context, &mut decoder.store, &decoder.settings.limits);
-        if let Some((evicted, change)) = begun.evicted {
+        if let Some((evicted, change)) = begun.evicted.map(|evicted| *evicted) {
             decoder.stats.sessions_evicted = decoder.stats.sessions_evicted.saturating_add(1);
             decoder.note(&evicted.context(&context), What::Exporter(change));
         }

@@ -5,7 +5,6 @@ use super::sources::{Followed, SampleNumber};
 use super::{Decoder, ExporterChange, What};
 use crate::record::MOST_PLACES;
 use crate::sflow::{Sample, SampleKind, Samples, Tally};
-use crate::wire::Input;
 
 impl Show {
     const fn of_sample(kind: SampleKind) -> Self {
@@ -19,32 +18,28 @@ impl Show {
 
 impl<'d> Message<'d> {
     /// The next run of samples that are given as one event, or what is wrong in front of them.
+    #[inline(never)]
     pub(super) fn samples(&mut self, decoder: &mut Decoder, samples: &mut Samples<'d>) -> Step<'d> {
         let start = samples.rest();
         let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);
         decoder.places.clear();
-        while let Some(kind) = samples.ahead() {
-            let show = Show::of_sample(kind);
+        while let Some((sample, behind)) = samples.peek() {
+            let show = Show::of_sample(sample.kind());
             if run.is_some_and(|run| run != show) {
                 break;
             }
-            let ahead = samples.rest();
-            if let Some(sample) = samples.next_good() {
-                self.sample(decoder, sample, ahead);
-                run = Some(show);
-                end = samples.left();
-                len = len.wrapping_add(1);
-                continue;
-            }
-            if let Some(Err(fault)) = samples.next() {
-                // Told behind the run, which ends here.
-                self.counted = None;
-                decoder.fault(&self.context, fault);
-                if run.is_none() {
-                    return Step::Again;
-                }
-            }
-            break;
+            self.sample(decoder, sample, samples);
+            samples.take(behind);
+            run = Some(show);
+            end = behind.len();
+            len = len.wrapping_add(1);
+        }
+        if run.is_none()
+            && let Some(Err(fault)) = samples.next()
+        {
+            self.counted = None;
+            decoder.fault(&self.context, fault);
+            return Step::Again;
         }
         let Some(show) = run else { return Step::Done };
         let counter = match show {
@@ -64,7 +59,7 @@ impl<'d> Message<'d> {
 
     /// Walks one sample: its octets, what is wrong inside, and the number its source gave it.
     #[inline]
-    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, ahead: Input<'_>) {
+    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, samples: &Samples<'_>) {
         let places = sample.places();
         // Room for it is made once and for all; the samples behind are read the long way.
         if decoder.places.len() < MOST_PLACES {
@@ -73,7 +68,7 @@ impl<'d> Message<'d> {
         if places.is_some() {
             decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(sample.octets()));
         } else {
-            self.odd_sample(decoder, ahead);
+            self.odd_sample(decoder, samples);
         }
         let Some(number) = SampleNumber::of(&sample) else { return };
         match decoder.sessions.sampled(self.owner, self.session, number, &mut decoder.store, &decoder.settings.limits) {
@@ -84,11 +79,12 @@ impl<'d> Message<'d> {
             }
         }
     }
-    /// A sample that is none of the commonest, record by record: the first of those `ahead`. (Taking the sample itself would put it in
-    /// memory for all the others too.)
+    /// A sample that is none of the commonest, record by record: the next of these. (Taking the sample itself would put it in memory for
+    /// all the others too.)
     #[cold]
-    fn odd_sample(&self, decoder: &mut Decoder, ahead: Input<'_>) {
-        let Some((sample, _)) = Sample::split_first(ahead.bytes(), ahead.offset()) else { return };
+    fn odd_sample(&self, decoder: &mut Decoder, samples: &Samples<'_>) {
+        let rest = samples.rest();
+        let Some((sample, _)) = Sample::split_first(rest.bytes(), rest.offset()) else { return };
         let mut tally = Tally::default();
         let depth = decoder.settings.limits.list_depth;
         sample.tally(depth, &mut tally, |fault| decoder.fault(&self.context, fault));

@@ -143,8 +143,8 @@ pub(super) struct Begun {
     pub(super) first: bool,
     /// Set once, when the exporter's clock is found to be far off: by so many nanoseconds it is ahead.
     pub(super) skewed: Option<i64>,
-    /// A session that had to go.
-    pub(super) evicted: Option<(SessionKey, ExporterChange)>,
+    /// A session that had to go. (In a box: nearly no message has one, and all of them are moved about.)
+    pub(super) evicted: Option<Box<(SessionKey, ExporterChange)>>,
 }
 
 impl Sessions {
@@ -277,7 +277,7 @@ impl Sessions {
             Some(index) => (index, None),
             None => self.make(owner, key, context.received, store, limits),
         };
-        let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted };
+        let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted: evicted.map(Box::new) };
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return begun };
         self.states.touch(&mut peer.sessions, index);
         let Some(session) = self.states.get_mut(index) else { return begun };

@@ -11,7 +11,7 @@ use crate::ie::{ElementId, SflowStructure};
 use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_address, put};
 use crate::packet::{self, Headers, Start};
 use crate::sflow::{
-    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, RawHeader, Router, Sample,
+    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, PlainFlow, RawHeader, Router, Sample,
     SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
 };
 use crate::template::RowScratch;
@@ -88,20 +88,18 @@ fn rate_of(context: &Context, own: u32) -> Option<f64> {
 
 /// Fills a row from a flow sample that has only the commonest records, as [`Parts::fill`] would.
 #[inline]
-fn fill_plain(context: &Context, sample: &Sample<'_>, places: &Places, row: &mut FlowRecord) {
+fn fill_plain(context: &Context, sample: &PlainFlow<'_>, row: &mut FlowRecord) {
     let mut present = 0;
-    if let Some(words) = sample.flow_words() {
-        if let Some(in_if) = words.in_if {
-            put!(row, present, IN_IF, in_if.to_ne_bytes());
-        }
-        if let Some(out_if) = words.out_if {
-            put!(row, present, OUT_IF, out_if.to_ne_bytes());
-        }
-        if let Some(rate) = rate_of(context, words.rate) {
-            put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
-        }
+    if let Some(in_if) = sample.in_if {
+        put!(row, present, IN_IF, in_if.to_ne_bytes());
     }
-    if let Some(switch) = sample.plain_switch(places) {
+    if let Some(out_if) = sample.out_if {
+        put!(row, present, OUT_IF, out_if.to_ne_bytes());
+    }
+    if let Some(rate) = rate_of(context, sample.rate) {
+        put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
+    }
+    if let Some(switch) = sample.switch() {
         if let Some(vlan) = narrow(switch.src_vlan, MOST_VLAN) {
             put!(row, present, VLAN, vlan.to_ne_bytes());
         }
@@ -109,7 +107,7 @@ fn fill_plain(context: &Context, sample: &Sample<'_>, places: &Places, row: &mut
             put!(row, present, POST_VLAN, vlan.to_ne_bytes());
         }
     }
-    if let Some(router) = sample.plain_router(places) {
+    if let Some(router) = sample.router() {
         if let Some(octets) = router.next_hop {
             put!(row, present, NEXT_HOP, octets);
         }
@@ -120,14 +118,13 @@ fn fill_plain(context: &Context, sample: &Sample<'_>, places: &Places, row: &mut
             put!(row, present, DST_PREFIX_LEN, [bits]);
         }
     }
-    if let Some(gateway) = sample.plain_gateway(places) {
+    if let Some(gateway) = sample.gateway() {
         put!(row, present, SRC_AS, gateway.src_as.to_ne_bytes());
         if let Some(dst_as) = gateway.dst_as {
             put!(row, present, DST_AS, dst_as.to_ne_bytes());
         }
     }
-    let header = sample.plain_header(places);
-    if let Some(header) = &header {
+    if let Some(header) = sample.header() {
         put!(row, present, PACKETS, 1_u64.to_ne_bytes());
         row.mark(present);
         let frame = header.frame_length.saturating_sub(header.stripped);
@@ -166,10 +163,11 @@ pub(super) fn rows(
         let rows = scratch.rows();
         let mut count = 0_usize;
         for row in &mut *rows {
-            let Some((sample, behind)) = Sample::split_first(rest, 0) else { break };
+            let Some((format, body, behind)) = sflow::split(rest) else { break };
             *row = prototype;
-            match places.next().copied().flatten().filter(|_| matches!(sample.kind(), SampleKind::Flow)) {
-                Some(places) => fill_plain(context, &sample, &places, row),
+            let noted = places.next().copied().flatten();
+            match noted.and_then(|places| PlainFlow::new(format, body, places)) {
+                Some(sample) => fill_plain(context, &sample, row),
                 None => finish_first(context, rest, depth, row),
             }
             rest = behind;

@@ -6,7 +6,7 @@
 
 use crate::wire::be32;
 
-use super::sample::{Sample, SampleKind};
+use super::sample::{Interface, Sample, SampleKind};
 
 /// Where the records of such a sample stand: the bodies, in octets behind the head of the sample; [`NONE`](Self::NONE) for those it
 /// does not have.
@@ -78,11 +78,9 @@ impl<'a> Sample<'a> {
     /// Hands format, body and place of each record to `take`, which gives `false` for those it does not know or that do not fit.
     #[inline]
     fn places_of(&self, mut take: impl FnMut(u32, &'a [u8], u32, &mut Places) -> bool) -> Option<Places> {
-        let records = self.plain_octets();
         let mut places = Places::EMPTY;
-        let mut at = 0_u32;
-        let mut left = self.record_count();
-        let mut rest = records;
+        let (mut at, mut left) = (0_u32, self.record_count());
+        let mut rest = self.body().get(self.head_octets()..)?;
         while left != 0 {
             let (head, after) = rest.split_first_chunk::<8>()?;
             let (format, length) = (be32(head, 0), be32(head, 4));
@@ -96,56 +94,81 @@ impl<'a> Sample<'a> {
         }
         rest.is_empty().then_some(places)
     }
+}
 
-    /// What is behind the head.
+/// What rows need of such a flow sample: its own words, and its records at their places.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainFlow<'a> {
+    pub(crate) rate: u32,
+    pub(crate) in_if: Option<u32>,
+    pub(crate) out_if: Option<u32>,
+    records: &'a [u8],
+    places: Places,
+}
+
+impl<'a> PlainFlow<'a> {
+    /// Reads the head of the sample of this format; `None` when it is no flow sample.
     #[inline]
-    fn plain_octets(&self) -> &'a [u8] {
-        self.body().get(self.head_octets()..).unwrap_or_default()
+    pub(crate) fn new(format: u32, body: &'a [u8], places: Places) -> Option<Self> {
+        // What is no ifIndex has a format in the upper 2 bits, and ifIndex 0 is none.
+        let compact = |word: u32| Some(word).filter(|word| word.wrapping_sub(1) < Interface::INTERNAL);
+        let expanded = |format: u32, value: u32| Some(value).filter(|_| format == 0 && value != 0);
+        match format {
+            Sample::FLOW => {
+                let (words, records) = body.split_first_chunk::<32>()?;
+                let (in_if, out_if) = (compact(be32(words, 20)), compact(be32(words, 24)));
+                Some(Self { rate: be32(words, 8), in_if, out_if, records, places })
+            }
+            Sample::FLOW_EXPANDED => {
+                let (words, records) = body.split_first_chunk::<44>()?;
+                let in_if = expanded(be32(words, 24), be32(words, 28));
+                Some(Self { rate: be32(words, 12), in_if, out_if: expanded(be32(words, 32), be32(words, 36)), records, places })
+            }
+            _ => None,
+        }
     }
 
+    /// The octets from a place on; none from [`Places::NONE`].
     #[inline]
     fn at(&self, place: u32) -> Option<&'a [u8]> {
-        if place == Places::NONE {
-            return None;
-        }
-        self.plain_octets().get(usize::try_from(place).ok()?..)
+        self.records.get(usize::try_from(place).ok()?..)
     }
 
     /// Its header.
     #[inline]
-    pub(crate) fn plain_header(&self, places: &Places) -> Option<PlainHeader<'a>> {
-        let (words, rest) = self.at(places.header)?.split_first_chunk::<16>()?;
+    pub(crate) fn header(&self) -> Option<PlainHeader<'a>> {
+        let (words, rest) = self.at(self.places.header)?.split_first_chunk::<16>()?;
         let header = rest.get(..usize::try_from(be32(words, 12)).ok()?)?;
         Some(PlainHeader { protocol: be32(words, 0), frame_length: be32(words, 4), stripped: be32(words, 8), header })
     }
 
     /// What the switch did.
     #[inline]
-    pub(crate) fn plain_switch(&self, places: &Places) -> Option<PlainSwitch> {
-        let words = self.at(places.switch)?.first_chunk::<16>()?;
+    pub(crate) fn switch(&self) -> Option<PlainSwitch> {
+        let words = self.at(self.places.switch)?.first_chunk::<16>()?;
         Some(PlainSwitch { src_vlan: be32(words, 0), dst_vlan: be32(words, 8) })
     }
 
     /// What the router did.
     #[inline]
-    pub(crate) fn plain_router(&self, places: &Places) -> Option<PlainRouter> {
-        let body = self.at(places.router)?;
-        let (next_hop, rest) = match be32(body.first_chunk::<4>()?, 0) {
-            1 => {
-                let (octets, rest) = body.split_first_chunk::<8>()?;
-                (Some(((0xffff_u128 << 32) | u128::from(be32(octets, 4))).to_be_bytes()), rest)
-            }
-            2 => (Some(*body.get(4..)?.first_chunk()?), body.get(20..)?),
-            _ => (None, body.get(4..)?),
-        };
-        let masks = rest.first_chunk::<8>()?;
+    pub(crate) fn router(&self) -> Option<PlainRouter> {
+        let body = self.at(self.places.router)?;
+        if let Some(words) = body.first_chunk::<16>()
+            && be32(words, 0) == 1
+        {
+            let next_hop = Some(((0xffff_u128 << 32) | u128::from(be32(words, 4))).to_be_bytes());
+            return Some(PlainRouter { next_hop, src_mask_len: be32(words, 8), dst_mask_len: be32(words, 12) });
+        }
+        let octets = address_len(body)?;
+        let next_hop = if octets == 16 { body.get(4..)?.first_chunk().copied() } else { None };
+        let masks = body.get(octets.wrapping_add(4)..)?.first_chunk::<8>()?;
         Some(PlainRouter { next_hop, src_mask_len: be32(masks, 0), dst_mask_len: be32(masks, 4) })
     }
 
     /// What BGP knows.
     #[inline]
-    pub(crate) fn plain_gateway(&self, places: &Places) -> Option<PlainGateway> {
-        let body = self.at(places.gateway)?;
+    pub(crate) fn gateway(&self) -> Option<PlainGateway> {
+        let body = self.at(self.places.gateway)?;
         let (words, path) = body.get(address_len(body)?.wrapping_add(4)..)?.split_first_chunk::<16>()?;
         let dst_as = match be32(words, 12) {
             0 => None,
