@@ -73,7 +73,7 @@ struct SessionState {
     lost_packets: u64,
     faults: u64,
     clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one heard longest ago first.
+    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one known longest first.
     booted: Timestamp,
     epoch: u32,
     sources: List,

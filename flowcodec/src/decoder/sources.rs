@@ -1,6 +1,7 @@
 //! Sequence numbers of sFlow's samples: each data source counts its flow samples, its counter samples and its notices of discarded
 //! packets, each for itself (`sequence_number` of `sflow_version_5.txt`).
 
+use core::hash::{Hash, Hasher};
 use std::collections::HashMap;
 
 use super::sequence::{DOUBTED, ESTABLISHED};
@@ -9,17 +10,31 @@ use crate::limits::Limits;
 use crate::sflow::{Sample, SampleKind, Source};
 use crate::template::{Index, List, Slab, indexed, shrink};
 
-type Hasher = foldhash::fast::RandomState;
+type State = foldhash::fast::RandomState;
 
 /// Bytes of one source.
 pub(super) const SOURCE_COST: usize = Slab::<SourceState>::COST + indexed::<SourceKey, Index>();
 
 /// One counter of samples: of a source, in a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SourceKey {
     session: Index,
     kind: SampleKind,
     source: Source,
+}
+
+impl Hash for SourceKey {
+    /// In one piece: it is looked up for every sample.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let kind = match self.kind {
+            SampleKind::Flow => 0_u32,
+            SampleKind::Counters => 1,
+            _ => 2,
+        };
+        let (high, low) = ((u64::from(self.session) << 32) | u64::from(kind), u64::from(self.source.class) << 32);
+        state.write_u128((u128::from(high) << 64) | u128::from(low | u64::from(self.source.index)));
+    }
 }
 
 #[derive(Debug)]
@@ -37,7 +52,7 @@ struct SourceState {
 #[derive(Debug)]
 pub(super) struct Sources {
     states: Slab<SourceState>,
-    by_key: HashMap<SourceKey, Index, Hasher>,
+    by_key: HashMap<SourceKey, Index, State>,
 }
 
 /// What one sample's number showed.
@@ -82,7 +97,6 @@ impl Sources {
         let (Some(sequence), Some(source)) = (sample.sequence(), sample.source()) else { return Followed::default() };
         let key = SourceKey { session, kind: sample.kind(), source };
         let Some(&index) = self.by_key.get(&key) else { return self.make(key, list, epoch, sequence, limits) };
-        self.states.touch(list, index);
         let Some(state) = self.states.get_mut(index) else { return Followed::default() };
         if state.epoch != epoch {
             (state.epoch, state.streak, state.gaps, state.last) = (epoch, 0, 0, sequence);

@@ -15,6 +15,11 @@ pub fn write_record(out: &mut String, record: &Record<'_>, schema: &Schema) {
     write_fields(out, schema, record.fields(schema));
 }
 
+/// Writes the fields in `chosen` that the record has, in that order, in the same form.
+pub fn write_chosen(out: &mut String, record: &Record<'_>, schema: &Schema, chosen: &[FieldId]) {
+    write_fields(out, schema, chosen.iter().filter_map(|&id| Some((id, record.value(id)?))));
+}
+
 /// Writes one owned flow in the same form.
 pub fn write_flow(out: &mut String, flow: &Flow) {
     write_fields(out, flow.schema(), flow.fields());

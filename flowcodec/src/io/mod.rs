@@ -10,4 +10,4 @@ mod samples;
 #[cfg(feature = "json")]
 pub use elements::write_elements;
 #[cfg(feature = "json")]
-pub use json::{write_flow, write_record};
+pub use json::{write_chosen, write_flow, write_record};
