@@ -191,13 +191,7 @@ pub(super) fn prototype(context: &Context) -> FlowRecord {
 }
 
 /// All samples as rows, in runs that stand in `scratch`.
-pub(super) fn rows(
-    context: &Context,
-    octets: &[u8],
-    depth: u8,
-    scratch: &mut RowScratch,
-    mut each: impl FnMut(&[FlowRecord]),
-) {
+pub(super) fn rows(context: &Context, octets: &[u8], depth: u8, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
     let prototype = prototype(context);
     let mut rest = octets;
     loop {

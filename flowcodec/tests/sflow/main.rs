@@ -1,9 +1,16 @@
-//! sFlow version 5 from outside: every layout, every kind of badness, the corpus, `decode(encode(x)) = x`.
+//! sFlow version 5 from outside: every layout, every kind of badness, the corpus, `decode(encode(x)) = x`; and what
+//! the decoder makes of it.
 
 #[cfg(test)]
 mod badness;
 #[cfg(test)]
+mod build;
+#[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod heard;
 #[cfg(test)]
 mod layouts;
 #[cfg(test)]
@@ -12,3 +19,5 @@ mod reasons;
 mod roundtrip;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod sessions;
