@@ -128,7 +128,8 @@ impl TakePlain<'_> for Filler<'_> {
         if let Some(octets) = headers.network_len(frame_length.saturating_sub(stripped)) {
             put!(row, *present, OCTETS, u64::from(octets).to_ne_bytes());
         }
-        *tagged = headers.vlan_tags() != 0;
+        // A tag that was cut says nothing.
+        *tagged = headers.vlan().is_some();
         headers.fill(row);
     }
 

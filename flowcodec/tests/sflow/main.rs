@@ -14,6 +14,8 @@ mod heard;
 #[cfg(test)]
 mod layouts;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod reasons;
 #[cfg(test)]
 mod roundtrip;
