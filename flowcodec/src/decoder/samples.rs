@@ -1,7 +1,9 @@
 //! The walk through the samples of an sFlow datagram.
 
 use super::message::{Found, Message, Show, Step, Which};
+use super::sources::Followed;
 use super::{Decoder, ExporterChange, What};
+use crate::record::MOST_PLACES;
 use crate::sflow::{Sample, SampleKind, Samples, Tally};
 
 impl Show {
@@ -19,29 +21,28 @@ impl<'d> Message<'d> {
     pub(super) fn samples(&mut self, decoder: &mut Decoder, samples: &mut Samples<'d>) -> Step<'d> {
         let start = samples.rest();
         let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);
+        decoder.places.clear();
         while let Some(kind) = samples.ahead() {
             let show = Show::of_sample(kind);
             if run.is_some_and(|run| run != show) {
                 break;
             }
-            match samples.next() {
-                Some(Ok(sample)) => {
-                    self.sample(decoder, &sample);
-                    run = Some(show);
-                    end = samples.left();
-                    len = len.wrapping_add(1);
-                }
-                Some(Err(fault)) => {
-                    // Told behind the run, which ends here.
-                    self.counted = None;
-                    decoder.fault(&self.context, fault);
-                    if run.is_none() {
-                        return Step::Again;
-                    }
-                    break;
-                }
-                None => break,
+            if let Some(sample) = samples.next_good() {
+                self.sample(decoder, &sample);
+                run = Some(show);
+                end = samples.left();
+                len = len.wrapping_add(1);
+                continue;
             }
+            if let Some(Err(fault)) = samples.next() {
+                // Told behind the run, which ends here.
+                self.counted = None;
+                decoder.fault(&self.context, fault);
+                if run.is_none() {
+                    return Step::Again;
+                }
+            }
+            break;
         }
         let Some(show) = run else { return Step::Done };
         let counter = match show {
@@ -60,23 +61,34 @@ impl<'d> Message<'d> {
     }
 
     /// Walks one sample: its octets, what is wrong inside, and the number its source gave it.
+    #[inline]
     fn sample(&mut self, decoder: &mut Decoder, sample: &Sample<'_>) {
+        let places = sample.places();
+        // Room for it is made once and for all; the samples behind are read the long way.
+        if decoder.places.len() < MOST_PLACES {
+            decoder.places.push(places);
+        }
+        if places.is_some() {
+            decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(sample.octets()));
+        } else {
+            self.odd_sample(decoder, sample);
+        }
+        match decoder.sessions.sampled(self.owner, self.session, sample, &mut decoder.store, &decoder.settings.limits) {
+            Followed::Nothing | Followed::New => {}
+            Followed::Change(change) => decoder.sequence(&self.context, change),
+            Followed::Instead(source) => {
+                decoder.note(&self.context, What::Exporter(ExporterChange::SourceEvicted(source)));
+            }
+        }
+    }
+    /// A sample that is none of the commonest, record by record.
+    #[cold]
+    fn odd_sample(&self, decoder: &mut Decoder, sample: &Sample<'_>) {
         let mut tally = Tally::default();
         let depth = decoder.settings.limits.list_depth;
         sample.tally(depth, &mut tally, |fault| decoder.fault(&self.context, fault));
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(tally.octets));
         decoder.stats.unknown_records = decoder.stats.unknown_records.saturating_add(u64::from(tally.unknown_records));
-        debug_assert_eq!(
-            tally.octets.saturating_add(tally.lost_octets),
-            sample.octets(),
-            "every octet of a sample is told of once"
-        );
-        let followed = decoder.sessions.sampled(self.owner, self.session, sample, &mut decoder.store, &decoder.settings.limits);
-        if let Some(source) = followed.evicted {
-            decoder.note(&self.context, What::Exporter(ExporterChange::SourceEvicted(source)));
-        }
-        if let Some(change) = followed.change {
-            decoder.sequence(&self.context, change);
-        }
+        debug_assert_eq!(tally.octets.saturating_add(tally.lost_octets), sample.octets(), "every octet of a sample is told of once");
     }
 }

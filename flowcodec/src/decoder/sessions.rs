@@ -1,5 +1,6 @@
 //! What is kept of every exporter beside its templates: sequence numbers and counters, by port, protocol and domain.
 
+use core::hash::Hash;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -23,7 +24,7 @@ type Hasher = foldhash::fast::RandomState;
 
 /// One sequence of messages. Sequence numbers always belong to the transport session (source port, domain), whatever the scope of
 /// templates: one Open vSwitch sends the same numbers from two ports to two collectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionKey {
     pub(super) port: u16,
     pub(super) protocol: Protocol,
@@ -33,7 +34,20 @@ pub(super) struct SessionKey {
     pub(super) agent: Option<IpAddr>,
 }
 
+impl Hash for SessionKey {
+    #[inline]
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        let [low, high] = self.port.to_be_bytes();
+        let [a, b, c, d] = self.domain.unwrap_or(0).to_be_bytes();
+        state.write_u64(u64::from_be_bytes([low, high, self.protocol.code(), u8::from(self.domain.is_some()), a, b, c, d]));
+        if let Some(agent) = self.agent {
+            agent.hash(state);
+        }
+    }
+}
+
 impl SessionKey {
+    #[inline]
     const fn of(context: &Context) -> Self {
         Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain), agent: context.agent }
     }
@@ -73,10 +87,10 @@ struct SessionState {
     lost_packets: u64,
     faults: u64,
     clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one known longest first.
+    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources.
     booted: Timestamp,
     epoch: u32,
-    sources: List,
+    sources: Sources,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -98,6 +112,12 @@ impl Peer {
     const NEW: Self = Self { sessions: List::EMPTY, skew_told: false };
 }
 
+/// Which session of its exporter a message belongs to, if it is the one heard last: nearly always.
+#[inline]
+fn heard_last(peer: Peer, states: &Slab<SessionState>, key: &SessionKey) -> Option<Index> {
+    peer.sessions.back().filter(|&back| states.get(back).is_some_and(|session| session.key == *key))
+}
+
 /// The sessions of all exporters, which are known by the position of their owner in the store.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -106,7 +126,6 @@ pub(super) struct Sessions {
     shared: Slab<Shared>,
     all_shared: List,
     by_key: HashMap<(Owner, SessionKey), Index, Hasher>,
-    sources: Sources,
 }
 
 /// What one message adds to its session.
@@ -137,7 +156,6 @@ impl Sessions {
             shared: Slab::new(),
             all_shared: List::EMPTY,
             by_key: HashMap::default(),
-            sources: Sources::new(),
         }
     }
 
@@ -145,8 +163,7 @@ impl Sessions {
     /// before it happens.
     fn overhead(&self) -> usize {
         let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
-        let tables = self.states.overhead().saturating_add(self.shared.overhead()).saturating_add(self.sources.overhead());
-        peers.saturating_add(tables)
+        peers.saturating_add(self.states.overhead()).saturating_add(self.shared.overhead())
     }
 
     /// Forgets an exporter that is gone.
@@ -163,9 +180,9 @@ impl Sessions {
     /// Gives what it cost.
     fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
-        let Some(mut session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
+        let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
-        let mut cost = SESSION_COST.saturating_add(self.sources.clear(&mut session.sources).saturating_mul(SOURCE_COST));
+        let mut cost = SESSION_COST.saturating_add(session.sources.len().saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
             if shared.users == 0 {
@@ -240,7 +257,7 @@ impl Sessions {
             clock_ahead: 0,
             booted: now,
             epoch: 0,
-            sources: List::EMPTY,
+            sources: Sources::default(),
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
@@ -256,8 +273,9 @@ impl Sessions {
     /// A message begins.
     pub(super) fn begin(&mut self, owner: Owner, context: &Context, store: &mut Store, limits: &Limits) -> Begun {
         let key = SessionKey::of(context);
-        let (index, evicted) = match self.by_key.get(&(owner, key)) {
-            Some(&index) => (index, None),
+        let last = place(owner).and_then(|at| heard_last(*self.peers.get(at)?, &self.states, &key));
+        let (index, evicted) = match last.or_else(|| self.by_key.get(&(owner, key)).copied()) {
+            Some(index) => (index, None),
             None => self.make(owner, key, context.received, store, limits),
         };
         let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted };
@@ -277,6 +295,7 @@ impl Sessions {
     }
 
     /// One sample of an sFlow session.
+    #[inline]
     pub(super) fn sampled(
         &mut self,
         owner: Owner,
@@ -285,16 +304,14 @@ impl Sessions {
         store: &mut Store,
         limits: &Limits,
     ) -> Followed {
-        let Some(session) = self.states.get_mut(id.0) else { return Followed::default() };
-        let followed = self.sources.follow(id.0, &mut session.sources, session.epoch, sample, limits);
-        if let Some(SequenceChange::Gap { lost: Some(lost), .. }) = followed.change {
-            session.lost_records = session.lost_records.saturating_add(u64::from(lost));
-        }
-        if followed.new {
-            if followed.evicted.is_none() {
-                store.charge(owner, SOURCE_COST);
+        let Some(session) = self.states.get_mut(id.0) else { return Followed::Nothing };
+        let followed = session.sources.follow(session.epoch, sample, limits);
+        match followed {
+            Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) => {
+                session.lost_records = session.lost_records.saturating_add(u64::from(lost));
             }
-            store.set_beside(self.overhead());
+            Followed::New => store.charge(owner, SOURCE_COST),
+            _ => {}
         }
         followed
     }

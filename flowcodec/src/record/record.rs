@@ -205,7 +205,7 @@ impl<'a> Record<'a> {
                     section.fill(row);
                 }
             }
-            Of::Sample(it) => it.fill(&sampled::prototype(it.context), row),
+            Of::Sample(it) => it.fill(&sampled::prototype(it.context), None, row),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::ie::{ElementId, SflowStructure};
 use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_address, put};
 use crate::packet::{self, Headers, Start};
 use crate::sflow::{
-    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, RawHeader, Router, Sample,
-    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, TakePlain, User, table,
+    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, RawHeader, Router, Sample,
+    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
 };
 use crate::template::RowScratch;
 use crate::text::Text;
@@ -63,13 +63,13 @@ impl<'a> SampleRef<'a> {
         rate_of(self.context, self.sample.sampling_rate().or(self.context.sampling_fixed.then_some(0))?)
     }
 
-    /// Fills a row; `prototype` is what all samples of the message share.
+    /// Fills a row; `prototype` is what all samples of the message share, `places` what was noted of this one.
     #[inline]
-    pub(super) fn fill(&self, prototype: &FlowRecord, row: &mut FlowRecord) {
+    pub(super) fn fill(&self, prototype: &FlowRecord, places: Option<Places>, row: &mut FlowRecord) {
         *row = *prototype;
-        if !fill_plain(self.context, &self.sample, row) {
-            *row = *prototype;
-            self.fill_any(row);
+        match places.filter(|_| matches!(self.sample.kind(), SampleKind::Flow)) {
+            Some(places) => fill_plain(self.context, &self.sample, &places, row),
+            None => self.fill_any(row),
         }
     }
 
@@ -90,90 +90,54 @@ fn rate_of(context: &Context, own: u32) -> Option<f64> {
     if context.sampling_fixed || own == 0 { context.sampling_rate } else { Some(f64::from(own)) }
 }
 
-/// Fills a row from a flow sample that has only the commonest records, as [`Parts::fill`] would; `false` for all others, and then the
-/// row may hold anything.
+/// Fills a row from a flow sample that has only the commonest records, as [`Parts::fill`] would.
 #[inline]
-fn fill_plain(context: &Context, sample: &Sample<'_>, row: &mut FlowRecord) -> bool {
-    let Some(words) = sample.flow_words() else { return false };
+fn fill_plain(context: &Context, sample: &Sample<'_>, places: &Places, row: &mut FlowRecord) {
     let mut present = 0;
-    if let Some(in_if) = words.in_if {
-        put!(row, present, IN_IF, in_if.to_ne_bytes());
-    }
-    if let Some(out_if) = words.out_if {
-        put!(row, present, OUT_IF, out_if.to_ne_bytes());
-    }
-    if let Some(rate) = rate_of(context, words.rate) {
-        put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
-    }
-    let mut filler = Filler { row, present, tagged: false };
-    let plain = sample.take_plain(&mut filler);
-    filler.row.mark(filler.present);
-    plain
-}
-
-/// Puts what the commonest records say into a row.
-struct Filler<'r> {
-    row: &'r mut FlowRecord,
-    present: u64,
-    /// Whether the packet's own VLAN tag is in the row.
-    tagged: bool,
-}
-
-impl TakePlain<'_> for Filler<'_> {
-    #[inline]
-    fn header(&mut self, protocol: u32, frame_length: u32, stripped: u32, header: &[u8]) {
-        let Self { row, present, tagged } = self;
-        let headers = packet::parse(Start::from_sflow(protocol), header);
-        put!(row, *present, PACKETS, 1_u64.to_ne_bytes());
-        if let Some(octets) = headers.network_len(frame_length.saturating_sub(stripped)) {
-            put!(row, *present, OCTETS, u64::from(octets).to_ne_bytes());
+    if let Some(words) = sample.flow_words() {
+        if let Some(in_if) = words.in_if {
+            put!(row, present, IN_IF, in_if.to_ne_bytes());
         }
-        // A tag that was cut says nothing.
-        *tagged = headers.vlan().is_some();
-        headers.fill(row);
-    }
-
-    #[inline]
-    fn switch(&mut self, src_vlan: u32, dst_vlan: u32) {
-        let Self { row, present, tagged } = self;
-        if let Some(vlan) = narrow(src_vlan, MOST_VLAN).filter(|_| !*tagged) {
-            put!(row, *present, VLAN, vlan.to_ne_bytes());
+        if let Some(out_if) = words.out_if {
+            put!(row, present, OUT_IF, out_if.to_ne_bytes());
         }
-        if let Some(vlan) = narrow(dst_vlan, MOST_VLAN) {
-            put!(row, *present, POST_VLAN, vlan.to_ne_bytes());
+        if let Some(rate) = rate_of(context, words.rate) {
+            put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
         }
     }
-
-    #[inline]
-    fn next_hop4(&mut self, address: &[u8; 4]) {
-        let Self { row, present, .. } = self;
-        put!(row, *present, NEXT_HOP, octets_of_address(IpAddr::from(*address)));
-    }
-
-    #[inline]
-    fn next_hop6(&mut self, address: &[u8; 16]) {
-        let Self { row, present, .. } = self;
-        put!(row, *present, NEXT_HOP, *address);
-    }
-
-    #[inline]
-    fn masks(&mut self, src_mask_len: u32, dst_mask_len: u32) {
-        let Self { row, present, .. } = self;
-        if let Ok(bits) = u8::try_from(src_mask_len) {
-            put!(row, *present, SRC_PREFIX_LEN, [bits]);
+    if let Some(switch) = sample.plain_switch(places) {
+        if let Some(vlan) = narrow(switch.src_vlan, MOST_VLAN) {
+            put!(row, present, VLAN, vlan.to_ne_bytes());
         }
-        if let Ok(bits) = u8::try_from(dst_mask_len) {
-            put!(row, *present, DST_PREFIX_LEN, [bits]);
+        if let Some(vlan) = narrow(switch.dst_vlan, MOST_VLAN) {
+            put!(row, present, POST_VLAN, vlan.to_ne_bytes());
         }
     }
-
-    #[inline]
-    fn gateway(&mut self, src_as: u32, dst_as: Option<u32>) {
-        let Self { row, present, .. } = self;
-        put!(row, *present, SRC_AS, src_as.to_ne_bytes());
-        if let Some(dst_as) = dst_as {
-            put!(row, *present, DST_AS, dst_as.to_ne_bytes());
+    if let Some(router) = sample.plain_router(places) {
+        if let Some(octets) = router.next_hop {
+            put!(row, present, NEXT_HOP, octets);
         }
+        if let Ok(bits) = u8::try_from(router.src_mask_len) {
+            put!(row, present, SRC_PREFIX_LEN, [bits]);
+        }
+        if let Ok(bits) = u8::try_from(router.dst_mask_len) {
+            put!(row, present, DST_PREFIX_LEN, [bits]);
+        }
+    }
+    if let Some(gateway) = sample.plain_gateway(places) {
+        put!(row, present, SRC_AS, gateway.src_as.to_ne_bytes());
+        if let Some(dst_as) = gateway.dst_as {
+            put!(row, present, DST_AS, dst_as.to_ne_bytes());
+        }
+    }
+    let header = sample.plain_header(places);
+    if let Some(header) = &header {
+        put!(row, present, PACKETS, 1_u64.to_ne_bytes());
+        row.mark(present);
+        let frame = header.frame_length.saturating_sub(header.stripped);
+        packet::fill(Start::from_sflow(header.protocol), header.header, frame, row);
+    } else {
+        row.mark(present);
     }
 }
 
@@ -192,16 +156,24 @@ pub(super) fn prototype(context: &Context) -> FlowRecord {
 }
 
 /// All samples as rows, in runs that stand in `scratch`.
-pub(super) fn rows(context: &Context, octets: &[u8], depth: u8, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
+pub(super) fn rows(
+    context: &Context,
+    octets: &[u8],
+    places: &[Option<Places>],
+    depth: u8,
+    scratch: &mut RowScratch,
+    mut each: impl FnMut(&[FlowRecord]),
+) {
     let prototype = prototype(context);
-    let mut rest = octets;
+    let (mut rest, mut places) = (octets, places.iter());
     loop {
         let rows = scratch.rows();
         let mut count = 0_usize;
         for row in &mut *rows {
             let Some((sample, behind)) = Sample::split_first(rest, 0) else { break };
             rest = behind;
-            SampleRef { context, sample, raw: &[], depth }.fill(&prototype, row);
+            let noted = places.next().copied().flatten();
+            SampleRef { context, sample, raw: &[], depth }.fill(&prototype, noted, row);
             count = count.wrapping_add(1);
         }
         if count == 0 {
@@ -210,6 +182,9 @@ pub(super) fn rows(context: &Context, octets: &[u8], depth: u8, scratch: &mut Ro
         each(rows.get(..count).unwrap_or_default());
     }
 }
+
+/// Samples of a run whose places are noted at most: 20 KiB. A datagram of 64 KiB with real samples has fewer.
+pub(crate) const MOST_PLACES: usize = 1_024;
 
 /// Common fields that samples can have, in the schema's order.
 pub(super) const FIELDS: &[FieldId] = &[

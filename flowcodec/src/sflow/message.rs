@@ -137,17 +137,7 @@ const fn add(number: &mut u32, more: u32) {
 
 impl Sample<'_> {
     /// Walks this sample: counts its records, and gives every fault to `found`. The octets it and its faults add are the sample's.
-    #[inline]
-    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, found: impl FnMut(Fault)) {
-        if self.is_plain() {
-            add(&mut tally.records, self.record_count());
-            add(&mut tally.octets, self.octets());
-        } else {
-            self.tally_records(depth, tally, found);
-        }
-    }
-
-    fn tally_records(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
+    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
         if matches!(self.kind(), SampleKind::Unknown) {
             add(&mut tally.unknown_samples, 1);
             add(&mut tally.octets, self.octets());
@@ -199,6 +189,19 @@ impl<'a> Samples<'a> {
         Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::Datagram)
     }
 
+    /// The next sample, if it can be read: then it is taken. What is wrong otherwise, [`next`](Iterator::next) tells.
+    #[inline]
+    pub(crate) fn next_good(&mut self) -> Option<Sample<'a>> {
+        if self.seen == self.count {
+            return None;
+        }
+        let offset = self.end.wrapping_sub(len32(self.rest));
+        let (sample, rest) = Sample::split_first(self.rest, offset)?;
+        self.rest = rest;
+        self.seen = self.seen.wrapping_add(1);
+        Some(sample)
+    }
+
     /// What the next sample is about, as far as its format says; `None` at the end.
     #[inline]
     pub(crate) fn ahead(&self) -> Option<SampleKind> {
@@ -206,6 +209,12 @@ impl<'a> Samples<'a> {
             return None;
         }
         Some(self.rest.first_chunk().map_or(SampleKind::Unknown, |word| SampleKind::of(u32::from_be_bytes(*word))))
+    }
+
+    /// Whether they ended as the header said.
+    #[inline]
+    pub(crate) const fn is_over(&self) -> bool {
+        self.rest.is_empty() && self.seen == self.count
     }
 
     /// Octets not read yet.
@@ -216,7 +225,7 @@ impl<'a> Samples<'a> {
 
     /// Whether the samples ended otherwise than the header said.
     const fn broken(&self) -> bool {
-        !self.rest.is_empty() || self.seen < self.count
+        !self.is_over()
     }
 
     #[cold]

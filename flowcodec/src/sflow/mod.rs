@@ -40,7 +40,7 @@ pub use flow::{
     LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay,
     Url, User, VlanTunnel, Vni,
 };
-pub(crate) use plain::TakePlain;
+pub(crate) use plain::Places;
 
 pub use message::{Datagram, Header, Samples, Tally};
 pub use reason::DropReason;

@@ -177,6 +177,9 @@ pub(crate) struct FlowWords {
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'a> {
     format: DataFormat,
+    kind: SampleKind,
+    /// Octets in front of the records, their count included.
+    head: u8,
     offset: u32,
     octets: u32,
     /// Not shorter than the head of its format.
@@ -201,7 +204,15 @@ impl<'a> Sample<'a> {
     /// Reads the head. A body too short for it is a fault that costs the sample.
     #[inline]
     pub(super) fn read(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Result<Self, Fault> {
-        let sample = Self { format: DataFormat(format), offset, octets, body };
+        let (kind, head) = match format {
+            Self::FLOW => (SampleKind::Flow, 32),
+            Self::FLOW_EXPANDED => (SampleKind::Flow, 44),
+            Self::COUNTERS => (SampleKind::Counters, 12),
+            Self::COUNTERS_EXPANDED => (SampleKind::Counters, 16),
+            Self::DISCARD => (SampleKind::Discard, 32),
+            _ => (SampleKind::Unknown, 0),
+        };
+        let sample = Self { format: DataFormat(format), kind, head, offset, octets, body };
         if body.len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
     }
 
@@ -213,14 +224,8 @@ impl<'a> Sample<'a> {
 
     /// Octets in front of the records, their count included.
     #[inline]
-    pub(super) const fn head_octets(&self) -> usize {
-        match self.format.0 {
-            Self::FLOW | Self::DISCARD => 32,
-            Self::COUNTERS => 12,
-            Self::FLOW_EXPANDED => 44,
-            Self::COUNTERS_EXPANDED => 16,
-            _ => 0,
-        }
+    pub(super) fn head_octets(&self) -> usize {
+        usize::from(self.head)
     }
 
     /// Enterprise and format of the sample.
@@ -233,7 +238,7 @@ impl<'a> Sample<'a> {
     #[must_use]
     #[inline]
     pub const fn kind(&self) -> SampleKind {
-        SampleKind::of(self.format.0)
+        self.kind
     }
 
     /// Whether sources and interfaces stand in two words each, as in the expanded forms and discarded packets.
