@@ -110,6 +110,20 @@ fn an_agent_that_begins_anew_is_late_neither_with_small_numbers() {
     assert_eq!(changes(&bench.from(exporter(), second(300), &begun)), [SequenceChange::Restarted]);
 }
 
+#[test]
+fn an_uptime_that_comes_round_changes_nothing() {
+    let mut bench = Bench::new();
+    let mut heard = |number: u32, uptime_ms| {
+        let samples = [flow(1, number, &[])];
+        changes(&bench.from(exporter(), second(number), &Head { uptime_ms, ..Head::new(number) }.with(&samples)))
+    };
+    // 49.7 days after it booted.
+    for number in 1..20 {
+        assert_eq!(heard(number, (1_000 * number).wrapping_sub(10_000)), [], "{number}");
+    }
+    assert_eq!(heard(22, 12_000), [gap(2, SequenceUnit::FlowSamples(port(1))), gap(2, PACKETS)]);
+}
+
 // ---- who is who
 
 #[test]
@@ -265,20 +279,25 @@ fn session_sources() {
             assert_eq!(evicted(&hear(&mut bench, source, number)), []);
         }
     }
-    // One more: the one known longest goes.
-    assert_eq!(evicted(&hear(&mut bench, 4, 1)), [port(1)]);
-    assert_eq!(changes(&hear(&mut bench, 3, 8)), [gap(2, SequenceUnit::FlowSamples(port(3)))], "the others are followed");
-    // It comes again, as if it were new.
-    let said = hear(&mut bench, 1, 90);
-    assert_eq!((evicted(&said), changes(&said)), (vec![port(2)], vec![]));
+    // One more: any of them goes, and the others are followed.
+    let [gone] = evicted(&hear(&mut bench, 4, 1))[..] else { panic!() };
+    assert!((1..=3).contains(&gone.index), "{gone:?}");
+    for source in (1..=3).filter(|source| *source != gone.index) {
+        assert_eq!(changes(&hear(&mut bench, source, 8)), [gap(2, SequenceUnit::FlowSamples(port(source)))]);
+    }
+    assert_eq!(evicted(&hear(&mut bench, 4, 2)), [], "it has the place now");
+    // The one that went comes again, as if it were new.
+    let said = hear(&mut bench, gone.index, 90);
+    assert_eq!((evicted(&said).len(), changes(&said)), (1, vec![]));
     // What was found missing stays counted, and another session has room of its own.
-    assert_eq!(bench.decoder.exporters().next().unwrap().lost_records, 2);
-    let other = Head { sub_agent: 9, ..Head::new(1) };
-    assert_eq!(
-        evicted(&bench.from(exporter(), second(99), &other.with(&[flow(1, 1, &[]), flow(2, 1, &[]), flow(3, 1, &[])]))),
-        []
-    );
-    assert_eq!(evicted(&bench.from(exporter(), second(99), &other.with(&[flow(4, 1, &[])]))), [port(1)]);
+    assert_eq!(bench.decoder.exporters().next().unwrap().lost_records, 4);
+    let other = |samples: &[Vec<u8>]| Head { sub_agent: 9, ..Head::new(1) }.with(samples);
+    assert_eq!(evicted(&bench.from(exporter(), second(99), &other(&[flow(1, 1, &[]), flow(2, 1, &[]), flow(3, 1, &[])]))), []);
+    assert_eq!(evicted(&bench.from(exporter(), second(99), &other(&[flow(4, 1, &[])]))).len(), 1);
+    // Flow samples and counters of one source are followed apart.
+    let mut bench = Bench::with(|settings| settings.limits.session_sources = 1);
+    let both = [flow(7, 1, &[]), counters(7, 1, &[])];
+    assert_eq!(evicted(&bench.hear(&Head::new(1).with(&both))), [port(7)]);
 }
 
 #[test]
