@@ -22,4 +22,6 @@ mod roundtrip;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod sections;
+#[cfg(test)]
 mod sessions;

@@ -212,6 +212,23 @@ fn what_the_way_of_a_packet_was() {
 }
 
 #[test]
+fn ipv4_inside_ipv6_is_ipv4() {
+    let mapped = |last| ip(&format!("::ffff:192.0.2.{last}"));
+    let ends = [address(Some(mapped(1)))[4..].to_vec(), address(Some(mapped(2)))[4..].to_vec()].concat();
+    let records = [
+        structure(4, &[words(&[100, 17]), ends, words(&[1, 2, 0, 0])].concat()),
+        structure(1002, &[address(Some(mapped(3))), words(&[24, 24])].concat()),
+        structure(1007, &[address(Some(mapped(4))), address(Some(mapped(5)))].concat()),
+    ];
+    let seen = with(&records);
+    let names = ["src_addr", "dst_addr", "next_hop", "post_nat_src_addr", "post_nat_dst_addr"];
+    let expected = (1..=5).map(|last| Some(format!("192.0.2.{last}")));
+    assert_eq!(names.map(|name| seen.field(name).map(str::to_owned)).to_vec(), expected.collect::<Vec<_>>());
+    // The elements are as they were sent.
+    assert_eq!(seen.structures[0].1[2].1, "::ffff:192.0.2.1");
+}
+
+#[test]
 fn numbers_that_no_field_can_hold_are_no_values() {
     // "Not known" of `extended_switch`; prefixes, ports and protocols beyond their widths.
     assert_eq!(beside_head(&with(&[switch(u32::MAX, 4_096)])), []);
