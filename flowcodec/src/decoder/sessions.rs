@@ -339,7 +339,8 @@ impl Sessions {
         };
         let step = Step {
             sequence: context.sequence,
-            records: counted,
+            // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
+            records: counted.filter(|_| context.protocol != Protocol::Sflow),
             exported: session.exported(context),
             native,
             window: limits.reorder_window,

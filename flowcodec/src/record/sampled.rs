@@ -362,8 +362,8 @@ impl<'a> Parts<'a> {
         let ends = || self.rare.ends.as_ref();
         let ends_of = || ends().and_then(|ends| ends.packet);
         Some(match id {
-            _ if id == field::SRC_ADDR.id() => FieldValue::Address(ends()?.src),
-            _ if id == field::DST_ADDR.id() => FieldValue::Address(ends()?.dst),
+            _ if id == field::SRC_ADDR.id() => address(ends()?.src),
+            _ if id == field::DST_ADDR.id() => address(ends()?.dst),
             _ if id == field::SRC_PORT.id() => within(ends()?.src_port, 0xffff)?,
             _ if id == field::DST_PORT.id() => within(ends()?.dst_port, 0xffff)?,
             _ if id == field::IP_PROTOCOL.id() => within(ends()?.protocol, 0xff)?,
@@ -377,7 +377,7 @@ impl<'a> Parts<'a> {
                 Interface::Multiple(count) => number(count),
                 _ => return None,
             },
-            _ if id == field::NEXT_HOP.id() => FieldValue::Address(self.next_hop()?),
+            _ if id == field::NEXT_HOP.id() => address(self.next_hop()?),
             _ if id == field::SRC_AS.id() => number(self.gateway?.src_as),
             _ if id == field::DST_AS.id() => number(self.gateway?.dst_as_path.last()?),
             _ if id == field::SRC_PREFIX_LEN.id() => within(self.router?.src_mask_len, 0xff)?,
@@ -397,7 +397,7 @@ impl<'a> Parts<'a> {
             _ if id == field::SAMPLE_POOL.id() => number(sample.pool()?),
             _ if id == field::SAMPLE_DROPS.id() => number(sample.drops()?),
             _ if id == field::IN_IF_NAME.id() => FieldValue::Text(self.rare.if_name?),
-            _ if id == field::BGP_NEXT_HOP.id() => FieldValue::Address(self.gateway?.next_hop?),
+            _ if id == field::BGP_NEXT_HOP.id() => address(self.gateway?.next_hop?),
             _ if id == field::NEXT_AS.id() => number(self.gateway?.dst_as_path.first()?),
             _ if id == field::PREVIOUS_AS.id() => number(self.gateway?.src_peer_as),
             _ if id == field::AS_PATH.id() => numbers(self.gateway?.dst_as_path.to_numbers()?)?,
@@ -408,15 +408,15 @@ impl<'a> Parts<'a> {
                 let all = self.rare.mpls?.in_stack.iter().all(|entry| labels.push(entry >> 12));
                 numbers(if all { labels } else { return None })?
             }
-            _ if id == field::POST_NAT_SRC_ADDR.id() => FieldValue::Address(self.rare.nat?.src_address?),
-            _ if id == field::POST_NAT_DST_ADDR.id() => FieldValue::Address(self.rare.nat?.dst_address?),
+            _ if id == field::POST_NAT_SRC_ADDR.id() => address(self.rare.nat?.src_address?),
+            _ if id == field::POST_NAT_DST_ADDR.id() => address(self.rare.nat?.dst_address?),
             _ if id == field::POST_NAT_SRC_PORT.id() => within(self.rare.nat_port?.src_port, 0xffff)?,
             _ if id == field::POST_NAT_DST_PORT.id() => within(self.rare.nat_port?.dst_port, 0xffff)?,
             _ if id == field::SRC_USER.id() => FieldValue::Text(self.rare.user?.src_user),
             _ if id == field::DST_USER.id() => FieldValue::Text(self.rare.user?.dst_user),
             _ if id == field::TUNNEL_KEY.id() => FieldValue::Octets(self.rare.vni?),
-            _ if id == field::TUNNEL_SRC_ADDR.id() => FieldValue::Address(self.rare.tunnel?.src),
-            _ if id == field::TUNNEL_DST_ADDR.id() => FieldValue::Address(self.rare.tunnel?.dst),
+            _ if id == field::TUNNEL_SRC_ADDR.id() => address(self.rare.tunnel?.src),
+            _ if id == field::TUNNEL_DST_ADDR.id() => address(self.rare.tunnel?.dst),
             _ if id == field::TUNNEL_PROTOCOL.id() => within(self.rare.tunnel?.protocol, 0xff)?,
             _ if id == field::TUNNEL_SRC_PORT.id() => within(self.rare.tunnel?.src_port, 0xffff)?,
             _ if id == field::TUNNEL_DST_PORT.id() => within(self.rare.tunnel?.dst_port, 0xffff)?,
@@ -597,6 +597,11 @@ const fn is_tcp(ends: &Ends) -> bool {
 #[inline]
 fn narrow(number: u32, most: u32) -> Option<u16> {
     u16::try_from(number).ok().filter(|_| number <= most)
+}
+
+/// IPv4 as IPv4, as rows have it.
+const fn address(address: IpAddr) -> FieldValue<'static> {
+    FieldValue::Address(address.to_canonical())
 }
 
 fn number(number: u32) -> FieldValue<'static> {

@@ -38,7 +38,10 @@ impl<'a> Section<'a> {
         if start == Start::ETHERNET {
             start = Start::from_frame_type(number(408).map(|kind| u16::try_from(kind).unwrap_or(u16::MAX)))?;
         }
-        let headers = packet::parse(start, record.octets(at)?);
+        let octets = record.octets(at)?;
+        // sectionExportedOctets: what is behind them is padding.
+        let copied = number(410).and_then(|copied| octets.get(..usize::try_from(copied).ok()?));
+        let headers = packet::parse(start, copied.unwrap_or(octets));
         let counts = [field::OCTETS, field::PACKETS, field::OCTETS_TOTAL, field::PACKETS_TOTAL].map(Field::id);
         let counted = counts.into_iter().any(|id| record.template.provides(id));
         let frame = number(312).and_then(|octets| u32::try_from(octets).ok()).unwrap_or(0);
