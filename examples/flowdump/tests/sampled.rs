@@ -258,7 +258,7 @@ fn a_missing_datagram_is_one_gap_of_datagrams_and_one_of_each_source_in_it() {
                 let first = !taken.samples.iter().any(|it| same(it) && it.2 < number);
                 let lost = u32::try_from(taken.samples.iter().filter(|it| same(it)).count()).unwrap();
                 let heard = before.iter().filter(of_session).flat_map(|it| &it.samples).filter(|it| same(it)).count();
-                if first && heard > 3 && behind.iter().filter(of_session).flat_map(|it| &it.samples).any(|it| same(it)) {
+                if first && heard > 3 && behind.iter().filter(of_session).flat_map(|it| &it.samples).any(&same) {
                     let unit = match kind {
                         SampleKind::Counters => SequenceUnit::CounterSamples(source),
                         _ => SequenceUnit::FlowSamples(source),

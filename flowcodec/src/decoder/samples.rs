@@ -97,6 +97,10 @@ impl<'d> Message<'d> {
         self.bad = bad.then(|| RecordFaults::new(&sample, depth));
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(tally.octets));
         decoder.stats.unknown_records = decoder.stats.unknown_records.saturating_add(u64::from(tally.unknown_records));
-        debug_assert_eq!(tally.octets.saturating_add(tally.lost_octets), sample.octets(), "every octet of a sample is told of once");
+        debug_assert_eq!(
+            tally.octets.saturating_add(tally.lost_octets),
+            sample.octets(),
+            "every octet of a sample is told of once"
+        );
     }
 }

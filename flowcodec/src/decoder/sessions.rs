@@ -151,13 +151,7 @@ pub(super) struct Begun {
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self {
-            peers: Vec::new(),
-            states: Slab::new(),
-            shared: Slab::new(),
-            all_shared: List::EMPTY,
-            by_key: HashMap::default(),
-        }
+        Self { peers: Vec::new(), states: Slab::new(), shared: Slab::new(), all_shared: List::EMPTY, by_key: HashMap::default() }
     }
 
     /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together, which is counted

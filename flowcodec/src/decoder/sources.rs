@@ -183,7 +183,10 @@ mod tests {
     #[test]
     fn late_numbers_change_nothing_and_a_new_beginning_accuses_nobody() {
         assert_eq!(run(&[7, 8, 9, 10, 9, 10, 11, 12]), [None; 7]);
-        assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 2, 3, 4, 7]), [None, None, None, None, None, None, None, Some(Some(2))]);
+        assert_eq!(
+            run(&[90_000, 90_001, 90_002, 90_003, 1, 2, 3, 4, 7]),
+            [None, None, None, None, None, None, None, Some(Some(2))]
+        );
         assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 7]), [None; 5]);
     }
 

@@ -68,7 +68,9 @@ fn groups<'a, 's>(
     all.sort_unstable_by_key(|(_, structure)| (structure.id(), structure.offset()));
     for same in all.chunk_by_mut(|(_, one), (_, other)| one.id() == other.id()) {
         let first = same.first().map_or(0, |(_, structure)| structure.offset());
-        same.iter_mut().for_each(|(place, _)| *place = first);
+        for (place, _) in &mut *same {
+            *place = first;
+        }
     }
     all.sort_unstable_by_key(|(first, structure)| (*first, structure.offset()));
     all

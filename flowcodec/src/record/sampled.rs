@@ -11,8 +11,8 @@ use crate::ie::{ElementId, SflowStructure};
 use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_address, put};
 use crate::packet::{self, Headers, Start};
 use crate::sflow::{
-    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, PlainFlow, RawHeader, Router, Sample,
-    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
+    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, PlainFlow, RawHeader,
+    Router, Sample, SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
 };
 use crate::template::RowScratch;
 use crate::text::Text;
@@ -60,7 +60,10 @@ impl<'a> SampleRef<'a> {
     /// The rate of the settings where they outrank, else the sample's own; a notice of a dropped packet stands for that packet alone.
     #[inline]
     fn sampling_rate(&self) -> Option<f64> {
-        rate_of(self.context, self.sample.sampling_rate().or(self.context.sampling_fixed.then_some(0))?)
+        if self.context.sampling_fixed {
+            return self.context.sampling_rate;
+        }
+        rate_of(self.context, self.sample.sampling_rate()?)
     }
 
     /// Fills a row.
