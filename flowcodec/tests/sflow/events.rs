@@ -167,6 +167,49 @@ fn unknown_records_are_given_raw_and_counted() {
     }
 }
 
+#[cfg(feature = "json")]
+#[test]
+fn a_sample_of_thousands_of_records_is_written_whole() {
+    // 3,000 formats nobody knows, each twice and apart; among them one that is known.
+    let half: Vec<Vec<u8>> = (0..3_000).map(|format| structure((4300 << 12) | format, &[])).collect();
+    for records in [[&half[..20], &half[..20]].concat(), [&half[..], &[switch(3, 4)], &half].concat()] {
+        let octets = Head::new(1).with(&[flow(1, 1, &records)]);
+        Decoder::default().datagram(exporter(), NOW, &octets).for_each(|event| {
+            let Event::Flows(set) = event else { return };
+            let mut out = String::new();
+            flowcodec::io::write_elements(&mut out, &set.records().next().unwrap());
+            let shown = super::heard::strict(&out)["elements"].clone();
+            let names: Vec<_> = shown.as_object().unwrap().keys().filter(|name| name.starts_with("4300:")).collect();
+            assert_eq!(names.len(), records.len() / 2);
+            assert!(names.iter().all(|name| shown[*name] == serde_json::json!(["", ""])));
+            // In the order their first ones stand in.
+            let at = |name: &str| out.find(&format!("\"{name}\":")).unwrap();
+            assert!(at("4300:0") < at("4300:1") && at("4300:1") < at("4300:19"));
+            assert_eq!(shown.get("extended_switch").is_some(), records.len() > 40);
+        });
+    }
+}
+
+#[test]
+fn records_within_records_are_followed_to_the_limit() {
+    // extended_80211_aggregation: one pdu of one record, which is another one.
+    let aggregation = |inner: Option<Vec<u8>>| match inner {
+        None => structure(1016, &words(&[0])),
+        Some(inner) => structure(1016, &[words(&[1, 1]), inner].concat()),
+    };
+    let (one, two) = (aggregation(None), aggregation(Some(aggregation(None))));
+    let three = aggregation(Some(two.clone()));
+    let octets = Head::new(1).with(&[flow(1, 1, &[switch(1, 1), one, two, three, switch(2, 2)])]);
+    for (depth, good) in [(0, 2), (1, 3), (2, 4), (3, 5), (8, 5)] {
+        let mut bench = Bench::with(|settings| settings.limits.list_depth = depth);
+        let said = bench.hear(&octets);
+        assert_eq!(super::heard::all(&said)[0].structures.len(), good, "{depth}");
+        let faults = faults(&said);
+        assert_eq!(faults.len(), 5 - good);
+        assert!(faults.iter().all(|fault| fault.kind == FaultKind::ListTooDeep));
+    }
+}
+
 #[test]
 fn other_versions_of_sflow_are_recognised() {
     for (version, kind) in
