@@ -93,7 +93,9 @@ fn all_exporters_are_told_apart() {
     let mut alone = Vec::new();
     for (number, (path, messages)) in (1..).zip(recordings.iter().zip(&all)) {
         let mut decoder = Decoder::default();
-        messages.iter().for_each(|message| give(&mut decoder, number, message));
+        for message in messages {
+            give(&mut decoder, number, message);
+        }
         drop(decoder.finish());
         let known = known(&decoder);
         as_expected(path, &known);

@@ -21,7 +21,7 @@ fn sets(said: &[Said]) -> Vec<(SampleKind, usize)> {
 
 /// A sample of a format nobody knows.
 fn unknown(octets: &[u8]) -> Vec<u8> {
-    structure((4300 << 12) | 1002, octets)
+    structure((4300 << 12) + 1_002, octets)
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn runs_of_samples_are_events_in_order() {
     assert_eq!(raw, samples);
     let stats = bench.decoder.stats();
     assert_eq!((stats.flows, stats.counters, stats.unknown_samples, stats.unknown_records), (4, 3, 3, 0));
-    let status = bench.decoder.exporters().next().unwrap();
-    assert_eq!((status.records, status.options, status.faults, status.messages), (7, 0, 0, 1));
+    let heard = bench.decoder.exporters().next().unwrap();
+    assert_eq!((heard.records, heard.options, heard.faults, heard.messages), (7, 0, 0, 1));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn unknown_samples_are_given_raw() {
 
 #[test]
 fn unknown_records_are_given_raw_and_counted() {
-    let own = |octets: &[u8]| structure((4300 << 12) | 7, octets);
+    let own = |octets: &[u8]| structure((4300 << 12) + 7, octets);
     let samples = [
         flow(1, 1, &[own(&[1, 2]), switch(1, 2), own(&[3]), structure(4000, &[])]),
         counters(1, 1, &[own(&[4])]),
@@ -144,7 +144,7 @@ fn unknown_records_are_given_raw_and_counted() {
     let octets = Head::new(1).with(&samples);
     let mut bench = Bench::new();
     let seen: Vec<Seen> = super::heard::all(&bench.hear(&octets));
-    let id = (4300 << 12) | 7;
+    let id = (4300 << 12) + 7;
     let flow = SflowStructure::Flow;
     assert_eq!(seen[0].ids(), [flow(id), flow(1001), flow(id), flow(4000)]);
     assert_eq!((seen[1].ids(), seen[2].ids()), (vec![SflowStructure::Counter(id)], vec![flow(id)]));
@@ -171,7 +171,7 @@ fn unknown_records_are_given_raw_and_counted() {
 #[test]
 fn a_sample_of_thousands_of_records_is_written_whole() {
     // 3,000 formats nobody knows, each twice and apart; among them one that is known.
-    let half: Vec<Vec<u8>> = (0..3_000).map(|format| structure((4300 << 12) | format, &[])).collect();
+    let half: Vec<Vec<u8>> = (0..3_000).map(|format| structure((4300 << 12) + format, &[])).collect();
     for records in [[&half[..20], &half[..20]].concat(), [&half[..], &[switch(3, 4)], &half].concat()] {
         let octets = Head::new(1).with(&[flow(1, 1, &records)]);
         Decoder::default().datagram(exporter(), NOW, &octets).for_each(|event| {

@@ -10,8 +10,8 @@ use super::heard::{Bench, NOW, Said, changes, exporter};
 
 const PACKETS: SequenceUnit = SequenceUnit::Packets;
 
-const fn second(number: u32) -> Timestamp {
-    NOW.offset(number as i64 * 1_000_000_000)
+fn second(number: u32) -> Timestamp {
+    NOW.offset(i64::from(number) * 1_000_000_000)
 }
 
 const fn gap(lost: u32, unit: SequenceUnit) -> SequenceChange {
@@ -140,7 +140,7 @@ fn a_forged_source_touches_nothing() {
         for (at, forged) in (0..).zip(forged) {
             let sequence = number.wrapping_mul(2_654_435_761).wrapping_add(at);
             let head = Head { sequence, uptime_ms: sequence, ..Head::new(number) };
-            let samples = [flow(1, sequence, &[]), counters(1, sequence ^ 77, &[]), flow(number, 1, &[])];
+            let samples = [flow(1, sequence, &[]), counters(1, sequence.wrapping_add(77), &[]), flow(number, 1, &[])];
             bench.from(forged, second(number), &head.with(&samples));
         }
     }
