@@ -104,11 +104,13 @@ struct Shared {
 #[derive(Debug, Clone, Copy)]
 struct Peer {
     sessions: List,
+    /// Data sources of all its sessions.
+    sources: usize,
     skew_told: bool,
 }
 
 impl Peer {
-    const NEW: Self = Self { sessions: List::EMPTY, skew_told: false };
+    const NEW: Self = Self { sessions: List::EMPTY, sources: 0, skew_told: false };
 }
 
 /// Which session of its exporter a message belongs to, if it is the one heard last: nearly always.
@@ -175,6 +177,7 @@ impl Sessions {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
         let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
+        peer.sources = peer.sources.saturating_sub(session.sources.len());
         let mut cost = SESSION_COST.saturating_add(session.sources.len().saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
@@ -298,13 +301,27 @@ impl Sessions {
         limits: &Limits,
     ) -> Followed {
         let Some(session) = self.states.get_mut(id.0) else { return Followed::Nothing };
-        let followed = session.sources.follow(session.epoch, number, limits);
-        match followed {
-            Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) => {
-                session.lost_records = session.lost_records.saturating_add(u64::from(lost));
-            }
-            Followed::New => store.charge(owner, SOURCE_COST),
-            _ => {}
+        let Some(followed) = session.sources.follow(session.epoch, number, limits) else {
+            return self.source(owner, id, number, store, limits);
+        };
+        if let Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) = followed {
+            session.lost_records = session.lost_records.saturating_add(u64::from(lost));
+        }
+        followed
+    }
+
+    /// A data source that is not known. Those of all sessions of the exporter may take a quarter of what it may hold.
+    #[cold]
+    fn source(&mut self, owner: Owner, id: SessionId, number: SampleNumber, store: &mut Store, limits: &Limits) -> Followed {
+        let peer = place(owner).and_then(|at| self.peers.get_mut(at));
+        let (Some(session), Some(peer)) = (self.states.get_mut(id.0), peer) else { return Followed::Nothing };
+        let most = limits.exporter_bytes / (4 * SOURCE_COST);
+        let full = session.sources.len() >= limits.session_sources.max(1) || peer.sources >= most;
+        let followed = session.sources.make(session.epoch, number, full);
+        if followed == Followed::New {
+            peer.sources = peer.sources.saturating_add(1);
+            store.charge(owner, SOURCE_COST);
+            store.enforce(owner, None, limits);
         }
         followed
     }

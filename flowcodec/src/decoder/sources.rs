@@ -83,7 +83,7 @@ pub(super) enum Followed {
     Change(SequenceChange),
     /// A source was not known, and has a place now.
     New,
-    /// The same, in the place of another one.
+    /// The same, in the place of this one; or this one is not followed, for want of a place.
     Instead(Source),
 }
 
@@ -93,31 +93,31 @@ impl Sources {
         self.states.len()
     }
 
-    /// Takes the number of a sample. `epoch` counts the agent's beginnings.
+    /// Takes the number of a sample; `None` when its source is not known. `epoch` counts the agent's beginnings.
     #[inline]
-    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Followed {
+    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Option<Followed> {
         let SampleNumber { key, sequence } = number;
-        let Some(state) = self.states.get_mut(&key) else { return self.make(key, epoch, sequence, limits) };
+        let state = self.states.get_mut(&key)?;
         if state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0 {
             state.last = sequence;
             state.streak = state.streak.saturating_add(1);
-            return Followed::Nothing;
+            return Some(Followed::Nothing);
         }
-        state.step(key, epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change)
+        Some(state.step(key, epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change))
     }
 
-    #[cold]
-    fn make(&mut self, key: SourceKey, epoch: u32, sequence: u32, limits: &Limits) -> Followed {
-        // They may take a quarter of what the exporter may hold.
-        let most = limits.session_sources.min(limits.exporter_bytes / (4 * SOURCE_COST)).max(1);
-        // Any of them goes, so that nobody can choose which.
-        let full = self.states.len() >= most;
-        let evicted = if full { self.states.keys().next().copied() } else { None };
-        if let Some(evicted) = &evicted {
-            self.states.remove(evicted);
+    /// Makes a place for a source that is not known; in a session that is `full`, in that of another one.
+    pub(super) fn make(&mut self, epoch: u32, number: SampleNumber, full: bool) -> Followed {
+        let SampleNumber { key, sequence } = number;
+        let mut made = Followed::New;
+        if full {
+            // Any of them goes, so that nobody can choose which; where there is none, there is no place.
+            let Some(evicted) = self.states.keys().next().copied() else { return Followed::Instead(key.source) };
+            self.states.remove(&evicted);
+            made = Followed::Instead(evicted.source);
         }
         self.states.insert(key, SourceState { last: sequence, epoch, streak: 0, gaps: 0 });
-        evicted.map_or(Followed::New, |evicted| Followed::Instead(evicted.source))
+        made
     }
 }
 

@@ -77,20 +77,33 @@ fn a_bad_sample_costs_itself_between_good_ones() {
 }
 
 #[test]
-fn faults_inside_a_run_are_told_behind_it() {
+fn faults_of_records_are_told_behind_their_sample() {
     let bad = structure(1001, &words(&[1, 2]));
     let octets = Head::new(1).with(&[
-        flow(1, 1, &[switch(1, 1), bad.clone()]),
-        flow(1, 2, &[bad, switch(2, 2)]),
-        flow(1, 3, &[switch(3, 3)]),
+        flow(1, 1, &[switch(1, 1)]),
+        flow(1, 2, &[switch(2, 2), bad.clone(), bad.clone()]),
+        flow(1, 3, &[bad, switch(3, 3)]),
+        flow(1, 4, &[switch(4, 4)]),
         counters(1, 1, &[]),
     ]);
     let said = Bench::new().hear(&octets);
-    let [Said::Exporter(_), Said::Flows(flows), Said::Fault(one), Said::Fault(other), Said::Counters(_)] = &said[..] else {
+    let [
+        Said::Exporter(_),
+        Said::Flows(two),
+        Said::Fault(a),
+        Said::Fault(b),
+        Said::Flows(third),
+        Said::Fault(c),
+        Said::Flows(fourth),
+        _,
+    ] = &said[..]
+    else {
         panic!("{said:?}")
     };
-    assert_eq!(flows.iter().map(|seen| seen.field("vlan")).collect::<Vec<_>>(), [Some("1"), Some("2"), Some("3")]);
-    assert!(one.offset < other.offset && one.layer == Layer::Record && other.kind == FaultKind::LengthTooSmall);
+    let vlans = |samples: &[Seen]| samples.iter().map(|seen| seen.field("vlan").unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!([vlans(two), vlans(third), vlans(fourth)], [vec!["1", "2"], vec!["3"], vec!["4"]]);
+    assert!(a.offset < b.offset && b.offset < c.offset, "{said:?}");
+    assert!([a, b, c].iter().all(|fault| fault.layer == Layer::Record && fault.kind == FaultKind::LengthTooSmall));
 }
 
 #[test]
