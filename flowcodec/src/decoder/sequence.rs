@@ -104,12 +104,19 @@ impl Tracker {
         Way::ALL.map(|way| self.verdict(way, step))
     }
 
-    /// Which ways fit, when the step goes on in the same domain and every record was counted: then nothing needs to be judged.
+    /// Which ways fit, when the step goes on in the same domain and no way is in doubt: then nothing needs to be judged.
     #[inline]
     fn plain_fits(&self, step: &Step, domain: u32) -> Option<[bool; 3]> {
-        let (before, with) = (self.records?, step.records?);
         let delta = step.sequence.wrapping_sub(self.last);
-        (delta != 0 && domain == self.domain).then_some([delta == before, delta == with, delta == 1])
+        if delta == 0 || domain != self.domain {
+            return None;
+        }
+        match (self.records, step.records) {
+            (Some(before), Some(with)) => Some([delta == before, delta == with, delta == 1]),
+            // Records are not counted, and never were what is counted here (sFlow).
+            _ if matches!(self.streaks, [0, 0, _]) => Some([false, false, delta == 1]),
+            _ => None,
+        }
     }
 
     /// Takes such a step, as [`advance`](Self::advance) would.
