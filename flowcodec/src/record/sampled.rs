@@ -663,7 +663,7 @@ impl<'a> SampleElement<'a> {
 /// element, field 0 of it; so is a sample of an unknown format.
 #[derive(Debug, Clone)]
 pub(super) struct SampleElements<'a> {
-    unknown: Option<SampleElement<'a>>,
+    unknown: Option<(SflowStructure, &'a [u8])>,
     values: Option<table::Values<'a>>,
     records: sflow::Records<'a>,
     depth: u8,
@@ -672,8 +672,7 @@ pub(super) struct SampleElements<'a> {
 impl<'a> SampleElements<'a> {
     pub(super) fn new(it: SampleRef<'a>) -> Self {
         let sample = it.sample;
-        let raw = || SampleElement::raw(SflowStructure::Sample(sample.format().0), sample.body());
-        let unknown = sample.layout().is_none().then(raw);
+        let unknown = sample.layout().is_none().then(|| (SflowStructure::Sample(sample.format().0), sample.body()));
         Self { unknown, values: sample.values(), records: sample.records(), depth: it.depth }
     }
 }
@@ -682,8 +681,8 @@ impl<'a> Iterator for SampleElements<'a> {
     type Item = SampleElement<'a>;
 
     fn next(&mut self) -> Option<SampleElement<'a>> {
-        if let Some(unknown) = self.unknown.take() {
-            return Some(unknown);
+        if let Some((structure, body)) = self.unknown.take() {
+            return Some(SampleElement::raw(structure, body));
         }
         loop {
             if let Some(Ok(value)) = self.values.as_mut().and_then(Iterator::next) {
