@@ -1,3 +1,7 @@
-//! **Nothing here yet.** This crate will decode Skupper's VAN-Flow (AMQP 1.0 bodies) and collect it into one view across sites.
-//! It holds its place in the workspace, is not published, and exports nothing until it does that.
+//! Skupper VAN-Flow.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::exhaustive_enums, clippy::exhaustive_structs))]
+
+pub mod amqp;
+pub mod message;
+pub mod record;
