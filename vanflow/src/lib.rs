@@ -3,5 +3,6 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::exhaustive_enums, clippy::exhaustive_structs))]
 
 pub mod amqp;
+pub mod collector;
 pub mod message;
 pub mod record;

@@ -43,7 +43,7 @@ mod tests {
                 let properties = read.properties();
                 assert_eq!(properties.to.unwrap().to_str().unwrap(), wanted["to"].as_str().unwrap(), "{name} {seq}");
                 assert_eq!(properties.subject.unwrap().to_str().unwrap(), wanted["subject"].as_str().unwrap(), "{name} {seq}");
-                let application = read.application_properties().map_or(json!(["null"]), |map| json(Value::Map(map)));
+                let application = read.application_properties().map_or_else(|| json!(["null"]), |map| json(Value::Map(map)));
                 assert_eq!(application, wanted["app_properties"], "{name} {seq}");
                 assert_eq!(json(read.value().unwrap_or(Value::Null)), wanted["body"], "{name} {seq}");
                 for section in Sections::new(&message.octets) {
