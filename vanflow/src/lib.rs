@@ -4,5 +4,6 @@
 
 pub mod amqp;
 pub mod collector;
+pub mod lower;
 pub mod message;
 pub mod record;

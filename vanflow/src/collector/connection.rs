@@ -416,13 +416,6 @@ impl<'a> Connection<'a> {
     pub fn is_complete(&self) -> bool {
         self.missing().is_none()
     }
-
-    pub(super) const fn collector(&self) -> Option<&'a Collector> {
-        match self.0.first() {
-            Some(view) => Some(view.collector),
-            None => None,
-        }
-    }
 }
 
 impl fmt::Debug for Connection<'_> {

@@ -41,8 +41,7 @@ impl Collector {
         }
         count(&mut self.stats.beacons);
         let Some(source) = self.sources.get_mut(key) else { return };
-        source.source_type =
-            beacon.source_type.and_then(|kind| kind.to_str().ok()).filter(|kind| kind.len() <= most).map(Into::into);
+        source.kind = beacon.source_type.and_then(|kind| kind.to_str().ok()).filter(|kind| kind.len() <= most).map(Into::into);
         if source.direct.as_deref() != Some(direct) {
             let first = source.direct.replace(direct.into()).is_none();
             if first {
@@ -250,11 +249,10 @@ impl Collector {
     /// Silent sources of which nothing is left.
     fn forget_sources(&mut self, retention: i64) {
         let now = self.now;
-        let empty = |source: &Source| self.store.epochs.get(source.epoch).is_none_or(|epoch| epoch.records.len() == 0);
         let gone: Vec<_> = self
             .sources
             .iter()
-            .filter(|(_, source)| source.silent && now.since(source.last_heard) >= retention && empty(source))
+            .filter(|(_, source)| source.silent && now.since(source.last_heard) >= retention && self.is_empty(source))
             .map(|(key, _)| key)
             .collect();
         for key in gone {
@@ -262,14 +260,20 @@ impl Collector {
         }
     }
 
+    fn is_empty(&self, source: &Source) -> bool {
+        self.store.epochs.get(source.epoch).is_none_or(|epoch| epoch.records.len() == 0)
+    }
+
     /// When [`tick`](Self::tick) has something to do; `None` while nothing is known.
     #[must_use]
     pub fn next_tick(&self) -> Option<Timestamp> {
         let (silence, retention) = (nanos(self.settings.silence), nanos(self.settings.retention));
         let of_sources = self.sources.iter().flat_map(|(_, source)| {
-            let silent = Some(source.last_heard.offset(if source.silent { retention } else { silence }));
-            let flush = source.flush_wanted.map(|since| self.flush_at(source, since));
-            [silent, flush, source.previous.map(|(_, until)| until)].into_iter().flatten()
+            // A silent source waits for its last record, whose own time is below.
+            let silent = (!source.silent).then(|| source.last_heard.offset(silence));
+            let forgotten = (source.silent && self.is_empty(source)).then(|| source.last_heard.offset(retention));
+            let flush = source.flush_wanted.filter(|_| source.direct.is_some()).map(|since| self.flush_at(source, since));
+            [silent, forgotten, flush, source.previous.map(|(_, until)| until)].into_iter().flatten()
         });
         let of_records = [Class::Element, Class::Flow, Class::Log].into_iter().filter_map(|class| {
             let (_, at) = self.store.records.get(self.store.ranks(class).ended.first()?)?.ended?;
@@ -292,10 +296,20 @@ impl Collector {
 
     // What the connection has to do.
 
+    /// Where nobody carries out commands, as over a recording, the oldest go.
+    fn command(&mut self, command: Command) {
+        // Each source has four addresses, and may come, go and be flushed between two polls.
+        if self.commands.len() >= self.settings.sources.saturating_mul(16).max(16) {
+            self.commands.pop_front();
+            count(&mut self.stats.lost_commands);
+        }
+        self.commands.push_back(command);
+    }
+
     fn subscribe(&mut self, key: Key<Source>) {
         let Some(source) = self.sources.get(key) else { return };
         let addresses = SUFFIXES.map(|suffix| Command::Subscribe([&*source.address, suffix].concat().into()));
-        self.commands.extend(addresses);
+        addresses.into_iter().for_each(|command| self.command(command));
         if let Some(source) = self.sources.get_mut(key) {
             source.proven = false;
         }
@@ -307,7 +321,7 @@ impl Collector {
         (source.flush_wanted, source.proven) = (None, false);
         if source.direct.is_some() {
             let addresses = SUFFIXES.map(|suffix| Command::Unsubscribe([&*source.address, suffix].concat().into()));
-            self.commands.extend(addresses);
+            addresses.into_iter().for_each(|command| self.command(command));
         }
     }
 
@@ -329,7 +343,7 @@ impl Collector {
         let Some(source) = self.sources.get(key) else { return };
         let due = source.flush_wanted.is_some_and(|since| self.flush_at(source, since) <= self.now);
         if let Some(direct) = source.direct.clone().filter(|_| due) {
-            self.commands.push_back(Command::Flush(direct));
+            self.command(Command::Flush(direct));
             let now = self.now;
             if let Some(source) = self.sources.get_mut(key) {
                 (source.flush_wanted, source.last_flush) = (None, Some(now));
@@ -398,7 +412,7 @@ impl Collector {
         let Some(record) = self.store.remove(key) else { return };
         let identity = Identity(self.store.forget(&record));
         let id = RecordId::new(key, record.serial);
-        self.push(Change::Record { what: RecordChange::Removed, id, record_type: record.record_type, identity });
+        self.push(Change::Record { what: RecordChange::Removed, id, record_type: record.kind, identity });
     }
 
     // What is told.
@@ -413,7 +427,7 @@ impl Collector {
             return;
         }
         record.queued = true;
-        let (id, record_type, node) = (RecordId::new(key, record.serial), record.record_type, record.node);
+        let (id, record_type, node) = (RecordId::new(key, record.serial), record.kind, record.node);
         let Some(name) = self.store.nodes.get(node).map(|node| Arc::clone(&node.name)) else { return };
         self.push(Change::Record { what, id, record_type, identity: Identity(name) });
     }

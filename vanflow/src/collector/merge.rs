@@ -44,7 +44,7 @@ impl Collector {
         }
         updates.clone().flatten().any(|update| {
             let Some(held) = self.held_version(heard.epoch, &update) else { return false };
-            if held.record_type != update.record_type() {
+            if held.kind != update.record_type() {
                 return update.record_type().class().is_some();
             }
             let Some(before) = held.number(Attribute::START_TIME) else { return false };
@@ -66,8 +66,7 @@ impl Collector {
         let identity = update.identity().as_bytes();
         let held = self.store.node(identity).and_then(|node| self.store.version_of(node, epoch));
         // A late message of the time before may speak of what an identity was then.
-        let held =
-            held.filter(|&key| self.store.records.get(key).is_some_and(|record| record.record_type == update.record_type()));
+        let held = held.filter(|&key| self.store.records.get(key).is_some_and(|record| record.kind == update.record_type()));
         let Some(key) = held.or_else(|| self.admit(epoch, class, update)) else {
             count(&mut self.stats.refused_updates);
             return false;
@@ -76,6 +75,10 @@ impl Collector {
         let skipped = update.skipped();
         self.stats.skipped_keys = self.stats.skipped_keys.saturating_add(skipped.keys.into());
         self.stats.skipped_values = self.stats.skipped_values.saturating_add(skipped.values.into());
+        if held.is_none() {
+            let pairs = usize::try_from(update.pairs()).unwrap_or(usize::MAX);
+            self.store.expect(key, pairs.saturating_sub(2).min(self.settings.record_attributes));
+        }
         let (mut said, mut changed, mut started) = (false, false, false);
         for (attribute, value) in update.attributes() {
             said = true;
@@ -147,9 +150,8 @@ impl Collector {
         let Some(record) = self.store.records.get(key) else { return };
         let source = |record: &Record| self.store.epochs.get(record.epoch).map(|epoch| epoch.source);
         let (of, start) = (source(record), record.number(Attribute::START_TIME));
-        let same = |other: &Record| {
-            other.record_type == record.record_type && other.number(Attribute::START_TIME) == start && source(other) == of
-        };
+        let same =
+            |other: &Record| other.kind == record.kind && other.number(Attribute::START_TIME) == start && source(other) == of;
         let lost = |other: &Record| other.ended.is_some_and(|(by, _)| by == EndedBy::Silence);
         let mut others = self.store.versions(record.node).filter(|&(other, _)| other != key);
         let gone = others.find(|(_, other)| lost(other) && same(other)).map(|(other, _)| other);

@@ -130,6 +130,8 @@ pub struct Stats {
     pub restarts: u64,
     /// Sources that fell silent.
     pub silences: u64,
+    /// Commands that nobody polled in time.
+    pub lost_commands: u64,
     /// Changes that nobody polled in time.
     pub lost_changes: u64,
 }

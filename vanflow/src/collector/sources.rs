@@ -36,7 +36,7 @@ pub(super) struct Source {
     pub(super) address: Arc<str>,
     /// Told by a BEACON.
     pub(super) direct: Option<Arc<str>>,
-    pub(super) source_type: Option<Box<str>>,
+    pub(super) kind: Option<Box<str>>,
     pub(super) epoch: Key<Epoch>,
     pub(super) epoch_number: u64,
     /// The epoch before a restart, for messages that come late, and until when.
@@ -88,7 +88,7 @@ impl Source {
             id,
             address,
             direct: None,
-            source_type: None,
+            kind: None,
             epoch,
             epoch_number: 0,
             previous: None,

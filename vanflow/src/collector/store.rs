@@ -44,7 +44,7 @@ pub(super) enum Held {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) serial: u64,
-    pub(super) record_type: RecordType,
+    pub(super) kind: RecordType,
     class: Class,
     pub(super) node: Key<Node>,
     pub(super) epoch: Key<Epoch>,
@@ -262,7 +262,7 @@ impl Store {
         let bytes = RECORD_BYTES.saturating_add(name.len());
         let key = self.records.insert(Record {
             serial: self.serial,
-            record_type,
+            kind: record_type,
             class,
             node,
             epoch,
@@ -294,6 +294,16 @@ impl Store {
         self.epochs.get(epoch).map_or(0, |epoch| epoch.elements)
     }
 
+    /// Makes room for as many attributes at once.
+    pub(super) fn expect(&mut self, key: Key<Record>, attributes: usize) {
+        let Some(record) = self.records.get_mut(key) else { return };
+        let before = record.attributes.capacity();
+        record.attributes.reserve_exact(attributes.saturating_sub(record.attributes.len()));
+        let more = record.attributes.capacity().saturating_sub(before).saturating_mul(size_of::<(Attribute, Held)>());
+        record.bytes = record.bytes.saturating_add(more);
+        self.bytes = self.bytes.saturating_add(more);
+    }
+
     /// Sets one attribute, if it is within the caps.
     pub(super) fn set(&mut self, key: Key<Record>, attribute: Attribute, value: Scalar<'_>, caps: &Settings) -> Set {
         let Some(record) = self.records.get(key) else { return Set::Refused };
@@ -311,7 +321,7 @@ impl Store {
         } else if record.attributes.len() >= caps.record_attributes {
             return Set::Refused;
         }
-        let refers = definition(record.record_type, attribute, &value).is_some_and(|row| row.kind == ValueKind::Reference);
+        let refers = definition(record.kind, attribute, &value).is_some_and(|row| row.kind == ValueKind::Reference);
         let held = match value {
             Scalar::Number(number) => Held::Number(number),
             // An unset reference is the empty string.
@@ -332,15 +342,18 @@ impl Store {
                 None => return Set::Refused,
             },
             Err(place) => {
-                let more = held.octets().saturating_add(size_of::<(Attribute, Held)>());
+                let (octets, before) = (held.octets(), record.attributes.capacity());
+                // Few records get more attributes later, and those few get few.
+                record.attributes.reserve_exact(1);
                 record.attributes.insert(place, (attribute, held));
-                (more, None)
+                let places = record.attributes.capacity().saturating_sub(before);
+                (places.saturating_mul(size_of::<(Attribute, Held)>()).saturating_add(octets), None)
             }
         };
         let less = old.as_ref().map_or(0, Held::octets);
         record.bytes = record.bytes.saturating_add(more).saturating_sub(less);
         self.bytes = self.bytes.saturating_add(more).saturating_sub(less);
-        self.drop_held(old);
+        self.drop_held(old.as_ref());
         self.hook(key, attribute);
         Set::Changed
     }
@@ -353,8 +366,8 @@ impl Store {
         node
     }
 
-    fn drop_held(&mut self, held: Option<Held>) {
-        if let Some(Held::Reference(key)) = held {
+    fn drop_held(&mut self, held: Option<&Held>) {
+        if let Some(&Held::Reference(key)) = held {
             if let Some(node) = self.nodes.get_mut(key) {
                 node.references = node.references.saturating_sub(1);
             }
@@ -366,7 +379,7 @@ impl Store {
     fn hook(&mut self, key: Key<Record>, attribute: Attribute) {
         let Some(record) = self.records.get(key) else { return };
         let epoch = record.epoch;
-        match (record.record_type, attribute) {
+        match (record.kind, attribute) {
             (RecordType::PROCESS, Attribute::PARENT | Attribute::SOURCE_HOST) => {
                 if let Some((site, host)) = self.site_and_host(record) {
                     self.hosts.insert((site, host, key));
@@ -394,7 +407,7 @@ impl Store {
     fn unhook(&mut self, key: Key<Record>, attribute: Attribute) {
         let Some(record) = self.records.get(key) else { return };
         let epoch = record.epoch;
-        match (record.record_type, attribute) {
+        match (record.kind, attribute) {
             (RecordType::PROCESS, Attribute::PARENT | Attribute::SOURCE_HOST) => {
                 if let Some((site, host)) = self.site_and_host(record) {
                     self.hosts.remove(&(site, host, key));
@@ -494,7 +507,7 @@ impl Store {
         self.bytes = self.bytes.saturating_sub(record.bytes);
         self.unlink_version(node, key, record.next_version);
         for (_, held) in core::mem::take(&mut record.attributes) {
-            self.drop_held(Some(held));
+            self.drop_held(Some(&held));
         }
         self.release_tally(node, epoch);
         self.release_epoch(epoch);

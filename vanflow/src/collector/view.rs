@@ -75,7 +75,7 @@ impl<'a> RecordView<'a> {
     /// Its type.
     #[must_use]
     pub const fn record_type(&self) -> RecordType {
-        self.record.record_type
+        self.record.kind
     }
 
     /// The source that describes it.
@@ -259,7 +259,7 @@ impl<'a> SourceView<'a> {
     /// `ROUTER`, `CONTROLLER` or another word; `None` until its BEACON came.
     #[must_use]
     pub fn source_type(&self) -> Option<&'a str> {
-        self.source.source_type.as_deref()
+        self.source.kind.as_deref()
     }
 
     /// Whether it was not heard for [`Settings::silence`](super::Settings::silence).

@@ -118,6 +118,12 @@ impl<'a> Update<'a> {
         self.identity
     }
 
+    /// How many pairs it has, type and identity and what was passed over too.
+    #[must_use]
+    pub const fn pairs(&self) -> u32 {
+        self.map.len()
+    }
+
     /// What was passed over.
     #[must_use]
     pub const fn skipped(&self) -> Skipped {
