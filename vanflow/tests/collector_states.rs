@@ -351,7 +351,9 @@ mod tests {
     fn other_forms_and_other_orders_of_keys() {
         for (name, messages) in recordings() {
             let plain = essence(&collect_patiently(&messages));
-            for (form, turn) in [(Form::Shortest, 0), (Form::Widest, 1), (Form::Shortest, 3), (Form::Widest, 7)] {
+            for (form, turn) in
+                [(Form::Shortest, 0), (Form::Widest, 1), (Form::Shortest, 3), (Form::WideCompounds, 5), (Form::Widest, 7)]
+            {
                 let written: Vec<_> = messages
                     .iter()
                     .map(|message| Received { octets: rewrite(&message.octets, form, turn), ..message.clone() })

@@ -128,8 +128,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values(tree in trees(), wide in any::<bool>()) {
-            let form = if wide { Form::Widest } else { Form::Shortest };
+        fn values(tree in trees(), at in 0_usize..3) {
+            let forms = [Form::Shortest, Form::WideCompounds, Form::Widest];
+            let form = forms[at];
             let mut encoder = Encoder::new(form);
             write(&mut encoder, &tree);
             let octets = encoder.finish();
@@ -139,7 +140,7 @@ mod tests {
             let mut again = Encoder::new(form);
             again.put(&value);
             prop_assert_eq!(again.finish(), &octets[..]);
-            let mut other = Encoder::new(if wide { Form::Shortest } else { Form::Widest });
+            let mut other = Encoder::new(forms[(at + 1) % 3]);
             other.put(&value);
             prop_assert_eq!(read(Value::parse(&other.finish()).unwrap()), tree);
         }

@@ -13,6 +13,8 @@ pub enum Form {
     /// As short as the value allows (`43`, `52`, `a1`, `c0`, `45`).
     #[default]
     Shortest,
+    /// Lists and maps wide, the rest as short as the value allows: as who writes without knowing sizes beforehand (Skupper's routers).
+    WideCompounds,
     /// Always the wide form (`70`, `80`, `b1`, `d0`).
     Widest,
 }
@@ -161,7 +163,7 @@ impl Encoder {
 
     fn variable(&mut self, [narrow, wide]: [u8; 2], octets: &[u8]) {
         match u8::try_from(octets.len()) {
-            Ok(size) if self.form == Form::Shortest => self.octets.extend_from_slice(&[narrow, size]),
+            Ok(size) if self.form != Form::Widest => self.octets.extend_from_slice(&[narrow, size]),
             _ => {
                 self.octets.push(wide);
                 self.octets.extend_from_slice(&len32(octets).to_be_bytes());

@@ -35,7 +35,7 @@ mod encode;
 mod message;
 mod value;
 
-pub use compound::{Array, Items, List, Map, Pairs};
+pub use compound::{Array, Items, List, Map, Pairs, Plain, PlainPairs};
 pub use encode::{Encoder, Form};
 pub use message::{Message, Properties, Section, SectionKind, Sections};
 pub use value::{DEPTH, Described, Descriptor, Value};

@@ -120,38 +120,43 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A described value: what it means, and the value, which is read when asked for.
+/// A described value: what it means, and the value; both are read when asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Described<'a> {
-    descriptor: Descriptor<'a>,
-    inner: Input<'a>,
+    /// Descriptor and value, which were walked once to find their end.
+    octets: Input<'a>,
     depth: u8,
 }
 
 impl<'a> Described<'a> {
     /// What the value means.
     #[must_use]
-    pub const fn descriptor(&self) -> Descriptor<'a> {
-        self.descriptor
+    pub fn descriptor(&self) -> Descriptor<'a> {
+        match value(self.depth)(self.octets) {
+            Ok((_, Value::Ulong(code))) => Descriptor::Code(code),
+            Ok((_, Value::Symbol(name))) => Descriptor::Symbol(name),
+            _ => Descriptor::Other,
+        }
     }
 
     /// The value.
     #[must_use]
     pub fn value(&self) -> Value<'a> {
-        // It was read once to find its end.
-        value(self.depth)(self.inner).map_or(Value::Null, |(_, value)| value)
+        let inner = value(self.depth)(self.octets).and_then(|(inner, _)| value(self.depth)(inner));
+        inner.map_or(Value::Null, |(_, value)| value)
     }
 
-    /// The octets of the value, constructor included.
+    /// The octets of descriptor and value, constructors included.
     #[must_use]
     pub const fn octets(&self) -> &'a [u8] {
-        self.inner.bytes()
+        self.octets.bytes()
     }
 }
 
 impl PartialEq for Described<'_> {
+    /// Whether they have the same octets.
     fn eq(&self, other: &Self) -> bool {
-        self.descriptor == other.descriptor && self.octets() == other.octets()
+        self.octets() == other.octets()
     }
 }
 
@@ -179,34 +184,68 @@ pub(super) fn value<'a>(depth: u8) -> impl Fn(Input<'a>) -> Parsed<'a, Value<'a>
 /// What follows the constructor `code`.
 #[inline]
 pub(super) fn body<'a>(code: u8, depth: u8) -> impl Fn(Input<'a>) -> Parsed<'a, Value<'a>> {
-    move |input| match code {
-        0x40 => Ok((input, Value::Null)),
-        0x41 => Ok((input, Value::Bool(true))),
-        0x42 => Ok((input, Value::Bool(false))),
-        0x43 => Ok((input, Value::Uint(0))),
-        0x44 => Ok((input, Value::Ulong(0))),
+    move |input| match scalar(code, input.bytes()) {
+        Some((value, length)) => map(take(length, FIELD, input.limit()), |_| value).parse(input),
+        None => compound(code, depth, input),
+    }
+}
+
+/// A value without others in it, and its octets: `None` when it is a compound, of no type that has a name here, or cut short.
+///
+/// Read from the slice, not by combinators: records are made of these, and a combinator each cost ten times as much.
+#[inline]
+pub(super) fn scalar(code: u8, octets: &[u8]) -> Option<(Value<'_>, usize)> {
+    Some(match code {
+        0x40 => (Value::Null, 0),
+        0x41 => (Value::Bool(true), 0),
+        0x42 => (Value::Bool(false), 0),
+        0x43 => (Value::Uint(0), 0),
+        0x44 => (Value::Ulong(0), 0),
+        0x50 => (Value::Ubyte(*octets.first()?), 1),
+        0x51 => (Value::Byte(octets.first()?.cast_signed()), 1),
+        0x52 => (Value::Uint((*octets.first()?).into()), 1),
+        0x53 => (Value::Ulong((*octets.first()?).into()), 1),
+        0x54 => (Value::Int(octets.first()?.cast_signed().into()), 1),
+        0x55 => (Value::Long(octets.first()?.cast_signed().into()), 1),
+        0x56 => (Value::Bool(*octets.first()? != 0), 1),
+        0x60 => (Value::Ushort(u16::from_be_bytes(*octets.first_chunk()?)), 2),
+        0x61 => (Value::Short(i16::from_be_bytes(*octets.first_chunk()?)), 2),
+        0x70 => (Value::Uint(u32::from_be_bytes(*octets.first_chunk()?)), 4),
+        0x71 => (Value::Int(i32::from_be_bytes(*octets.first_chunk()?)), 4),
+        0x72 => (Value::Float(f32::from_be_bytes(*octets.first_chunk()?)), 4),
+        0x73 => (Value::Char(u32::from_be_bytes(*octets.first_chunk()?)), 4),
+        0x80 => (Value::Ulong(u64::from_be_bytes(*octets.first_chunk()?)), 8),
+        0x81 => (Value::Long(i64::from_be_bytes(*octets.first_chunk()?)), 8),
+        0x82 => (Value::Double(f64::from_be_bytes(*octets.first_chunk()?)), 8),
+        0x83 => (Value::Timestamp(i64::from_be_bytes(*octets.first_chunk()?)), 8),
+        0x98 => (Value::Uuid(octets.first_chunk()?), 16),
+        0xa0 | 0xa1 | 0xa3 => {
+            let (&size, rest) = octets.split_first()?;
+            let size = usize::from(size);
+            (of_octets(code, rest.get(..size)?), size.saturating_add(1))
+        }
+        0xb0 | 0xb1 | 0xb3 => {
+            let (size, rest) = octets.split_first_chunk()?;
+            let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+            (of_octets(code, rest.get(..size)?), size.saturating_add(4))
+        }
+        _ => return None,
+    })
+}
+
+#[inline]
+const fn of_octets(code: u8, octets: &[u8]) -> Value<'_> {
+    match code & 0x0f {
+        0 => Value::Binary(octets),
+        1 => Value::String(Text::new(octets)),
+        _ => Value::Symbol(Text::new(octets)),
+    }
+}
+
+/// A value with others in it, or one that is skipped by its class; and the fault of a scalar that is cut short.
+fn compound(code: u8, depth: u8, input: Input<'_>) -> Parsed<'_, Value<'_>> {
+    match code {
         0x45 => Ok((input, Value::List(List::new(Input::at(&[], input.offset(), LimitedBy::FieldLength), 0, depth)))),
-        0x50 => map(array(FIELD), |&[octet]| Value::Ubyte(octet)).parse(input),
-        0x51 => map(array(FIELD), |octet| Value::Byte(i8::from_be_bytes(*octet))).parse(input),
-        0x52 => map(array(FIELD), |&[octet]| Value::Uint(octet.into())).parse(input),
-        0x53 => map(array(FIELD), |&[octet]| Value::Ulong(octet.into())).parse(input),
-        0x54 => map(array(FIELD), |octet| Value::Int(i8::from_be_bytes(*octet).into())).parse(input),
-        0x55 => map(array(FIELD), |octet| Value::Long(i8::from_be_bytes(*octet).into())).parse(input),
-        0x56 => map(array(FIELD), |&[octet]| Value::Bool(octet != 0)).parse(input),
-        0x60 => map(array(FIELD), |octets| Value::Ushort(u16::from_be_bytes(*octets))).parse(input),
-        0x61 => map(array(FIELD), |octets| Value::Short(i16::from_be_bytes(*octets))).parse(input),
-        0x70 => map(array(FIELD), |octets| Value::Uint(u32::from_be_bytes(*octets))).parse(input),
-        0x71 => map(array(FIELD), |octets| Value::Int(i32::from_be_bytes(*octets))).parse(input),
-        0x72 => map(array(FIELD), |octets| Value::Float(f32::from_be_bytes(*octets))).parse(input),
-        0x73 => map(array(FIELD), |octets| Value::Char(u32::from_be_bytes(*octets))).parse(input),
-        0x80 => map(array(FIELD), |octets| Value::Ulong(u64::from_be_bytes(*octets))).parse(input),
-        0x81 => map(array(FIELD), |octets| Value::Long(i64::from_be_bytes(*octets))).parse(input),
-        0x82 => map(array(FIELD), |octets| Value::Double(f64::from_be_bytes(*octets))).parse(input),
-        0x83 => map(array(FIELD), |octets| Value::Timestamp(i64::from_be_bytes(*octets))).parse(input),
-        0x98 => map(array(FIELD), Value::Uuid).parse(input),
-        0xa0 | 0xb0 => map(sized(code), |octets| Value::Binary(octets.bytes())).parse(input),
-        0xa1 | 0xb1 => map(sized(code), |octets| Value::String(Text::new(octets.bytes()))).parse(input),
-        0xa3 | 0xb3 => map(sized(code), |octets| Value::Symbol(Text::new(octets.bytes()))).parse(input),
         0xc0 | 0xd0 => {
             let (rest, (items, count)) = counted(code, input)?;
             Ok((rest, Value::List(List::new(items, count, deeper(depth, input)?))))
@@ -236,16 +275,10 @@ fn deeper(depth: u8, input: Input<'_>) -> Result<u8, Err<Fault>> {
 /// A descriptor and its value.
 fn described<'a>(depth: u8) -> impl Fn(Input<'a>) -> Parsed<'a, Value<'a>> {
     move |input| {
-        let (inner, descriptor) = map(value(depth), |descriptor| match descriptor {
-            Value::Ulong(code) => Descriptor::Code(code),
-            Value::Symbol(name) => Descriptor::Symbol(name),
-            _ => Descriptor::Other,
-        })
-        .parse(input)?;
+        let (inner, _) = value(depth)(input)?;
         let (rest, _) = value(depth)(inner)?;
-        let length = inner.bytes().len().saturating_sub(rest.bytes().len());
-        let (_, inner) = take(length, FIELD, LimitedBy::FieldLength)(inner)?;
-        Ok((rest, Value::Described(Described { descriptor, inner, depth })))
+        let length = input.bytes().len().saturating_sub(rest.bytes().len());
+        map(take(length, FIELD, LimitedBy::FieldLength), |octets| Value::Described(Described { octets, depth })).parse(input)
     }
 }
 

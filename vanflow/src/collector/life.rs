@@ -309,7 +309,9 @@ impl Collector {
     fn subscribe(&mut self, key: Key<Source>) {
         let Some(source) = self.sources.get(key) else { return };
         let addresses = SUFFIXES.map(|suffix| Command::Subscribe([&*source.address, suffix].concat().into()));
-        addresses.into_iter().for_each(|command| self.command(command));
+        for address in addresses {
+            self.command(address);
+        }
         if let Some(source) = self.sources.get_mut(key) {
             source.proven = false;
         }
@@ -321,7 +323,9 @@ impl Collector {
         (source.flush_wanted, source.proven) = (None, false);
         if source.direct.is_some() {
             let addresses = SUFFIXES.map(|suffix| Command::Unsubscribe([&*source.address, suffix].concat().into()));
-            addresses.into_iter().for_each(|command| self.command(command));
+            for address in addresses {
+                self.command(address);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use super::store::{Epoch, Record, Set};
 use super::view::EndedBy;
 use super::{Collector, Outcome, count};
 use crate::message::{Update, Updates};
-use crate::record::{Attribute, Class, Scalar};
+use crate::record::{Attribute, Class};
 
 impl Collector {
     /// A RECORD that came by `link`.
@@ -47,8 +47,8 @@ impl Collector {
             if held.kind != update.record_type() {
                 return update.record_type().class().is_some();
             }
-            let Some(before) = held.number(Attribute::START_TIME) else { return false };
-            update.get(Attribute::START_TIME).is_some_and(|start| start != Scalar::Number(before))
+            let (before, start) = (held.number(Attribute::START_TIME), update.start_us());
+            before.zip(start).is_some_and(|(before, start)| before != start)
         })
     }
 

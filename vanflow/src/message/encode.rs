@@ -49,7 +49,7 @@ pub type RecordSpec<'a> = (RecordType, &'a str, &'a [(Attribute, Scalar<'a>)]);
 pub fn records(id: Option<u64>, to: &str, records: &[RecordSpec<'_>]) -> Vec<u8> {
     let mut encoder = Encoder::default();
     properties(&mut encoder, id, to, "RECORD");
-    let mut body = Encoder::new(Form::Widest);
+    let mut body = Encoder::new(Form::WideCompounds);
     body.section(SectionKind::Value, |body| {
         body.list(|list| {
             for (record_type, identity, attributes) in records {

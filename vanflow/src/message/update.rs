@@ -3,7 +3,7 @@
 use flowcodec::wire::Input;
 use flowcodec::{Fault, FaultKind, Layer, LimitedBy, Text};
 
-use crate::amqp::{Items, List, Map, Pairs, Value};
+use crate::amqp::{Items, List, Map, Plain, PlainPairs, Value};
 use crate::record::{Attribute, RecordType, Scalar, definition};
 
 /// The updates of a RECORD. A record that cannot be read is a fault of its own and costs itself.
@@ -74,36 +74,54 @@ pub struct Update<'a> {
     identity: Text<'a>,
     map: Map<'a>,
     skipped: Skipped,
+    start: Option<u64>,
 }
 
 impl<'a> Update<'a> {
     /// Walks the whole map once, so that iterating the attributes cannot fail: keys stand in any order.
     #[inline]
     fn read(map: Map<'a>) -> Result<Self, Fault> {
-        let (mut record_type, mut identity, mut skipped) = (None, None, Skipped::default());
-        for pair in map.pairs() {
+        let (mut record_type, mut identity, mut skipped, mut start) = (None, None, Skipped::default(), None);
+        // What an attribute means depends on the type, which routers send first and Go programs anywhere.
+        let mut early = false;
+        for pair in map.plain() {
             let (key, value) = pair?;
-            match code(key) {
-                None => skipped.keys = skipped.keys.saturating_add(1),
-                Some(Attribute::RECORD_TYPE) => record_type = value.unsigned().and_then(|code| u32::try_from(code).ok()),
-                Some(Attribute::IDENTITY) => identity = value.text(),
-                Some(_) => {}
+            match (code(key), value) {
+                (None, _) => skipped.keys = skipped.keys.saturating_add(1),
+                (Some(Attribute::RECORD_TYPE), value) => {
+                    record_type = number(value).and_then(|code| u32::try_from(code).ok()).map(RecordType::new)
+                }
+                (Some(Attribute::IDENTITY), value) => identity = if let Plain::Text(text) = value { Some(text) } else { None },
+                (Some(attribute), value) => {
+                    if attribute == Attribute::START_TIME {
+                        start = number(value).or(start);
+                    }
+                    match record_type {
+                        Some(of) => {
+                            skipped.values = skipped.values.saturating_add(u32::from(scalar(of, attribute, value).is_none()))
+                        }
+                        None => early = true,
+                    }
+                }
             }
         }
-        let (Some(record_type), Some(identity)) = (record_type.map(RecordType::new), identity) else {
+        let (Some(record_type), Some(identity)) = (record_type, identity) else {
             // Offset 0 stands for "the record": the caller knows where it is.
             return Err(Input::new(&[]).fault(FaultKind::ValueInvalid, Layer::Record));
         };
-        let mut update = Self { record_type, identity, map, skipped };
-        for (key, value) in map.pairs().flatten() {
-            if let Some(attribute) = code(key)
-                && attribute > Attribute::IDENTITY
-                && update.scalar(attribute, value).is_none()
-            {
-                update.skipped.values = update.skipped.values.saturating_add(1);
-            }
+        if early {
+            let attributes = map.plain().flatten().filter_map(|(key, value)| Some((code(key)?, value)));
+            let attributes = attributes.filter(|(attribute, _)| *attribute > Attribute::IDENTITY);
+            let bad = attributes.filter(|(attribute, value)| scalar(record_type, *attribute, *value).is_none()).count();
+            skipped.values = u32::try_from(bad).unwrap_or(u32::MAX);
         }
-        Ok(update)
+        Ok(Self { record_type, identity, map, skipped, start })
+    }
+
+    /// When the record began, in microseconds since 1970 by the source's clock, if this update says so.
+    #[must_use]
+    pub const fn start_us(&self) -> Option<u64> {
+        self.start
     }
 
     /// Type of the record; it may be one that is not known.
@@ -134,7 +152,7 @@ impl<'a> Update<'a> {
     #[must_use]
     #[inline]
     pub const fn attributes(&self) -> Attributes<'a> {
-        Attributes { update: *self, pairs: self.map.pairs() }
+        Attributes { of: self.record_type, checked: self.skipped.values == 0, pairs: self.map.plain() }
     }
 
     /// One attribute. Linear in the attributes.
@@ -142,26 +160,43 @@ impl<'a> Update<'a> {
     pub fn get(&self, attribute: Attribute) -> Option<Scalar<'a>> {
         self.attributes().filter(|(code, _)| *code == attribute).last().map(|(_, value)| value)
     }
+}
 
-    #[inline]
-    fn scalar(&self, attribute: Attribute, value: Value<'a>) -> Option<Scalar<'a>> {
-        let scalar = value.unsigned().map(Scalar::Number).or_else(|| value.text().map(Scalar::Text))?;
-        let known = attribute.definition().is_none() || definition(self.record_type, attribute, &scalar).is_some();
-        known.then_some(scalar)
+/// A value as an attribute of a record of this type may have it.
+#[inline]
+fn scalar(of: RecordType, attribute: Attribute, value: Plain<'_>) -> Option<Scalar<'_>> {
+    let scalar = plain(value)?;
+    let known = attribute.definition().is_none() || definition(of, attribute, &scalar).is_some();
+    known.then_some(scalar)
+}
+
+#[inline]
+const fn plain(value: Plain<'_>) -> Option<Scalar<'_>> {
+    match value {
+        Plain::Unsigned(number) => Some(Scalar::Number(number)),
+        Plain::Text(text) => Some(Scalar::Text(text)),
+        _ => None,
     }
 }
 
-/// The code a key stands for.
 #[inline]
-fn code(key: Value<'_>) -> Option<Attribute> {
-    key.unsigned().and_then(|code| u32::try_from(code).ok()).map(Attribute::new)
+const fn number(value: Plain<'_>) -> Option<u64> {
+    if let Plain::Unsigned(number) = value { Some(number) } else { None }
+}
+
+/// The attribute that a key stands for.
+#[inline]
+fn code(key: Option<u64>) -> Option<Attribute> {
+    key.and_then(|code| u32::try_from(code).ok()).map(Attribute::new)
 }
 
 /// The attributes of an [`Update`].
 #[derive(Debug, Clone)]
 pub struct Attributes<'a> {
-    update: Update<'a>,
-    pairs: Pairs<'a>,
+    of: RecordType,
+    /// Whether every value is what its attribute's values are.
+    checked: bool,
+    pairs: PlainPairs<'a>,
 }
 
 impl<'a> Iterator for Attributes<'a> {
@@ -174,7 +209,7 @@ impl<'a> Iterator for Attributes<'a> {
             let (key, value) = self.pairs.next()?.ok()?;
             if let Some(attribute) = code(key)
                 && attribute > Attribute::IDENTITY
-                && let Some(scalar) = self.update.scalar(attribute, value)
+                && let Some(scalar) = if self.checked { plain(value) } else { scalar(self.of, attribute, value) }
             {
                 return Some((attribute, scalar));
             }

@@ -95,6 +95,7 @@ impl Attribute {
 
     /// Its row of the table; `None` for a code that is not known. See [`definition`] for codes of several meanings.
     #[must_use]
+    #[inline]
     pub fn definition(self) -> Option<&'static AttributeDef> {
         // The table has a row for each code from 0 on; a test holds it.
         usize::try_from(self.0).ok().and_then(|row| ATTRIBUTES.get(row))
@@ -119,6 +120,7 @@ impl fmt::Debug for Attribute {
 /// What an attribute means in a record of this type, with a value of this kind: `None` when the code is not known, or its values are of
 /// another kind.
 #[must_use]
+#[inline]
 pub fn definition(of: RecordType, attribute: Attribute, value: &Scalar<'_>) -> Option<&'static AttributeDef> {
     let text = matches!(value, Scalar::Text(_));
     let v1 = match (of, attribute) {
