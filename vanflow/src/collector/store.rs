@@ -159,8 +159,12 @@ pub(super) struct Store {
     bytes: usize,
 }
 
-/// What a record, its node and its places in tables take beside its values.
-const RECORD_BYTES: usize = size_of::<Record>() + size_of::<Node>() + 64;
+// What things take beside what they hold. Tables grow by doubling, and hash tables are never full: the test `memory` holds the account to
+// what is allocated.
+const RECORD_BYTES: usize = 2 * size_of::<Option<Record>>() + 16;
+const NODE_BYTES: usize = 2 * size_of::<Option<Node>>() + 3 * size_of::<(Arc<[u8]>, Key<Node>)>() + 32;
+const TALLY_BYTES: usize = 3 * size_of::<((Key<Node>, Key<Epoch>), Tally)>();
+const HOST_BYTES: usize = 3 * size_of::<(Key<Node>, u64, Key<Record>)>();
 
 impl Store {
     pub(super) fn new() -> Self {
@@ -219,6 +223,7 @@ impl Store {
         }
         let name: Arc<[u8]> = name.into();
         let node = self.nodes.insert(Node { name: Arc::clone(&name), versions: None, references: 0, counterparts: Vec::new() });
+        self.bytes = self.bytes.saturating_add(NODE_BYTES).saturating_add(name.len());
         self.by_name.insert(name, node);
         node
     }
@@ -228,6 +233,7 @@ impl Store {
         let loose = self.nodes.get(key).is_some_and(|node| node.versions.is_none() && node.references == 0);
         if let Some(node) = loose.then(|| self.nodes.remove(key)).flatten() {
             self.by_name.remove(&node.name);
+            self.bytes = self.bytes.saturating_sub(NODE_BYTES).saturating_sub(node.name.len());
         }
     }
 
@@ -259,7 +265,7 @@ impl Store {
         let node = self.intern(name);
         self.serial = self.serial.saturating_add(1);
         let next_version = self.nodes.get(node).and_then(|node| node.versions);
-        let bytes = RECORD_BYTES.saturating_add(name.len());
+        let bytes = RECORD_BYTES;
         let key = self.records.insert(Record {
             serial: self.serial,
             kind: record_type,
@@ -381,8 +387,10 @@ impl Store {
         let epoch = record.epoch;
         match (record.kind, attribute) {
             (RecordType::PROCESS, Attribute::PARENT | Attribute::SOURCE_HOST) => {
-                if let Some((site, host)) = self.site_and_host(record) {
-                    self.hosts.insert((site, host, key));
+                if let Some((site, host)) = self.site_and_host(record)
+                    && self.hosts.insert((site, host, key))
+                {
+                    self.bytes = self.bytes.saturating_add(HOST_BYTES);
                 }
             }
             (RecordType::FLOW, Attribute::COUNTERFLOW) => {
@@ -394,7 +402,11 @@ impl Store {
             }
             (_, Attribute::PARENT) if record.class == Class::Flow => {
                 if let Some(parent) = record.reference(attribute) {
-                    let tally = self.tallies.entry((parent, epoch)).or_default();
+                    let bytes = &mut self.bytes;
+                    let tally = self.tallies.entry((parent, epoch)).or_insert_with(|| {
+                        *bytes = bytes.saturating_add(TALLY_BYTES);
+                        Tally::default()
+                    });
                     tally.seen = tally.seen.saturating_add(1);
                     tally.held = tally.held.saturating_add(1);
                 }
@@ -409,8 +421,10 @@ impl Store {
         let epoch = record.epoch;
         match (record.kind, attribute) {
             (RecordType::PROCESS, Attribute::PARENT | Attribute::SOURCE_HOST) => {
-                if let Some((site, host)) = self.site_and_host(record) {
-                    self.hosts.remove(&(site, host, key));
+                if let Some((site, host)) = self.site_and_host(record)
+                    && self.hosts.remove(&(site, host, key))
+                {
+                    self.bytes = self.bytes.saturating_sub(HOST_BYTES);
                 }
             }
             (RecordType::FLOW, Attribute::COUNTERFLOW) => {
@@ -435,6 +449,7 @@ impl Store {
         let empty = self.tallies.get(&(parent, epoch)).is_some_and(|tally| tally.held == 0);
         if empty && self.version_of(parent, epoch).is_none() {
             self.tallies.remove(&(parent, epoch));
+            self.bytes = self.bytes.saturating_sub(TALLY_BYTES);
         }
     }
 

@@ -89,7 +89,7 @@ impl<'a> Update<'a> {
             match (code(key), value) {
                 (None, _) => skipped.keys = skipped.keys.saturating_add(1),
                 (Some(Attribute::RECORD_TYPE), value) => {
-                    record_type = number(value).and_then(|code| u32::try_from(code).ok()).map(RecordType::new)
+                    record_type = number(value).and_then(|code| u32::try_from(code).ok()).map(RecordType::new);
                 }
                 (Some(Attribute::IDENTITY), value) => identity = if let Plain::Text(text) = value { Some(text) } else { None },
                 (Some(attribute), value) => {
@@ -98,7 +98,7 @@ impl<'a> Update<'a> {
                     }
                     match record_type {
                         Some(of) => {
-                            skipped.values = skipped.values.saturating_add(u32::from(scalar(of, attribute, value).is_none()))
+                            skipped.values = skipped.values.saturating_add(u32::from(scalar(of, attribute, value).is_none()));
                         }
                         None => early = true,
                     }
