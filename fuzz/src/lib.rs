@@ -5,6 +5,8 @@
 //! | [`netflow5`] | one datagram through the views of v1, v5 and v7, and through a fresh decoder |
 //! | [`netflow9`] | the same for v9 |
 //! | [`ipfix`] | the same for IPFIX, and as a byte stream |
+//! | [`vanflow_message`] | one AMQP message, value by value, and as VAN-Flow |
+//! | [`vanflow_collector`] | a collector under small caps, and several sources |
 //! | [`session`] | several exporters, streams, pauses and restarts, under small limits |
 //!
 //! Each target is one line of a libFuzzer binary in `fuzz_targets/`, and is run over all seeds in the ordinary tests. What every target
@@ -16,10 +18,12 @@ mod digest;
 mod mutate;
 mod read;
 mod session;
+mod vanflow;
 mod views;
 
 pub use audit::Audit;
 pub use mutate::Mutator;
 pub use read::Reading;
 pub use session::{session, write_session};
+pub use vanflow::{vanflow_collector, vanflow_message, write_collector};
 pub use views::{ipfix, netflow5, netflow9};
