@@ -7,6 +7,8 @@
 //! | [`ipfix`] | the same for IPFIX, and as a byte stream |
 //! | [`sflow`] | one datagram of sFlow through the views, through a fresh decoder, and as a session that goes on |
 //! | [`headers`] | the first octets of a packet, from every kind of start, cut, and in samples |
+//! | [`vanflow_message`] | one AMQP message, value by value, and as VAN-Flow |
+//! | [`vanflow_collector`] | a collector under small caps, and several sources |
 //! | [`session`] | several exporters, streams, pauses and restarts, under small limits |
 //!
 //! Each target is one line of a libFuzzer binary in `fuzz_targets/`, and is run over all seeds in the ordinary tests. What every target
@@ -20,6 +22,7 @@ mod mutate;
 mod read;
 mod session;
 mod sflow;
+mod vanflow;
 mod views;
 
 pub use audit::Audit;
@@ -28,4 +31,5 @@ pub use mutate::Mutator;
 pub use read::Reading;
 pub use session::{session, write_session};
 pub use sflow::sflow;
+pub use vanflow::{vanflow_collector, vanflow_message, write_collector};
 pub use views::{ipfix, netflow5, netflow9};

@@ -155,6 +155,26 @@ mod tests {
         }
     }
 
+    /// Of 42 connections, four stay at one router and five were refused (counted in the independent state).
+    #[test]
+    fn traces_and_errors() {
+        let collector = collect(&recording("v2-main").unwrap());
+        let (mut local, mut refused) = (0, 0);
+        for found in collector.connections() {
+            let trace: Vec<_> = found.trace().map(text).collect();
+            let stays = found.listener_router().unwrap().identity() == found.connector_router().unwrap().identity();
+            assert_eq!(trace, if stays { &[][..] } else { &["0/rtr-west"] });
+            local += usize::from(stays);
+            if let Some(error) = found.connector_error() {
+                assert_eq!(text(error), "proton:io (Connection refused - on connect 127.0.0.1:21029)");
+                assert_eq!(found.listener_error().map(text).unwrap(), "delivery-failed (destination unreachable)");
+                assert_eq!(found.process_latency_us(), None);
+                refused += 1;
+            }
+        }
+        assert_eq!((local, refused), (4, 5));
+    }
+
     #[test]
     fn pairs_of_v1() {
         for name in ["v1-main", "v1-legacy"] {

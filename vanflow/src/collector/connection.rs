@@ -368,11 +368,11 @@ impl<'a> Connection<'a> {
         self.0.end()
     }
 
-    /// Names of the routers passed, without the connector's own.
+    /// Names of the routers passed, without the connector's own: none where both ends are at one router.
     pub fn trace(&self) -> impl Iterator<Item = Text<'a>> + use<'a> {
-        // v1 has it at the connector's side.
-        let trace = self.0.text(Attribute::TRACE).map_or(&[][..], Text::as_bytes);
-        trace.split(|&octet| octet == b'|').filter(|name| !name.is_empty()).map(Text::new)
+        // v1 has it at the connector's side. A connection that leaves no router has a word instead of a name.
+        let trace = self.0.text(Attribute::TRACE).map(Text::as_bytes).filter(|trace| *trace != b"Local");
+        trace.unwrap_or_default().split(|&octet| octet == b'|').filter(|name| !name.is_empty()).map(Text::new)
     }
 
     /// The error at the listener's side.

@@ -186,7 +186,7 @@ attributes! {
     27 METHOD method: Text, None, "Request: its method.";
     28 RESULT result: Text, None, "Request: HTTP status; FLOW of v1: condition; LINK: condition of the last loss.";
     29 REASON reason: Text, None, "Request: reason phrase; FLOW, LINK: the condition in words.";
-    30 NAME name: Text, None, "Name; of a ROUTER <area>/<id>; of a LINK of v1 the other router, without the area.";
+    30 NAME name: Text, None, "Name; of a ROUTER area/id; of a LINK of v1 the other router, without the area.";
     31 TRACE trace: Text, None, "Names of the routers passed, with | between them, without the connector's own.";
     32 BUILD_VERSION buildVersion: Text, None, "ROUTER, SITE of v2: version.";
     33 LINK_COST linkCost: Number, None, "LINK: its cost.";
