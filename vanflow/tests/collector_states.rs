@@ -230,6 +230,35 @@ mod tests {
     }
 
     #[test]
+    fn services_are_what_listeners_and_connectors_name() {
+        for (name, messages) in recordings() {
+            let (collector, wanted) = (collect(&messages), state(name).unwrap());
+            let mut services: BTreeMap<(String, String), [u32; 2]> = BTreeMap::new();
+            let mut groups = BTreeSet::new();
+            for record in wanted["records"].as_object().unwrap().values() {
+                let said = |code: &str| record["attrs"][code].as_str().unwrap_or_default().to_owned();
+                let side = match record["type"].as_str().unwrap() {
+                    "LISTENER" => 0,
+                    "CONNECTOR" => 1,
+                    "PROCESS" => {
+                        groups.insert(said("46"));
+                        continue;
+                    }
+                    _ => continue,
+                };
+                services.entry((said("19"), said("16"))).or_default()[side] += 1;
+            }
+            let found: BTreeMap<_, _> = collector
+                .services()
+                .iter()
+                .map(|service| ((text(service.address), text(service.protocol)), [service.listeners, service.connectors]))
+                .collect();
+            assert_eq!(found, services, "{name}");
+            assert_eq!(collector.process_groups().into_iter().map(text).collect::<BTreeSet<_>>(), groups, "{name}");
+        }
+    }
+
+    #[test]
     fn links_lead_to_the_other_router() {
         for (name, links, found) in [("v2-main", 1, 1), ("v1-main", 2, 2), ("v1-legacy", 2, 2)] {
             let Some(messages) = recording(name) else { continue };

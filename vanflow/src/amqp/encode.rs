@@ -51,9 +51,17 @@ impl Encoder {
 
     /// A section with the value that `content` writes.
     pub fn section(&mut self, kind: SectionKind, content: impl FnOnce(&mut Self)) -> &mut Self {
-        self.octets.extend_from_slice(&[0, 0x53]);
-        self.octets.push(u8::try_from(kind.code()).unwrap_or_default());
+        self.described(kind.code(), content)
+    }
+
+    /// The value that `content` writes, described by a code.
+    pub fn described(&mut self, code: u64, content: impl FnOnce(&mut Self)) -> &mut Self {
+        self.octets.push(0);
+        let values = self.values;
+        self.put(&Value::Ulong(code));
         content(self);
+        // However it is described, it is one value.
+        self.values = values.saturating_add(1);
         self
     }
 

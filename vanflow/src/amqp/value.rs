@@ -78,6 +78,15 @@ impl<'a> Value<'a> {
         if rest.is_empty() { Ok(value) } else { Err(rest.fault(FaultKind::TrailingOctets, Layer::Field).costing(rest.len32())) }
     }
 
+    /// Reads one value, and gives the octets behind it: a performative and its payload.
+    ///
+    /// # Errors
+    /// When the octets do not begin with a value.
+    pub fn split(octets: &'a [u8]) -> Result<(Self, &'a [u8]), Fault> {
+        let (rest, value) = value(DEPTH)(Input::new(octets)).map_err(fault_of)?;
+        Ok((value, rest.bytes()))
+    }
+
     /// An unsigned number of any width.
     #[must_use]
     #[inline]

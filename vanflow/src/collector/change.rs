@@ -8,7 +8,8 @@ use flowcodec::Text;
 use super::view::RecordId;
 use crate::record::RecordType;
 
-/// Something changed. Read the rest from the collector: a change names a record, not its values.
+/// Something changed. Read the rest from the collector: a change names a record, not its values. What is shown of others that refer to the
+/// record changes with it (a connection is complete once its listener is there), and is not told for each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
