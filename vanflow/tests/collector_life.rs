@@ -437,6 +437,28 @@ mod tests {
     }
 
     #[test]
+    fn nobody_takes_the_addresses_of_another() {
+        let mut collector = Collector::default();
+        // Known by its messages alone, as yet.
+        send(&mut collector, 1, BASE, None, &[(RecordType::ROUTER, "a:0", &[])]);
+        let refused = ["mc/sfe.a:0.flows", "mc/sfe.a:0.logs", "mc/sfe.all"];
+        for address in refused {
+            collector.message(at(1), "mc/sfe.all", &beacon("ROUTER", "evil", address, "sfe.evil")).unwrap();
+        }
+        announce(&mut collector, 2, "b:0.flows");
+        // Its four addresses would have been the other's.
+        announce(&mut collector, 2, "b:0");
+        announce(&mut collector, 3, "a:0");
+        let sources: Vec<_> = collector.sources().map(|source| (source.id(), source.direct())).collect();
+        assert_eq!(sources, [("a:0", Some("sfe.a:0")), ("b:0.flows", Some("sfe.b:0.flows"))]);
+        assert_eq!((collector.stats().misplaced, collector.stats().refused_sources), (4, 2));
+        // A beacon on the address of another does not say that the own ones are in place.
+        commands(&mut collector);
+        collector.message(at(4), BASE, &beacon("ROUTER", "c:0", "mc/sfe.c:0", "sfe.c:0")).unwrap();
+        assert_eq!(commands(&mut collector).len(), 4, "subscribed, not flushed");
+    }
+
+    #[test]
     fn a_clock_is_known_by_the_least_delay() {
         let mut collector = Collector::default();
         announce(&mut collector, 0, "a:0");

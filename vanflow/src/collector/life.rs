@@ -35,7 +35,8 @@ impl Collector {
         let Some(key) = self.source_at(address, name) else {
             return count(if known.is_some() { &mut self.stats.bad_beacons } else { &mut self.stats.misplaced });
         };
-        let place = if link == ALL { Place::All } else { self.by_address.get(link).map_or(Place::All, |(_, place)| *place) };
+        // On an address of another source it proves nothing of its own.
+        let place = self.by_address.get(link).filter(|(source, _)| *source == key).map_or(Place::All, |(_, place)| *place);
         if self.hear(key, place, id).is_none() {
             return;
         }
@@ -82,8 +83,9 @@ impl Collector {
 
     /// The source of an address; a new one if there is none. `None` when another address has the identity, or the cap is reached.
     fn source_at(&mut self, address: &str, id: &str) -> Option<Key<Source>> {
-        if let Some(&(key, _)) = self.by_address.get(address) {
-            let source = self.sources.get_mut(key)?;
+        if let Some(&(key, place)) = self.by_address.get(address) {
+            // What is made from another's address is nobody's own.
+            let source = self.sources.get_mut(key).filter(|_| place == Place::Own(0))?;
             if &*source.id != id {
                 // Only a guess may be corrected, and only to an identity that nobody has.
                 if source.direct.is_some() || self.by_id.contains_key(id) {
@@ -95,7 +97,9 @@ impl Collector {
             }
             return Some(key);
         }
-        if self.by_id.contains_key(id) || (self.sources.len() >= self.settings.sources && !self.evict_source()) {
+        let taken = |suffix: &str| self.by_address.contains_key(&*[address, suffix].concat());
+        let refused = address == ALL || self.by_id.contains_key(id) || SUFFIXES.into_iter().any(taken);
+        if refused || (self.sources.len() >= self.settings.sources && !self.evict_source()) {
             count(&mut self.stats.refused_sources);
             return None;
         }

@@ -89,6 +89,7 @@ impl<'a> Update<'a> {
             match (code(key), value) {
                 (None, _) => skipped.keys = skipped.keys.saturating_add(1),
                 (Some(Attribute::RECORD_TYPE), value) => {
+                    early |= record_type.is_some();
                     record_type = number(value).and_then(|code| u32::try_from(code).ok()).map(RecordType::new);
                 }
                 (Some(Attribute::IDENTITY), value) => identity = if let Plain::Text(text) = value { Some(text) } else { None },
