@@ -294,7 +294,8 @@ impl<'d> Walk<'d> {
             session: begun.session,
             scope,
             body: opened.body,
-            counted: Some(0),
+            // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
+            counted: (context.protocol != Protocol::Sflow).then_some(0),
             tally: Tally::default(),
             faults_before: decoder.own_faults(),
             study: None,

@@ -41,7 +41,6 @@ impl<'d> Message<'d> {
         if run.is_none()
             && let Some(Err(fault)) = samples.next()
         {
-            self.counted = None;
             decoder.fault(&self.context, fault);
             return Step::Again;
         }
@@ -52,7 +51,6 @@ impl<'d> Message<'d> {
             Show::Flows | Show::Options => &mut decoder.stats.flows,
         };
         *counter = counter.saturating_add(u64::from(len));
-        self.counted = self.counted.map(|counted| counted.wrapping_add(len));
         if show != Show::Unknown {
             self.tally.records = self.tally.records.saturating_add(u64::from(len));
             decoder.store.prove(self.owner, self.context.received);

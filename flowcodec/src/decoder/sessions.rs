@@ -90,6 +90,7 @@ struct SessionState {
     booted: Timestamp,
     epoch: u32,
     sources: Sources,
+    sources_told: bool,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -254,6 +255,7 @@ impl Sessions {
             booted: now,
             epoch: 0,
             sources: Sources::default(),
+            sources_told: false,
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
@@ -323,7 +325,11 @@ impl Sessions {
             store.charge(owner, SOURCE_COST);
             store.enforce(owner, None, limits);
         }
-        followed
+        // Once: with more sources than there are places for, nearly every sample would tell it again.
+        match followed {
+            Followed::Instead(_) if core::mem::replace(&mut session.sources_told, true) => Followed::Nothing,
+            followed => followed,
+        }
     }
 
     /// A message has ended.
@@ -350,8 +356,7 @@ impl Sessions {
         };
         let step = Step {
             sequence: context.sequence,
-            // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
-            records: counted.filter(|_| context.protocol != Protocol::Sflow),
+            records: counted,
             exported: session.exported(context),
             native,
             window: limits.reorder_window,
@@ -441,15 +446,22 @@ impl SessionState {
     /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
     fn boot(&mut self, context: &Context) {
         const UNCERTAIN: u64 = 60_000_000_000;
+        const DRIFT: i64 = 1_000_000;
         if context.protocol != Protocol::Sflow {
             return;
         }
         let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
         if self.messages == 1 {
             self.booted = booted;
-        } else if booted.since(self.booted).unsigned_abs() > UNCERTAIN {
+            return;
+        }
+        let moved = booted.since(self.booted);
+        if moved.unsigned_abs() > UNCERTAIN {
             self.booted = booted;
             self.epoch = self.epoch.wrapping_add(1);
+        } else {
+            // Clocks drift apart over weeks: followed in steps that no delay of a datagram is as short as.
+            self.booted = self.booted.offset(moved.clamp(-DRIFT, DRIFT));
         }
     }
 

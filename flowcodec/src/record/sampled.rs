@@ -60,9 +60,6 @@ impl<'a> SampleRef<'a> {
     /// The rate of the settings where they outrank, else the sample's own; a notice of a dropped packet stands for that packet alone.
     #[inline]
     fn sampling_rate(&self) -> Option<f64> {
-        if self.context.sampling_fixed {
-            return self.context.sampling_rate;
-        }
         rate_of(self.context, self.sample.sampling_rate()?)
     }
 
@@ -407,9 +404,12 @@ impl<'a> Parts<'a> {
             id::BGP_COMMUNITIES => numbers(self.gateway?.communities.into())?,
             id::LOCAL_PREF => number(self.gateway?.local_pref),
             id::MPLS_LABELS => {
+                // The first ten of a deeper stack, as from a header.
                 let mut labels = Numbers::default();
-                let all = self.rare.mpls?.in_stack.iter().all(|entry| labels.push(entry >> 12));
-                numbers(if all { labels } else { return None })?
+                for entry in self.rare.mpls?.in_stack.iter().take(Numbers::MOST) {
+                    labels.push(entry >> 12);
+                }
+                numbers(labels)?
             }
             id::POST_NAT_SRC_ADDR => address(self.rare.nat?.src_address?),
             id::POST_NAT_DST_ADDR => address(self.rare.nat?.dst_address?),
@@ -539,13 +539,19 @@ impl<'a> Parts<'a> {
 }
 
 impl<'a> Rare<'a> {
+    fn packet(&mut self, ends: impl FnOnce() -> Option<Ends>) {
+        if self.ends.is_none_or(|ends| ends.packet.is_none()) {
+            self.ends = ends().or(self.ends);
+        }
+    }
+
     #[inline(never)]
     fn take(&mut self, record: &Structure<'a>) {
         match record.id() {
             SflowStructure::Flow(2) => first(&mut self.ethernet, || Ethernet::of(record).ok()),
             // What is said of a packet counts more than what is said of a socket.
-            SflowStructure::Flow(3) => self.ends = Ipv4::of(record).ok().map(Ends::from).or(self.ends),
-            SflowStructure::Flow(4) => self.ends = Ipv6::of(record).ok().map(Ends::from).or(self.ends),
+            SflowStructure::Flow(3) => self.packet(|| Ipv4::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(4) => self.packet(|| Ipv6::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(2100) => first(&mut self.ends, || SocketIpv4::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(2101) => first(&mut self.ends, || SocketIpv6::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(1004) => first(&mut self.user, || User::of(record).ok()),
