@@ -112,7 +112,8 @@ fn columns_come_and_go() {
     ];
     let sets = [set(2, &template(256, &PORTS)), set(2, &template(257, &others))];
     let (first, second) = (set(256, &ports(9)), set(257, &record.concat().repeat(3)));
-    for part in [&sets[..], &[first.clone()], &[second.clone()], &[first], &[second]] {
+    let (first, second) = (std::slice::from_ref(&first), std::slice::from_ref(&second));
+    for part in [&sets[..], first, second, first, second] {
         flows(&mut decoder, &ipfix(part), |set| assert!(batch.append(set).is_none()));
     }
     let with = |row: usize| (9..12).contains(&row) || row >= 21;
@@ -123,7 +124,7 @@ fn columns_come_and_go() {
         assert_eq!(octets.get(row), with(row).then_some(1_000), "row {row}");
         assert_eq!(batch.value(field::END_REASON.id(), row), with(row).then_some(FieldValue::Unsigned(3)));
         let pod = batch.column(field::SRC_POD).unwrap().get(row);
-        assert_eq!(pod.map(|pod| pod.as_bytes()), with(row).then_some(&b"a name longer than 12"[..]));
+        assert_eq!(pod.map(flowcodec::Text::as_bytes), with(row).then_some(&b"a name longer than 12"[..]));
         assert_eq!(labels.get(row).map(|labels| labels.iter().collect::<Vec<_>>()), with(row).then(|| vec![7]));
         let address = if with(row) { "2001:db8::9".parse().unwrap() } else { v4(u8::try_from(row % 12).unwrap()) };
         assert_eq!(batch.column(field::SRC_ADDR).unwrap().get(row), Some(address));
@@ -298,7 +299,7 @@ fn one_batch_for_several_decoders() {
             })
             .collect();
         flows(&mut Decoder::default(), &ipfix(&[set(2, &template(256, &order)), set(256, &record)]), |set| {
-            assert!(batch.append(set).is_none())
+            assert!(batch.append(set).is_none());
         });
     }
     for row in 0..3 {

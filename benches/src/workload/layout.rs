@@ -21,8 +21,7 @@ pub enum Shape {
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::NetFlow5, Self::NetFlow9, Self::Ipfix, Self::Antrea, Self::AntreaDatagrams, Self::Sflow];
+    pub const ALL: [Self; 6] = [Self::NetFlow5, Self::NetFlow9, Self::Ipfix, Self::Antrea, Self::AntreaDatagrams, Self::Sflow];
 
     /// A short name.
     #[must_use]

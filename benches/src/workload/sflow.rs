@@ -56,7 +56,8 @@ pub(super) fn datagram(
         record(&mut out, 1001, &words(&[u32::from(flow.vlan()), 0, u32::from(flow.vlan()), 0]));
         record(&mut out, 1002, &[&words(&[1])[..], &flow.hop(), &words(&[24, 16])].concat());
         let (own, peer) = (64_512 + u32::try_from(number).unwrap_or(0), 3_320);
-        let path = words(&[own, u32::from(flow.src_as()), peer, 1, 2, 3, 3_320, 1_299, u32::from(flow.dst_as()), 1, 0xfde8_0001, 100]);
+        let path =
+            words(&[own, u32::from(flow.src_as()), peer, 1, 2, 3, 3_320, 1_299, u32::from(flow.dst_as()), 1, 0xfde8_0001, 100]);
         record(&mut out, 1003, &[&words(&[1])[..], &flow.hop(), &path].concat());
         close(&mut out, from);
     }

@@ -70,11 +70,6 @@ impl Layout {
         }
     }
 
-    /// Octets of all columns together.
-    pub(super) const fn octets(&self) -> usize {
-        self.octets
-    }
-
     pub(super) fn cells(&self) -> Cells {
         Cells { arena: self.arena(Vec::new()), lists: vec![List::default(); self.lists], text: Vec::new() }
     }

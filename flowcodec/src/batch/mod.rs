@@ -230,7 +230,7 @@ impl FlowBatch {
 
     /// Octets of the arena, where vector code may write to it.
     fn tiled(&self) -> Option<usize> {
-        (!self.portable).then_some(self.layout.octets())
+        (!self.portable).then_some(self.cells.arena.len())
     }
 
     fn slot_of(&self, id: FieldId) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use super::Slot;
 use super::cells::{Cells, Place, view, view_of};
-use super::program::{Octets, Program, Single};
+use super::program::{Program, Single};
 use crate::context::Context;
 use crate::kernel::{Clock, Number, Starts};
 use crate::model::{FieldValue, octets_of_address};
@@ -30,6 +30,14 @@ impl<'a> Records<'a> {
     /// Octets of each record, where all have the same.
     fn length(&self) -> Option<usize> {
         self.template.record_len().and_then(|length| usize::try_from(length).ok())
+    }
+
+    /// Where their segments of this number begin.
+    fn starts(&self, segment: u16) -> Starts<'a> {
+        match self.length() {
+            Some(length) => Starts::Every(length),
+            None => Starts::Noted(self.bases.get(usize::from(segment)..).unwrap_or_default(), self.stride()),
+        }
     }
 
     /// One after the other.
@@ -61,18 +69,14 @@ pub(super) struct Filling<'b> {
 impl Filling<'_> {
     /// Fills a row for each record. The columns are prepared; those that the program tells record by record are settled up to the row.
     pub(super) fn run(&mut self, program: &Program, records: Records<'_>, clock: Option<Clock>) {
+        for group in &program.groups {
+            let starts = records.starts(group.segment);
+            group.tiles.run(records.octets, records.count, starts, clock, &mut self.cells.arena, self.row);
+        }
+        let octets = records.octets;
         match records.length() {
-            Some(length) => {
-                let places = Fixed { octets: records.octets, length };
-                self.numbers(program, records, places, clock, |_| Starts::Every(length));
-            }
-            None => {
-                let (bases, stride) = (records.bases, records.stride());
-                let places = Variable { octets: records.octets, bases, stride };
-                self.numbers(program, records, places, clock, |segment| {
-                    Starts::Noted(bases.get(segment..).unwrap_or_default(), stride)
-                });
-            }
+            Some(length) => self.singles(program, records, Fixed { octets, length }),
+            None => self.singles(program, records, Variable { octets, bases: records.bases, stride: records.stride() }),
         }
         self.octets(program, records);
         self.message(program, records);
@@ -100,19 +104,8 @@ impl Filling<'_> {
         }
     }
 
-    /// Columns of numbers, times and addresses.
-    fn numbers<'a>(
-        &mut self,
-        program: &Program,
-        records: Records<'_>,
-        places: impl Locate,
-        clock: Option<Clock>,
-        starts: impl Fn(usize) -> Starts<'a>,
-    ) {
-        for group in &program.groups {
-            let starts = starts(usize::from(group.segment));
-            group.tiles.run(records.octets, records.count, starts, clock, &mut self.cells.arena, self.row);
-        }
+    /// Columns of numbers, times and addresses that no tile fills.
+    fn singles(&mut self, program: &Program, records: Records<'_>, places: impl Locate) {
         for single in &program.singles {
             self.single(single, records.context, records.count, places);
         }
@@ -176,20 +169,14 @@ impl Filling<'_> {
         self.cells.text.extend_from_slice(records.octets);
         for column in &program.octets {
             let views = self.cells.rows::<u128>(column.at, self.row, records.count);
-            match column.length {
-                Some(length) => {
-                    let starts = (0..records.count).map(|number| records.start(number, column));
-                    for (cell, start) in views.iter_mut().zip(starts) {
-                        *cell = view_at(records.octets, start, usize::from(length), base);
-                    }
-                }
-                None => {
-                    let starts = (0..records.count).map(|number| records.start(number, column));
-                    for (cell, start) in views.iter_mut().zip(starts) {
-                        *cell = variable(records.octets, start)
-                            .map_or(0, |place| view_at(records.octets, place.start, place.end.saturating_sub(place.start), base));
-                    }
-                }
+            let (starts, offset) = (records.starts(column.segment), usize::from(column.offset));
+            for (number, cell) in views.iter_mut().enumerate() {
+                let start = starts.at(number).wrapping_add(offset);
+                *cell = match column.length {
+                    Some(length) => view_at(records.octets, start, usize::from(length), base),
+                    None => variable(records.octets, start)
+                        .map_or(0, |place| view_at(records.octets, place.start, place.end.saturating_sub(place.start), base)),
+                };
             }
         }
     }
@@ -292,19 +279,6 @@ impl<'a> Records<'a> {
 
     fn shared_rate(&self) -> bool {
         self.one().rate_is_shared()
-    }
-
-    /// Where a column's value of one record begins.
-    #[inline]
-    fn start(&self, number: usize, column: &Octets) -> usize {
-        let base = match self.length() {
-            Some(length) => number.saturating_mul(length),
-            None => {
-                let base = self.bases.get(number.saturating_mul(self.stride()).saturating_add(usize::from(column.segment)));
-                base.and_then(|base| usize::try_from(*base).ok()).unwrap_or(usize::MAX)
-            }
-        };
-        base.saturating_add(usize::from(column.offset))
     }
 }
 
