@@ -246,28 +246,34 @@ pub(super) const MOST: usize = 0x7fff_ffff;
 pub(super) fn view_of(octets: &[u8], place: usize) -> Option<u128> {
     let mut head = [0_u8; 16];
     head.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
-    view(u128::from_le_bytes(head), octets.len(), place)
+    view(head, octets.len(), place)
 }
 
-/// The same of `len` octets that begin with those of `head`.
+/// The same of `len` octets that begin with those of `head`. Both forms are made, and one is kept: which one cannot be foretold.
 #[inline]
-pub(super) fn view(head: u128, len: usize, place: usize) -> Option<u128> {
-    let length = u128::from(u32::try_from(len).ok()?);
-    if let Some(mask) = HEADS.get(len) {
-        return Some(length | (head & mask) << 32);
-    }
-    let place = u128::from(u32::try_from(place).ok()?);
-    Some(length | (head & 0xffff_ffff) << 32 | place << 96)
+pub(super) fn view([a, b, c, d, rest @ ..]: [u8; 16], len: usize, place: usize) -> Option<u128> {
+    let (length, place) = (u32::try_from(len).ok()?, u32::try_from(place).ok()?);
+    let (of_first, of_rest, of_place) = *MASKS.get(len.min(INLINE.saturating_add(1)))?;
+    let first = u64::from(u32::from_le_bytes([a, b, c, d]) & of_first) << 32 | u64::from(length);
+    let rest = u64::from_le_bytes(*rest.first_chunk()?) & of_rest | u64::from(place) << 32 & of_place;
+    Some(u128::from(rest) << 64 | u128::from(first))
 }
 
-/// Masks of the first octets, by their number.
-const HEADS: [u128; INLINE + 1] = {
-    let mut masks = [0_u128; INLINE + 1];
-    let mut len = 1;
+/// What of the first four octets, of the eight behind them, and of the place stands in a view, by the number of octets; the last is for
+/// all longer ones.
+static MASKS: [(u32, u64, u64); INLINE + 2] = {
+    let mut masks = [(u32::MAX, 0, u64::MAX); INLINE + 2];
+    let mut len = 0;
     while len <= INLINE {
-        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            reason = "evaluated by the compiler, which refuses what is out of bounds"
+        )]
         {
-            masks[len] = masks[len - 1] << 8 | 0xff;
+            let octets = (1_u128 << (8 * len)) - 1;
+            masks[len] = (octets as u32, (octets >> 32) as u64, 0);
         }
         len += 1;
     }

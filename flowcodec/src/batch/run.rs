@@ -45,13 +45,14 @@ impl<'a> Records<'a> {
         let (fixed, stride) = (self.length(), self.stride());
         let (mut rest, mut bases) = (self.octets, self.bases);
         (0..self.count).map_while(move |_| {
-            let length = match fixed {
-                Some(length) => length,
-                None => self.template.record_at(rest)?,
+            let (own, others) = bases.split_at_checked(stride).unwrap_or_default();
+            let length = match (fixed, own.first(), others.first()) {
+                (Some(length), ..) => length,
+                (None, Some(start), Some(end)) => usize::try_from(end.wrapping_sub(*start)).ok()?,
+                (None, ..) => rest.len(),
             };
-            let (raw, others) = rest.split_at_checked(length)?;
-            let own = bases.get(..stride).unwrap_or_default();
-            (rest, bases) = (others, bases.get(stride..).unwrap_or_default());
+            let (raw, behind) = rest.split_at_checked(length)?;
+            (rest, bases) = (behind, others);
             Some(RecordRef { template: self.template, context: self.context, templates: self.templates, raw, bases: own })
         })
     }
@@ -169,14 +170,22 @@ impl Filling<'_> {
         self.cells.text.extend_from_slice(records.octets);
         for column in &program.octets {
             let views = self.cells.rows::<u128>(column.at, self.row, records.count);
-            let (starts, offset) = (records.starts(column.segment), usize::from(column.offset));
-            for (number, cell) in views.iter_mut().enumerate() {
-                let start = starts.at(number).wrapping_add(offset);
-                *cell = match column.length {
-                    Some(length) => view_at(records.octets, start, usize::from(length), base),
-                    None => variable(records.octets, start)
-                        .map_or(0, |place| view_at(records.octets, place.start, place.end.saturating_sub(place.start), base)),
-                };
+            let starts = records.starts(column.segment);
+            let offset = usize::from(column.offset);
+            match (column.length, starts) {
+                (Some(length), starts) => {
+                    for (number, cell) in views.iter_mut().enumerate() {
+                        *cell = view_at(records.octets, starts.at(number).wrapping_add(offset), usize::from(length), base);
+                    }
+                }
+                (None, Starts::Noted(places, step)) => {
+                    for (cell, places) in views.iter_mut().zip(places.chunks(step.max(1))) {
+                        let start = places.first().and_then(|place| usize::try_from(*place).ok()).unwrap_or(usize::MAX);
+                        *cell = variable_at(records.octets, start.wrapping_add(offset), base);
+                    }
+                }
+                // No record of one length has a field of variable length.
+                (None, Starts::Every(_)) => views.fill(0),
             }
         }
     }
@@ -285,12 +294,27 @@ impl<'a> Records<'a> {
 /// The view of `len` octets that were copied to behind `base`.
 #[inline]
 fn view_at(octets: &[u8], start: usize, len: usize, base: usize) -> u128 {
+    let rest = octets.get(start..).unwrap_or_default();
     let place = base.saturating_add(start);
-    let value = match octets.get(start..).and_then(|rest| rest.first_chunk()) {
-        Some(head) => view(u128::from_le_bytes(*head), len, place),
-        None => view_of(octets.get(start..start.saturating_add(len)).unwrap_or_default(), place),
+    let value = match rest.first_chunk() {
+        Some(head) => view(*head, len, place),
+        None => view_of(rest.get(..len).unwrap_or_default(), place),
     };
     value.unwrap_or(0)
+}
+
+/// The view of the octets behind the length at `start`.
+#[inline]
+fn variable_at(octets: &[u8], start: usize, base: usize) -> u128 {
+    // The length and what can stand in a view are read at once, but towards the end of the octets.
+    let near = octets.get(start..).and_then(|rest| rest.first_chunk::<17>());
+    match near.and_then(|near| near.split_first_chunk()) {
+        Some((&[length @ ..=254], head)) => {
+            let (len, place) = (usize::from(length), base.wrapping_add(start).wrapping_add(1));
+            head.first_chunk().and_then(|head| view(*head, len, place)).unwrap_or(0)
+        }
+        _ => variable(octets, start).map_or(0, |value| view_at(octets, value.start, value.end.saturating_sub(value.start), base)),
+    }
 }
 
 #[inline]

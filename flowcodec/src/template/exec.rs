@@ -125,6 +125,7 @@ impl<'a> RecordRef<'a> {
             Extract::Label => FieldValue::Unsigned(unsigned(octets.get(..3)?)? >> 4),
             Extract::Ipv4 => FieldValue::Address(IpAddr::from(*octets.first_chunk::<4>()?)),
             Extract::Ipv6 => FieldValue::Address(address_of_octets(*octets.first_chunk::<16>()?)),
+            Extract::AddressText if octets.is_empty() => return None,
             Extract::AddressText => FieldValue::Address(Text::new(octets).trimmed().to_str().ok()?.parse().ok()?),
             Extract::Mac => FieldValue::Mac(Mac::new(*octets.first_chunk::<6>()?)),
             Extract::Seconds => FieldValue::Time(Timestamp::from_seconds(unsigned(octets)?)),
