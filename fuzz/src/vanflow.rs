@@ -105,7 +105,7 @@ const LINKS: [&str; 8] = [
     "elsewhere",
 ];
 
-/// Messages as [`vanflow_collector`] reads them: the number of the link among its [`LINKS`], seconds since the message before, and the octets.
+/// Messages as [`vanflow_collector`] reads them: the number of the link among its `LINKS`, seconds since the message before, and the octets.
 pub fn write_collector<'a>(messages: impl Iterator<Item = (&'a str, u8, &'a [u8])>) -> Vec<u8> {
     let mut data = Vec::new();
     for (link, seconds, octets) in messages {
