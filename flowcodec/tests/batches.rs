@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use flowcodec::batch::{BatchError, Values};
+use flowcodec::batch::{BatchError, Dictionary, DictionarySpace, Values};
 use flowcodec::model::{FieldDef, FieldId, FieldValue, Flow, Mac, Numbers, Schema, Source, U16, U32, Unit};
 use flowcodec::{Decoder, Event, Exporter, FlowBatch, Protocol, RecordSet, Settings, Timestamp, field};
 
@@ -190,6 +190,39 @@ fn texts_are_views() {
     let long = views[3].to_le_bytes();
     let place = usize::try_from(u32::from_le_bytes(long[12..].try_into().unwrap())).unwrap();
     assert_eq!((&long[..12], &octets[place..place + 13]), (&b"\x0d\0\0\0thir\0\0\0\0"[..], &b"thirteen-char"[..]));
+}
+
+/// Numbers of texts against a list of those met, over rows with and without a cell, and over batches.
+#[test]
+fn texts_by_number() {
+    let names = ["web", "twelve-chars", "thirteen-char", "thirteen-chat", "", "thirteen-char and more", "wec"];
+    let body = |from: usize| -> Vec<u8> {
+        let text = |at: usize| names[at * at % names.len()];
+        (from..from + 60).flat_map(|at| [&[u8::try_from(text(at).len()).unwrap()][..], text(at).as_bytes()].concat()).collect()
+    };
+    let sets = [set(2, &[template(256, &[(56_506, 101, 65_535)]), template(257, &PORTS)].concat()), set(256, &body(0))];
+    let (mut decoder, mut batch, mut space) = (Decoder::default(), batch(&["src_pod", "tos"], 200), DictionarySpace::default());
+    for round in [&sets[..], &[set(257, &ports(9)), set(256, &body(3))]] {
+        flows(&mut decoder, &ipfix(round), |set| assert!(batch.append(set).is_none()));
+        let mut met: Vec<&[u8]> = Vec::new();
+        let dictionary = batch.dictionary(field::SRC_POD.id(), &mut space).unwrap();
+        assert_eq!(dictionary.ids().len(), batch.len());
+        for (text, &id) in batch.column(field::SRC_POD).unwrap().iter().zip(dictionary.ids()) {
+            let Some(text) = text.map(|text| text.as_bytes()) else {
+                assert_eq!((id, dictionary.get(id)), (Dictionary::NONE, None));
+                continue;
+            };
+            if !met.contains(&text) {
+                met.push(text);
+            }
+            assert_eq!(dictionary.get(id), Some(text));
+        }
+        assert!(met.len() > 2 && dictionary.values().eq(met), "each once, in the order in which they come");
+    }
+    assert_eq!((batch.len(), batch.dictionary(field::TOS.id(), &mut space).map(|_| ())), (129, None), "no text");
+    assert!(batch.dictionary(field::DST_POD.id(), &mut space).is_none(), "no column");
+    batch.clear();
+    assert!(batch.dictionary(field::SRC_POD.id(), &mut space).unwrap().is_empty());
 }
 
 static RACK: FieldDef<U32> = FieldDef::new("rack", Unit::None, "Rack", &[Source::enterprise(99_999, 1)]);
