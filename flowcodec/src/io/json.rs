@@ -1,209 +1,265 @@
 //! JSON of the common model: one object a record, one member a field that is present.
 
-use core::fmt::{self, Write};
+use core::fmt;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
-use crate::model::{FieldId, FieldValue, Flow, Mac, Schema, word};
+use super::line::{self, Line, Sink};
+use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, Mac, Schema, word};
 use crate::record::Record;
 use crate::text::Text;
 use crate::time::Timestamp;
 
 /// Writes one record as a JSON object, without a line end. Fields under their names in the schema's order, an absent field is an
 /// absent member; times as RFC 3339 with nine digits, addresses as text, octets as hex. Octets of text that are not UTF-8 are shown
-/// as `\xNN`. Fields that only one of `schema` and the template's schema has are absent.
+/// as `\xNN`. Fields that only one of `schema` and the template's schema has are absent. Nothing is allocated but what `out` grows by.
 pub fn write_record(out: &mut String, record: &Record<'_>, schema: &Schema) {
-    write_fields(out, schema, record.fields(schema));
+    let mut object = Object::new(out, Some(schema));
+    for (id, value) in record.fields(schema) {
+        object.member(id, value);
+    }
+    object.end();
 }
 
 /// Writes one owned flow in the same form.
 pub fn write_flow(out: &mut String, flow: &Flow) {
-    write_fields(out, flow.schema(), flow.fields());
+    let mut object = Object::new(out, Some(flow.schema()));
+    object.row(flow.row());
+    for (id, value) in flow.beside() {
+        object.member(id, value);
+    }
+    object.end();
 }
 
-fn write_fields<'a>(out: &mut String, schema: &Schema, fields: impl Iterator<Item = (FieldId, FieldValue<'a>)>) {
-    out.push('{');
-    let mut first = true;
-    for (id, value) in fields {
-        let Some(spec) = schema.field(id) else { continue };
-        if !core::mem::take(&mut first) {
-            out.push(',');
-        }
-        key(out, &spec.name);
+/// Writes what a row has room for in the same form: the fastest way, with [`RecordSet::rows`](crate::RecordSet::rows).
+pub fn write_row(out: &mut String, row: &FlowRecord) {
+    let mut object = Object::new(out, None);
+    object.row(row);
+    object.end();
+}
+
+/// An object under way.
+struct Object<'a> {
+    line: Line<'a>,
+    keys: &'static [Key],
+    /// Of fields that are not of the core.
+    schema: Option<&'a Schema>,
+    /// What stands in front of the next member.
+    mark: u8,
+}
+
+impl<'a> Object<'a> {
+    fn new(out: &'a mut String, schema: Option<&'a Schema>) -> Self {
+        Self { line: Line::new(out), keys: &KEYS, schema, mark: b'{' }
+    }
+
+    fn row(&mut self, row: &FlowRecord) {
+        row.each(|id, value| self.member(id, value));
+    }
+
+    /// One member, in a function for each type: what they are given fits into registers.
+    #[inline]
+    fn member(&mut self, id: FieldId, value: FieldValue<'_>) {
         match value {
             FieldValue::Unsigned(number) => match word(id, number) {
-                Some(word) => quoted(out, word),
-                None => unsigned(out, number),
+                Some(word) => self.put(id, |line| quoted(line, word)),
+                None => self.unsigned(id, number),
             },
-            FieldValue::Address(value) => address(out, value),
-            FieldValue::Double(number) => float(out, number),
-            FieldValue::Time(value) => time(out, value),
-            FieldValue::Mac(value) => mac(out, value),
-            FieldValue::Text(value) => text(out, value.trimmed()),
-            FieldValue::Octets(octets) => hex(out, octets),
-            FieldValue::Numbers(numbers) => {
-                out.push('[');
-                for (index, number) in numbers.as_slice().iter().enumerate() {
-                    if index != 0 {
-                        out.push(',');
-                    }
-                    unsigned(out, u64::from(*number));
-                }
-                out.push(']');
-            }
+            FieldValue::Address(value) => self.address(id, value),
+            FieldValue::Time(value) => self.time(id, value),
+            FieldValue::Mac(value) => self.put(id, |line| mac(line, value)),
+            FieldValue::Double(number) => self.put(id, |line| float(line, number)),
+            FieldValue::Text(value) => self.put(id, |line| text(line, value.trimmed())),
+            FieldValue::Octets(octets) => self.put(id, |line| hex(line, octets)),
+            FieldValue::Numbers(numbers) => self.put(id, |line| list(line, numbers.as_slice())),
         }
     }
-    out.push('}');
+
+    #[inline(never)]
+    fn unsigned(&mut self, id: FieldId, number: u64) {
+        self.put(id, |line| unsigned(line, number));
+    }
+
+    #[inline(never)]
+    fn address(&mut self, id: FieldId, value: IpAddr) {
+        self.put(id, |line| address(line, value));
+    }
+
+    #[inline(never)]
+    fn time(&mut self, id: FieldId, value: Timestamp) {
+        self.put(id, |line| time(line, value));
+    }
+
+    #[inline]
+    fn put(&mut self, id: FieldId, value: impl FnOnce(&mut Line<'a>)) {
+        match self.keys.get(id.index()) {
+            Some(&Key { octets, len }) => {
+                self.line.mark(self.mark);
+                self.line.ascii(octets, len);
+            }
+            None => {
+                let Some(spec) = self.schema.and_then(|schema| schema.field(id)) else { return };
+                self.line.mark(self.mark);
+                key(&mut self.line, &spec.name);
+            }
+        }
+        self.mark = b',';
+        value(&mut self.line);
+    }
+
+    fn end(mut self) {
+        if self.mark == b'{' {
+            self.line.mark(b'{');
+        }
+        self.line.mark(b'}');
+    }
 }
 
-/// Formatting into a `String` cannot fail.
-pub(super) fn put(out: &mut String, value: impl fmt::Display) {
-    let _ = write!(out, "{value}");
+/// The name of a core field as it stands in an object: `"name":`.
+struct Key {
+    octets: [u8; 32],
+    len: usize,
 }
 
-pub(super) fn key(out: &mut String, name: &str) {
+static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let made = CORE.iter().map(|spec| {
+        let text = format!("\"{}\":", spec.name);
+        let mut octets = [0; 32];
+        octets.iter_mut().zip(text.bytes()).for_each(|(place, octet)| *place = octet);
+        Key { octets, len: text.len() }
+    });
+    made.collect()
+});
+
+pub(super) fn put(out: &mut impl Sink, value: impl fmt::Display) {
+    out.put(value);
+}
+
+pub(super) fn key(out: &mut impl Sink, name: &str) {
     quoted(out, name);
-    out.push(':');
+    out.mark(b':');
 }
 
 /// Text between quotes, escaped as RFC 8259 §7 asks, and so is whatever else would command a terminal.
-pub(super) fn quoted(out: &mut String, text: &str) {
-    out.push('"');
+pub(super) fn quoted(out: &mut impl Sink, text: &str) {
+    out.mark(b'"');
     escaped(out, text);
-    out.push('"');
+    out.mark(b'"');
 }
 
-fn escaped(out: &mut String, text: &str) {
+fn escaped(out: &mut impl Sink, text: &str) {
     let mut rest = text;
-    // C1 controls are two octets, of which the first is 0xc2; what else begins with it is harmless, and goes the long way too.
-    let special = |octet: &u8| matches!(octet, 0..0x20 | b'"' | b'\\' | 0x7f | 0xc2);
-    while let Some((plain, behind)) = rest.bytes().position(|octet| special(&octet)).and_then(|at| rest.split_at_checked(at)) {
-        out.push_str(plain);
+    while let Some((plain, behind)) = first_special(rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) {
+        out.text(plain);
         let mut characters = behind.chars();
         match characters.next() {
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(control) if control.is_control() => put(out, format_args!("\\u{:04x}", u32::from(control))),
-            Some(character) => out.push(character),
+            Some('"') => out.text("\\\""),
+            Some('\\') => out.text("\\\\"),
+            Some('\n') => out.text("\\n"),
+            Some('\r') => out.text("\\r"),
+            Some('\t') => out.text("\\t"),
+            Some(control) if control.is_control() => out.put(format_args!("\\u{:04x}", u32::from(control))),
+            Some(character) => out.text(character.encode_utf8(&mut [0; 4])),
             None => {}
         }
         rest = characters.as_str();
     }
-    out.push_str(rest);
+    out.text(rest);
+}
+
+/// Where something may stand that needs an escape. Sixteen octets are asked at once, all of them: the compiler makes vectors of that.
+fn first_special(octets: &[u8]) -> Option<usize> {
+    // C1 controls are two octets, of which the first is 0xc2; what else begins with it is harmless, and goes the long way too.
+    let special = |octet: &u8| *octet < 0x20 || matches!(octet, b'"' | b'\\' | 0x7f | 0xc2);
+    let (chunks, rest) = octets.as_chunks::<16>();
+    let plain = chunks.iter().position(|chunk| chunk.iter().fold(false, |any, octet| any | special(octet)));
+    let from = plain.unwrap_or(chunks.len()).wrapping_mul(16);
+    let tail = if plain.is_some() { octets.get(from..).unwrap_or_default() } else { rest };
+    Some(from.wrapping_add(tail.iter().position(special)?))
 }
 
 /// Something whose display needs no escaping.
-pub(super) fn quoted_display(out: &mut String, value: impl fmt::Display) {
-    out.push('"');
-    put(out, value);
-    out.push('"');
+pub(super) fn quoted_display(out: &mut impl Sink, value: impl fmt::Display) {
+    out.mark(b'"');
+    out.put(value);
+    out.mark(b'"');
 }
 
-pub(super) fn text(out: &mut String, text: Text<'_>) {
-    out.push('"');
+pub(super) fn text(out: &mut impl Sink, text: Text<'_>) {
+    if let Ok(valid) = text.to_str() {
+        return quoted(out, valid);
+    }
+    out.mark(b'"');
     for chunk in text.as_bytes().utf8_chunks() {
         escaped(out, chunk.valid());
         for &octet in chunk.invalid() {
-            out.push_str("\\\\x");
-            hex_octet(out, octet);
+            out.text("\\\\x");
+            out.ascii(line::hex_pair(octet), 2);
         }
     }
-    out.push('"');
+    out.mark(b'"');
 }
 
-pub(super) fn hex(out: &mut String, octets: &[u8]) {
-    out.push('"');
+pub(super) fn hex(out: &mut impl Sink, octets: &[u8]) {
+    out.mark(b'"');
     for &octet in octets {
-        hex_octet(out, octet);
+        out.ascii(line::hex_pair(octet), 2);
     }
-    out.push('"');
+    out.mark(b'"');
 }
 
-fn hex_octet(out: &mut String, octet: u8) {
-    for nibble in [octet >> 4, octet & 0xf] {
-        out.push(char::from(if nibble < 10 { b'0' | nibble } else { b'a'.wrapping_add(nibble.wrapping_sub(10)) }));
-    }
-}
-
-/// What follows does what `Display` does, without the detour: most of a line is numbers, addresses and times.
-pub(super) fn unsigned(out: &mut String, number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut left = number;
-    let mut used = 0_usize;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' | low_digit(left);
-        left /= 10;
-        used = used.wrapping_add(1);
-        if left == 0 {
-            break;
-        }
-    }
-    let digits = digits.get(digits.len().wrapping_sub(used)..).unwrap_or_default();
-    out.push_str(core::str::from_utf8(digits).unwrap_or_default());
-}
-
-fn low_digit(number: u64) -> u8 {
-    u8::try_from(number % 10).unwrap_or(0)
-}
-
-/// Exactly `N` digits, zeros in front.
-fn digits<const N: usize>(out: &mut String, number: u32) {
-    let mut digits = [b'0'; N];
-    let mut left = u64::from(number);
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' | low_digit(left);
-        left /= 10;
-    }
-    out.push_str(core::str::from_utf8(&digits).unwrap_or_default());
-}
-
-pub(super) fn address(out: &mut String, address: IpAddr) {
-    let IpAddr::V4(v4) = address else { return quoted_display(out, address) };
-    let [a, b, c, d] = v4.octets();
-    out.push('"');
-    unsigned(out, u64::from(a));
-    for octet in [b, c, d] {
-        out.push('.');
-        unsigned(out, u64::from(octet));
-    }
-    out.push('"');
-}
-
-pub(super) fn time(out: &mut String, time: Timestamp) {
-    let crate::time::Civil { year, month, day, hour, minute, second, nanosecond: nanos } = time.to_civil();
-    // 64 bits of nanoseconds reach from 1677 to 2262.
-    let year = u32::try_from(year).unwrap_or(0);
-    out.push('"');
-    digits::<4>(out, year);
-    for (mark, part) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)] {
-        out.push(mark);
-        digits::<2>(out, u32::from(part));
-    }
-    out.push('.');
-    digits::<9>(out, nanos);
-    out.push_str("Z\"");
-}
-
-pub(super) fn mac(out: &mut String, mac: Mac) {
-    out.push('"');
-    for (index, octet) in mac.octets().into_iter().enumerate() {
+pub(super) fn list(out: &mut impl Sink, numbers: &[u32]) {
+    out.mark(b'[');
+    for (index, number) in numbers.iter().enumerate() {
         if index != 0 {
-            out.push(':');
+            out.mark(b',');
         }
-        hex_octet(out, octet);
+        unsigned(out, u64::from(*number));
     }
-    out.push('"');
+    out.mark(b']');
 }
 
-/// JSON knows no infinities: they, and what is no number, are text.
-pub(super) fn float(out: &mut String, number: f64) {
-    if number.is_finite() {
-        put(out, number);
-    } else {
-        quoted_display(out, number);
+#[inline]
+pub(super) fn unsigned(out: &mut impl Sink, number: u64) {
+    line::unsigned(out, number);
+}
+
+#[inline]
+pub(super) fn address(out: &mut impl Sink, address: IpAddr) {
+    out.mark(b'"');
+    line::address(out, address);
+    out.mark(b'"');
+}
+
+#[inline]
+pub(super) fn time(out: &mut impl Sink, time: Timestamp) {
+    line::time(out, time);
+}
+
+#[inline]
+pub(super) fn mac(out: &mut impl Sink, mac: Mac) {
+    line::mac(out, mac);
+}
+
+/// JSON knows no infinities: they, and what is no number, are text. Most rates are whole, and are shown without a point.
+pub(super) fn float(out: &mut impl Sink, number: f64) {
+    match whole(number) {
+        Some(whole) => unsigned(out, u64::from(whole)),
+        None if number.is_finite() => out.put(number),
+        None => quoted_display(out, number),
     }
+}
+
+/// The number as an integer, when it is a small one and not the negative zero.
+fn whole(number: f64) -> Option<u32> {
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked by the way back"
+    )]
+    let whole = number as u32;
+    (f64::from(whole).to_bits() == number.to_bits()).then_some(whole)
 }
 
 #[cfg(test)]
@@ -232,6 +288,19 @@ mod tests {
         let card = Mac::new([0, 0x1f, 0xa0, 9, 0xff, 0x5b]);
         assert_eq!(said(|out| mac(out, card)), format!("\"{card}\""));
         assert_eq!(said(|out| hex(out, &[0, 0x9a, 0xff])), "\"009aff\"");
+        for number in [0.0, -0.0, 1.0, 1_000.0, 4_294_967_295.0, 4_294_967_296.0, 0.5, -3.0, 1e300, f64::MIN_POSITIVE] {
+            assert_eq!(said(|out| float(out, number)), number.to_string());
+        }
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(said(|out| float(out, number)), format!("\"{number}\""));
+        }
+    }
+
+    #[test]
+    fn keys_fit() {
+        for (spec, key) in CORE.iter().zip(&*KEYS) {
+            assert_eq!(key.octets.get(..key.len), Some(format!("\"{}\":", spec.name).as_bytes()));
+        }
     }
 
     #[test]
@@ -240,5 +309,14 @@ mod tests {
         assert_eq!(shown, "\"é\\\"\\\\\\n\\u0001\\u007f\\u009b°x\\u0080\"");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "é\"\\\n\u{1}\x7f\u{9b}°x\u{80}");
         assert_eq!(said(|out| text(out, Text::new(b"a\xffb"))), "\"a\\\\xffb\"");
+        // Wherever it stands among sixteen.
+        for place in 0..40 {
+            for special in ['"', '\\', '\n', '\u{1f}', '\x7f', '\u{85}', '\u{a0}', 'é', ' '] {
+                let value = format!("{}{special}{}", "x".repeat(place), "y".repeat(40 - place));
+                let shown = said(|out| quoted(out, &value));
+                assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), value);
+                assert!(!shown.chars().any(char::is_control), "{shown}");
+            }
+        }
     }
 }

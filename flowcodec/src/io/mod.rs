@@ -4,8 +4,10 @@
 mod elements;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
+mod line;
 
 #[cfg(feature = "json")]
 pub use elements::write_elements;
 #[cfg(feature = "json")]
-pub use json::{write_flow, write_record};
+pub use json::{write_flow, write_record, write_row};

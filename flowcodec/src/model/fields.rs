@@ -4,7 +4,7 @@
 //! sources come from the message or the decoder's state.
 
 use super::row::FlowRecord;
-use super::schema::{Field, FieldSpec, Source, Take};
+use super::schema::{Field, FieldId, FieldSpec, Source, Take};
 use super::types::{
     Address, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
 };
@@ -80,6 +80,15 @@ macro_rules! fields {
                 let value: FieldValue<'static> = self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN)?;
                 <$ty as FieldType>::out(value)
             })*
+
+            /// Hands every field that is present to `each`, in the table's order: like [`fields`](Self::fields), written out, so that the
+            /// compiler knows number and type of each.
+            #[inline]
+            pub(crate) fn each(&self, mut each: impl FnMut(FieldId, FieldValue<'static>)) {
+                $(if let Some(value) = self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
+                    each(field::$konst.id(), value);
+                })*
+            }
         }
     };
 }

@@ -35,6 +35,7 @@ impl FlowRecord {
 
     /// The same for a field known by number.
     #[must_use]
+    #[inline]
     pub fn value(&self, id: FieldId) -> Option<FieldValue<'static>> {
         let offset = hot_offset(id)?;
         self.load(id, usize::from(offset), CORE.get(id.index())?.column)

@@ -310,12 +310,14 @@ impl PartialEq for Schema {
 }
 
 /// Whether a field has a place in a [`FlowRecord`](super::FlowRecord), and where.
+#[inline]
 pub(crate) fn hot_offset(id: FieldId) -> Option<u16> {
     HOT.get(id.index()).copied()
 }
 
 /// The word for a number of the fields that are codes of this crate's own: `protocol` and `counters_scaled`.
 #[must_use]
+#[inline]
 pub fn word(id: FieldId, number: u64) -> Option<&'static str> {
     let code = u8::try_from(number).ok()?;
     if id == super::field::PROTOCOL.id() {
