@@ -37,7 +37,7 @@ pub enum FaultKind {
     WithdrawalUnknown,
     /// Data whose template never came, or came after the data had to be given up.
     TemplateMissing,
-    /// A record that runs past its set.
+    /// A record that runs past the set or sample it lies in.
     RecordTruncated,
     /// A list (RFC 6313) whose inner lengths do not fit.
     ListInvalid,
@@ -62,6 +62,8 @@ pub enum Layer {
     Header,
     /// A set (FlowSet) and its header.
     Set,
+    /// A sample of sFlow.
+    Sample,
     /// A template or options template record.
     Template,
     /// A data record.
@@ -83,6 +85,10 @@ pub enum LimitedBy {
     HeaderCount,
     /// The set's length field.
     SetLength,
+    /// The length field of an sFlow sample.
+    SampleLength,
+    /// The length field of an sFlow record.
+    RecordLength,
     /// The length a template gives to a field or record.
     TemplateLength,
     /// The length in front of a variable-length value.
@@ -153,7 +159,7 @@ impl core::fmt::Display for Fault {
             FaultKind::TemplateRedefined => "template redefined without a withdrawal",
             FaultKind::WithdrawalUnknown => "withdrawal of an unknown template",
             FaultKind::TemplateMissing => "data without its template",
-            FaultKind::RecordTruncated => "record runs past its set",
+            FaultKind::RecordTruncated => "record runs past its set or sample",
             FaultKind::ListInvalid => "list whose lengths do not fit",
             FaultKind::ListTooDeep => "list nested too deep",
             FaultKind::ListTemplateMissing => "list of an unknown template",
@@ -164,6 +170,7 @@ impl core::fmt::Display for Fault {
             Layer::Datagram => "datagram",
             Layer::Header => "header",
             Layer::Set => "set",
+            Layer::Sample => "sample",
             Layer::Template => "template",
             Layer::Record => "record",
             Layer::Field => "field",
@@ -173,6 +180,8 @@ impl core::fmt::Display for Fault {
             LimitedBy::MessageLength => "the message's length",
             LimitedBy::HeaderCount => "the header's count",
             LimitedBy::SetLength => "the set's length",
+            LimitedBy::SampleLength => "the sample's length",
+            LimitedBy::RecordLength => "the record's length",
             LimitedBy::TemplateLength => "the template",
             LimitedBy::FieldLength => "the value's own length",
             LimitedBy::Limits => "a configured limit",

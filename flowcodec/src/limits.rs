@@ -42,6 +42,10 @@ pub struct Limits {
     /// Transport sessions (source port and domain) whose sequence numbers are followed, for each exporter; fewer where they would
     /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it the one heard longest ago goes. Default 1,024.
     pub exporter_sessions: usize,
+    /// Data sources of one sFlow session whose sample sequence numbers are followed; fewer where they would take more than a quarter of
+    /// [`exporter_bytes`](Self::exporter_bytes). Over it the one heard longest ago goes. Default 4,096: three for each port of a large
+    /// switch.
+    pub session_sources: usize,
     /// Samplers remembered for each observation domain. Default 1,024.
     pub domain_samplers: usize,
     /// RFC 5610 elements remembered for each exporter. Default 1,024.
@@ -77,6 +81,7 @@ impl Default for Limits {
             domain_templates: 4_096,
             exporter_domains: 1_024,
             exporter_sessions: 1_024,
+            session_sources: 4_096,
             domain_samplers: 1_024,
             exporter_elements: 1_024,
             element_name_bytes: 255,

@@ -259,9 +259,9 @@ fn says(value: FieldValue<'_>, octets: &[u8]) -> Option<bool> {
         FieldValue::Text(text) => text.as_bytes() == octets,
         FieldValue::Octets(value) => value == octets,
         FieldValue::Numbers(numbers) => {
-            let last = numbers.as_slice().len() - 1;
-            let entry = |at: usize, label: &u32| u64::from(*label << 4) | u64::from(at == last);
-            octets.len() == 3 && numbers.as_slice().iter().enumerate().any(|(at, label)| entry(at, label) == number())
+            let last = numbers.len() - 1;
+            let entry = |at: usize, label: u32| u64::from(label << 4) | u64::from(at == last);
+            octets.len() == 3 && numbers.iter().enumerate().any(|(at, label)| entry(at, label) == number())
         }
         _ => return None,
     })

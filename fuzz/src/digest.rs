@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use flowcodec::model::FieldValue;
+use flowcodec::template::Template;
 use flowcodec::{Context, Event, List, ListItem, Record, RecordSet, Value};
 
 /// How deep lists are followed here; the decoder reports those beyond its own limit, and leaves them readable.
@@ -33,6 +34,7 @@ impl Digest {
             Event::Flows(set) => self.set(1, set),
             Event::Options(set) => self.set(2, set),
             Event::Counters(set) => self.set(3, set),
+            Event::Unknown(set) => self.set(5, set),
             Event::Template(event) => {
                 self.add((4, event.id, event.kind, event.change));
                 self.add(event.template.map(|template| (template.id(), template.kind(), template.fields().len())));
@@ -46,7 +48,7 @@ impl Digest {
     }
 
     fn set(&mut self, kind: u8, set: &RecordSet<'_>) {
-        self.add((kind, set.len(), set.raw(), set.template().id()));
+        self.add((kind, set.len(), set.raw(), set.template().map(Template::id)));
     }
 
     fn context(&mut self, context: &Context) {
@@ -65,7 +67,9 @@ impl Digest {
             self.value(&element.value(), depth);
         }
         assert!(octets <= record.raw().len(), "elements hold {octets} octets of a record of {}", record.raw().len());
-        assert_eq!(elements, record.template().fields().len(), "every field of the template is an element of the record");
+        if let Some(template) = record.template() {
+            assert_eq!(elements, template.fields().len(), "every field of the template is an element of the record");
+        }
         elements
     }
 
@@ -81,6 +85,7 @@ impl Digest {
             Value::Time(time) => self.add((8, time)),
             Value::Address(address) => self.add((9, address)),
             Value::List(list) => self.list(list, depth),
+            Value::SflowList(list) => self.debug(list),
             _ => self.add(0),
         }
     }
@@ -117,7 +122,7 @@ impl Digest {
             Some(FieldValue::Mac(mac)) => self.add((5, mac)),
             Some(FieldValue::Text(text)) => self.add((6, text)),
             Some(FieldValue::Octets(octets)) => self.add((7, octets)),
-            Some(FieldValue::Numbers(numbers)) => self.add((8, numbers.as_slice())),
+            Some(FieldValue::Numbers(numbers)) => self.add((8, numbers.iter().collect::<Vec<_>>())),
             Some(other) => self.debug(&other),
         }
     }

@@ -104,7 +104,8 @@ impl Reader {
         for record in set {
             read = read.saturating_add(1);
             octets = octets.saturating_add(record.raw().len());
-            assert_eq!(record.elements().count(), record.template().fields().len());
+            let elements = record.elements().count();
+            assert_eq!(elements, record.template().map_or(elements, |template| template.fields().len()));
             let _ =
                 (record.get(field::SRC_ADDR), record.get(field::OCTETS), record.get(field::START), record.get(field::SRC_POD));
         }

@@ -179,7 +179,7 @@ fn every_field_is_what_was_sent() {
             Event::Flows(set) => {
                 for record in set.records() {
                     let context = record.context();
-                    let queue = left.get_mut(&(context.domain, record.template().id().into())).unwrap();
+                    let queue = left.get_mut(&(context.domain, record.template().unwrap().id().into())).unwrap();
                     let truth = queue.pop_front().unwrap();
                     assert_eq!(context.protocol, Protocol::Ipfix);
                     assert_eq!(context.exported.as_seconds(), truth["export_time"].as_i64().unwrap(), "{name}");

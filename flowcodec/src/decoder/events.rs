@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::Fault;
 use crate::record::RecordSet;
+use crate::sflow::Source;
 use crate::template::{SamplingChange, Template, TemplateKind};
 
 /// One thing that came out of a datagram. Lives until the next call.
@@ -15,6 +16,8 @@ pub enum Event<'a> {
     Options(RecordSet<'a>),
     /// Counter records (sFlow).
     Counters(RecordSet<'a>),
+    /// sFlow samples of formats that are not known, raw.
+    Unknown(RecordSet<'a>),
     /// A template came or went.
     Template(TemplateEvent<'a>),
     /// A sampling rate was learned or changed.
@@ -32,7 +35,7 @@ impl<'a> Event<'a> {
     #[must_use]
     pub const fn context(&self) -> &'a Context {
         match self {
-            Self::Flows(set) | Self::Options(set) | Self::Counters(set) => set.context(),
+            Self::Flows(set) | Self::Options(set) | Self::Counters(set) | Self::Unknown(set) => set.context(),
             Self::Template(event) => event.context,
             Self::Sampling(event) => event.context,
             Self::Sequence(event) => event.context,
@@ -129,6 +132,20 @@ pub enum SequenceUnit {
     Records,
     /// Messages.
     Packets,
+    /// Flow samples of one sFlow data source.
+    FlowSamples(Source),
+    /// Counter samples of one sFlow data source.
+    CounterSamples(Source),
+    /// Notices of discarded packets of one sFlow data source.
+    Discards(Source),
+}
+
+impl SequenceUnit {
+    /// Whether messages are counted, rather than records or samples.
+    #[must_use]
+    pub const fn is_packets(self) -> bool {
+        matches!(self, Self::Packets)
+    }
 }
 
 /// Something about an exporter as a whole.
@@ -163,6 +180,9 @@ pub enum ExporterChange {
         /// Messages that were missing there.
         lost_packets: u64,
     },
+    /// An sFlow session has more data sources than [`Limits::session_sources`](crate::Limits::session_sources): the sequence numbers of
+    /// this one are not followed any more. What was found missing stays counted.
+    SourceEvicted(Source),
 }
 
 /// Octets that could not be decoded, or state that had to go.

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use crate::wire::unsigned;
 
 use super::sessions::dialect_of;
-use super::{Decoder, ExporterChange, Note, TemplateChange, What, exporter_of};
+use super::{Decoder, ExporterChange, Note, SequenceChange, TemplateChange, What, exporter_of};
 
 impl Decoder {
     pub(super) fn note(&mut self, context: &Context, what: What) {
@@ -26,6 +26,14 @@ impl Decoder {
         self.stats.faults.add(fault.kind);
         self.stats.bytes_reported = self.stats.bytes_reported.saturating_add(u64::from(fault.bytes));
         self.note(context, What::Fault(fault));
+    }
+
+    /// Notes what a sequence number showed, and counts what is missing.
+    pub(super) fn sequence(&mut self, context: &Context, change: SequenceChange) {
+        if let SequenceChange::Gap { lost: Some(lost), unit } = change {
+            self.stats.lose(unit, lost);
+        }
+        self.note(context, What::Sequence(change));
     }
 
     /// One template record. Gives the octets it costs if it is refused.

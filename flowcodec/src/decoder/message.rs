@@ -2,15 +2,16 @@
 
 use super::sessions::{SessionId, Tally, dialect_of};
 use super::set::{Study, data_set};
-use super::{Decoder, ExporterChange, SequenceChange, SequenceUnit, What};
+use super::{Decoder, ExporterChange, SequenceChange, What};
 use crate::context::Context;
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::exporter::{Exporter, Protocol, Session};
+use crate::model::Scaled;
 use crate::template::wire::{Set, Sets, TemplateRecord, TemplateRecords};
 use crate::template::{Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, TemplateKind, refusal};
 use crate::time::Timestamp;
 use crate::wire::{Input, be16, be32, len32};
-use crate::{ipfix, netflow5, netflow9};
+use crate::{ipfix, netflow5, netflow9, sflow};
 
 /// A walk through octets.
 #[derive(Debug)]
@@ -40,27 +41,49 @@ pub(super) struct Found<'d> {
     pub(super) which: Which,
     pub(super) octets: &'d [u8],
     pub(super) len: u32,
-    pub(super) kind: TemplateKind,
+    pub(super) show: Show,
 }
 
-/// Which template.
+/// What they are read with.
 #[derive(Clone, Copy)]
 pub(super) enum Which {
+    /// A template that was learned.
     Learned { slot: Slot, scope: ScopeId },
+    /// The built-in template of v1, v5 or v7.
     Layout { protocol: Protocol, record_len: usize },
+    /// Nothing: they are sFlow samples, the first at this offset.
+    Samples { offset: u32 },
+}
+
+/// As which event they are given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    Flows,
+    Options,
+    Counters,
+    Unknown,
+}
+
+impl Show {
+    pub(super) const fn of(kind: TemplateKind) -> Self {
+        match kind {
+            TemplateKind::Data => Self::Flows,
+            TemplateKind::Options => Self::Options,
+        }
+    }
 }
 
 /// A walk through one message.
 #[derive(Debug)]
-struct Message<'d> {
-    context: Context,
-    owner: Owner,
-    session: SessionId,
+pub(super) struct Message<'d> {
+    pub(super) context: Context,
+    pub(super) owner: Owner,
+    pub(super) session: SessionId,
     scope: Option<ScopeId>,
     body: Body<'d>,
     /// Records so far, `None` once some could not be counted.
-    counted: Option<u32>,
-    tally: Tally,
+    pub(super) counted: Option<u32>,
+    pub(super) tally: Tally,
     faults_before: u64,
     /// The set at hand, and its body, as long as its records are not studied to the end.
     study: Option<(Study, &'d [u8])>,
@@ -75,6 +98,8 @@ enum Body<'d> {
     Fixed(netflow5::Packet<'d>),
     /// v9, IPFIX: the sets, and the records of the template set at hand.
     Sets(Sets<'d>, Option<TemplateRecords<'d>>),
+    /// sFlow.
+    Samples(sflow::Samples<'d>),
     /// Nothing.
     Over,
 }
@@ -151,15 +176,15 @@ impl<'d> Walk<'d> {
             1 | 5 | 7 => netflow5::Packet::parse(bytes).map(|packet| self.open_fixed(&mut context, packet)),
             9 => netflow9::Packet::parse(bytes).map(|packet| self.open_netflow9(&mut context, &packet)),
             10 => ipfix::Message::parse(bytes).map(|message| Self::open_ipfix(decoder, &mut context, &message)),
-            version => {
-                let (protocol, kind) = match version {
-                    8 => (Protocol::NetFlow8, FaultKind::UnsupportedVersion),
-                    0 if matches!(be32(bytes, 0), 2 | 4 | 5) => (Protocol::Sflow, FaultKind::UnsupportedVersion),
-                    _ => (Protocol::Unknown, FaultKind::UnknownVersion),
-                };
-                context.protocol = protocol;
-                Err(Fault::new(kind, Layer::Header, LimitedBy::Datagram, 0))
+            0 if matches!(be32(bytes, 0), 2 | 4 | 5) => {
+                context.protocol = Protocol::Sflow;
+                sflow::Datagram::parse(bytes).map(|datagram| Self::open_sflow(&mut context, &datagram, bytes.len()))
             }
+            8 => {
+                context.protocol = Protocol::NetFlow8;
+                Err(Fault::new(FaultKind::UnsupportedVersion, Layer::Header, LimitedBy::Datagram, 0))
+            }
+            _ => Err(Fault::new(FaultKind::UnknownVersion, Layer::Header, LimitedBy::Datagram, 0)),
         };
         match opened {
             Ok(opened) => {
@@ -210,6 +235,16 @@ impl<'d> Walk<'d> {
         Opened { body: Body::Sets(message.sets(), None), header: ipfix::Header::SIZE, len: message.present() }
     }
 
+    fn open_sflow(context: &mut Context, datagram: &sflow::Datagram<'d>, len: usize) -> Opened<'d> {
+        let header = datagram.header();
+        context.agent = header.agent;
+        context.domain = header.sub_agent_id;
+        context.sequence = header.sequence;
+        context.uptime_ms = Some(header.uptime_ms);
+        let octets = usize::try_from(datagram.body().offset()).unwrap_or(0);
+        Opened { body: Body::Samples(datagram.samples()), header: octets, len }
+    }
+
     /// The header is good: from here on the message belongs to its exporter.
     fn begin(&mut self, decoder: &mut Decoder, mut context: Context, opened: Opened<'d>) {
         decoder.stats.messages = decoder.stats.messages.saturating_add(1);
@@ -221,6 +256,10 @@ impl<'d> Walk<'d> {
             context.counters_scaled = known.counters_scaled;
             context.sampling_fixed = known.sampling_rate.is_some();
             context.sampling_rate = known.sampling_rate.or(context.sampling_rate).or(known.sampling_rate_default);
+        }
+        if context.protocol == Protocol::Sflow {
+            // One sample is one packet, whatever the rate.
+            context.counters_scaled = Scaled::No;
         }
         let scope = scope_key(decoder, owner, &context).and_then(|key| decoder.store.enter(&key));
         resolve_boot(decoder, &mut context, scope);
@@ -290,6 +329,14 @@ impl<'d> Message<'d> {
         }
         match &mut self.body {
             Body::Over => Step::Done,
+            Body::Samples(samples) => {
+                let mut samples = samples.clone();
+                let step = self.samples(decoder, &mut samples);
+                if !matches!(self.body, Body::Over) {
+                    self.body = Body::Samples(samples);
+                }
+                step
+            }
             Body::Fixed(packet) => {
                 let packet = *packet;
                 self.body = Body::Over;
@@ -399,7 +446,7 @@ impl<'d> Message<'d> {
         if read.len == 0 {
             return Step::Again;
         }
-        Step::Found(Found { which: Which::Learned { slot, scope }, octets, len: read.len, kind: read.kind })
+        Step::Found(Found { which: Which::Learned { slot, scope }, octets, len: read.len, show: Show::of(read.kind) })
     }
 
     /// Keeps a set until its template comes, or reports it.
@@ -438,7 +485,7 @@ impl<'d> Message<'d> {
         }
         decoder.store.prove(self.owner, self.context.received);
         let which = Which::Layout { protocol: self.context.protocol, record_len: packet.record_len() };
-        Step::Found(Found { which, octets, len, kind: TemplateKind::Data })
+        Step::Found(Found { which, octets, len, show: Show::Flows })
     }
 
     /// The message has been read: its sequence number is compared.
@@ -446,20 +493,13 @@ impl<'d> Message<'d> {
         self.tally.faults = decoder.own_faults().saturating_sub(self.faults_before);
         let change = decoder.sessions.end(self.session, &self.context, self.counted, self.tally, &decoder.settings.limits);
         if let Some(change) = change {
-            if let SequenceChange::Gap { lost: Some(lost), unit } = change {
-                let counter = match unit {
-                    SequenceUnit::Records => &mut decoder.stats.lost_records,
-                    SequenceUnit::Packets => &mut decoder.stats.lost_packets,
-                };
-                *counter = counter.saturating_add(u64::from(lost));
-            }
             // An exporter that began anew has booted since: uptimes count from another moment, unless this message has told it already.
             if let (SequenceChange::Restarted, Some(scope)) = (change, self.scope)
                 && decoder.store.scope_state(scope).is_some_and(|state| state.boot == self.boot)
             {
                 decoder.store.set_boot(scope, None);
             }
-            decoder.note(&self.context, What::Sequence(change));
+            decoder.sequence(&self.context, change);
         }
     }
 }

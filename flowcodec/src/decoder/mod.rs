@@ -3,11 +3,13 @@
 mod events;
 mod learn;
 mod message;
+mod samples;
 mod sequence;
 mod sessions;
 mod set;
 mod settings;
 mod snapshot;
+mod sources;
 mod status;
 mod sweep;
 mod walk;
@@ -32,7 +34,7 @@ use crate::template::{Dialect, OwnerKey, SamplingChange, Slot, Store, Template, 
 use crate::time::Timestamp;
 use sessions::Sessions;
 
-/// Decodes NetFlow v1, v5, v7, v9 and IPFIX.
+/// Decodes NetFlow v1, v5, v7, v9, IPFIX and sFlow v5.
 ///
 /// Holds templates, samplers, sequence state and data that waits for its template, all under [`Limits`](crate::Limits). One decoder
 /// belongs to one worker; nothing in it is shared or global.
@@ -161,7 +163,7 @@ impl Decoder {
         snapshot::restore(self, snapshot)
     }
 
-    /// Who was heard, one for each transport source (address and port), protocol and observation domain.
+    /// Who was heard, one for each transport source (address and port), protocol, and observation domain or sFlow agent and sub-agent.
     pub fn exporters(&self) -> impl Iterator<Item = ExporterStatus> + '_ {
         self.sessions.statuses(&self.store)
     }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 pub(super) const ESTABLISHED: u8 = 3;
 
 /// Gaps in a row after which the way is doubted instead.
-const DOUBTED: u8 = 3;
+pub(super) const DOUBTED: u8 = 3;
 
 /// What a sequence number may count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

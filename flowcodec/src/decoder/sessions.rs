@@ -1,14 +1,17 @@
 //! What is kept of every exporter beside its templates: sequence numbers and counters, by port, protocol and domain.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use super::exporter_of;
 use super::sequence::{self, Step, Tracker};
+use super::sources::{Followed, SOURCE_COST, Sources};
 use super::status::ExporterStatus;
 use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
 use crate::exporter::{Exporter, Protocol};
 use crate::limits::Limits;
+use crate::sflow::Sample;
 use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
 
@@ -26,11 +29,13 @@ pub(super) struct SessionKey {
     pub(super) protocol: Protocol,
     /// `None` for the counter over all domains.
     pub(super) domain: Option<u32>,
+    /// The sFlow agent; `None` elsewhere.
+    pub(super) agent: Option<IpAddr>,
 }
 
 impl SessionKey {
     const fn of(context: &Context) -> Self {
-        Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain) }
+        Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain), agent: context.agent }
     }
 
     const fn shared(self) -> Self {
@@ -42,6 +47,7 @@ impl SessionKey {
         let mut context = Context::new(Exporter::new(like.exporter.address(), self.port), like.received);
         context.stream = like.stream;
         context.protocol = self.protocol;
+        context.agent = self.agent;
         if let Some(domain) = self.domain {
             context.domain = domain;
         }
@@ -67,6 +73,10 @@ struct SessionState {
     lost_packets: u64,
     faults: u64,
     clock_ahead: i64,
+    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one heard longest ago first.
+    booted: Timestamp,
+    epoch: u32,
+    sources: List,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -96,6 +106,7 @@ pub(super) struct Sessions {
     shared: Slab<Shared>,
     all_shared: List,
     by_key: HashMap<(Owner, SessionKey), Index, Hasher>,
+    sources: Sources,
 }
 
 /// What one message adds to its session.
@@ -120,14 +131,22 @@ pub(super) struct Begun {
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self { peers: Vec::new(), states: Slab::new(), shared: Slab::new(), all_shared: List::EMPTY, by_key: HashMap::default() }
+        Self {
+            peers: Vec::new(),
+            states: Slab::new(),
+            shared: Slab::new(),
+            all_shared: List::EMPTY,
+            by_key: HashMap::default(),
+            sources: Sources::new(),
+        }
     }
 
     /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together, which is counted
     /// before it happens.
     fn overhead(&self) -> usize {
         let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
-        peers.saturating_add(self.states.overhead()).saturating_add(self.shared.overhead())
+        let tables = self.states.overhead().saturating_add(self.shared.overhead()).saturating_add(self.sources.overhead());
+        peers.saturating_add(tables)
     }
 
     /// Forgets an exporter that is gone.
@@ -144,9 +163,9 @@ impl Sessions {
     /// Gives what it cost.
     fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
-        let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
+        let Some(mut session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
-        let mut cost = SESSION_COST;
+        let mut cost = SESSION_COST.saturating_add(self.sources.clear(&mut session.sources).saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
             if shared.users == 0 {
@@ -219,6 +238,9 @@ impl Sessions {
             lost_packets: 0,
             faults: 0,
             clock_ahead: 0,
+            booted: now,
+            epoch: 0,
+            sources: List::EMPTY,
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
@@ -245,12 +267,36 @@ impl Sessions {
         session.messages = session.messages.saturating_add(1);
         session.last_heard = context.received;
         session.clock_ahead = context.exported.since(context.received);
+        session.boot(context);
         let limit = u64::try_from(limits.clock_skew.as_nanos()).unwrap_or(u64::MAX);
         let skewed = !peer.skew_told && session.clock_ahead.unsigned_abs() > limit;
         peer.skew_told |= skewed;
         begun.first = session.messages == 1;
         begun.skewed = skewed.then_some(session.clock_ahead);
         begun
+    }
+
+    /// One sample of an sFlow session.
+    pub(super) fn sampled(
+        &mut self,
+        owner: Owner,
+        id: SessionId,
+        sample: &Sample<'_>,
+        store: &mut Store,
+        limits: &Limits,
+    ) -> Followed {
+        let Some(session) = self.states.get_mut(id.0) else { return Followed::default() };
+        let followed = self.sources.follow(id.0, &mut session.sources, session.epoch, sample, limits);
+        if let Some(SequenceChange::Gap { lost: Some(lost), .. }) = followed.change {
+            session.lost_records = session.lost_records.saturating_add(u64::from(lost));
+        }
+        if followed.new {
+            if followed.evicted.is_none() {
+                store.charge(owner, SOURCE_COST);
+            }
+            store.set_beside(self.overhead());
+        }
+        followed
     }
 
     /// A message has ended.
@@ -271,21 +317,22 @@ impl Sessions {
             return None;
         }
         let shared = self.shared.get_mut(session.shared)?;
-        let native = if context.protocol == Protocol::NetFlow9 { SequenceUnit::Packets } else { SequenceUnit::Records };
+        let native = match context.protocol {
+            Protocol::NetFlow9 | Protocol::Sflow => SequenceUnit::Packets,
+            _ => SequenceUnit::Records,
+        };
         let step = Step {
             sequence: context.sequence,
             records: counted,
-            exported: context.exported,
+            exported: session.exported(context),
             native,
             window: limits.reorder_window,
             most: limits.gap_window,
         };
         let change = sequence::follow(&mut session.tracker, &mut shared.tracker, &step, context.domain);
         if let Some(SequenceChange::Gap { lost: Some(lost), unit }) = change {
-            match unit {
-                SequenceUnit::Records => session.lost_records = session.lost_records.saturating_add(u64::from(lost)),
-                SequenceUnit::Packets => session.lost_packets = session.lost_packets.saturating_add(u64::from(lost)),
-            }
+            let lost_so_far = if unit.is_packets() { &mut session.lost_packets } else { &mut session.lost_records };
+            *lost_so_far = lost_so_far.saturating_add(u64::from(lost));
         }
         change
     }
@@ -342,6 +389,7 @@ impl Sessions {
                         exporter: exporter_of(key, session_key.port),
                         stream: stream_of(key),
                         protocol: session_key.protocol,
+                        agent: session_key.agent,
                         domain,
                         first_heard: session.first_heard,
                         last_heard: session.last_heard,
@@ -357,6 +405,32 @@ impl Sessions {
                 })
             },
         )
+    }
+}
+
+impl SessionState {
+    /// An sFlow agent tells its uptime and no time of day. With the time received that gives when it booted, give or take how long
+    /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
+    fn boot(&mut self, context: &Context) {
+        if context.protocol != Protocol::Sflow {
+            return;
+        }
+        const UNCERTAIN: u64 = 60_000_000_000;
+        let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
+        if self.messages == 1 {
+            self.booted = booted;
+        } else if booted.since(self.booted).unsigned_abs() > UNCERTAIN {
+            self.booted = booted;
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+    }
+
+    /// When a message was exported, on one scale with the others of its session.
+    fn exported(&self, context: &Context) -> Timestamp {
+        match (context.protocol, context.uptime_ms) {
+            (Protocol::Sflow, Some(uptime_ms)) => self.booted.offset(i64::from(uptime_ms).saturating_mul(1_000_000)),
+            _ => context.exported,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::learn::Lesson;
 use crate::context::Context;
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::record::{Record, check, whole_records};
-use crate::template::{Owner, RecordRef, ScopeId, Slot, TemplateKind, TemplateUid, Templates};
+use crate::template::{Owner, RecordRef, ScopeId, Slot, TemplateField, TemplateKind, TemplateUid, Templates};
 use crate::wire::{Input, len32};
 
 /// What was read of a data set.
@@ -112,9 +112,10 @@ impl Study {
 /// The lists of a record, which begins at `offset`, that are broken.
 fn broken_lists(record: &Record<'_>, offset: u32) -> Vec<Fault> {
     let mut broken = Vec::new();
-    for element in record.elements().filter(|element| element.field().data_type().is_list()) {
+    for element in record.elements() {
+        let Some(data_type) = element.field().map(TemplateField::data_type).filter(|data_type| data_type.is_list()) else { continue };
         let octets = element.octets();
-        if let Err(kind) = check(element.field().data_type(), octets, record.templates()) {
+        if let Err(kind) = check(data_type, octets, record.templates()) {
             let within = octets.as_ptr().addr().saturating_sub(record.raw().as_ptr().addr());
             let offset = offset.saturating_add(u32::try_from(within).unwrap_or(u32::MAX));
             let limit = if kind == FaultKind::ListTooDeep { LimitedBy::Limits } else { LimitedBy::FieldLength };

@@ -1,6 +1,7 @@
 //! What a decoder has learned, in a form that outlives it.
 
 use core::fmt;
+use std::net::IpAddr;
 
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,7 +15,7 @@ use crate::template::{FieldSpecifier, OwnerKey, Sampler, ScopeKey, Standing, Tem
 use crate::time::Timestamp;
 
 /// The format version written by this build.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What a decoder has learned: give it to serde, and to [`Decoder::restore`] after a restart, so that the first datagram decodes.
 ///
@@ -76,6 +77,7 @@ struct Sequence {
     port: u16,
     protocol: Protocol,
     domain: Option<u32>,
+    agent: Option<IpAddr>,
     heard: Timestamp,
     tracker: Tracker,
 }
@@ -170,6 +172,7 @@ pub(super) fn take(decoder: &Decoder) -> Snapshot {
             port: key.port,
             protocol: key.protocol,
             domain: key.domain,
+            agent: key.agent,
             heard,
             tracker,
         });
@@ -177,8 +180,8 @@ pub(super) fn take(decoder: &Decoder) -> Snapshot {
         elements.sort_by_key(|element| element.id);
         let mut sequences: Vec<Sequence> = sequences.collect();
         // One counter runs over several domains.
-        sequences.sort_by_key(|it| (it.port, it.protocol, it.domain, core::cmp::Reverse(it.heard)));
-        sequences.dedup_by_key(|sequence| (sequence.port, sequence.protocol, sequence.domain));
+        sequences.sort_by_key(|it| (it.port, it.protocol, it.agent, it.domain, core::cmp::Reverse(it.heard)));
+        sequences.dedup_by_key(|sequence| (sequence.port, sequence.protocol, sequence.agent, sequence.domain));
         Some(Peer {
             exporter: super::exporter_of(state.key, 0),
             heard: state.heard,
@@ -237,7 +240,8 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
         // The counters over all domains come behind the domains they run over.
         let (own, shared): (Vec<_>, Vec<_>) = peer.sequences.iter().partition(|sequence| sequence.domain.is_some());
         for sequence in own.into_iter().chain(shared) {
-            let key = SessionKey { port: sequence.port, protocol: sequence.protocol, domain: sequence.domain };
+            let Sequence { port, protocol, domain, agent, .. } = *sequence;
+            let key = SessionKey { port, protocol, domain, agent };
             let limits = &decoder.settings.limits;
             decoder.sessions.restore(owner, key, sequence.tracker, sequence.heard, &mut decoder.store, limits);
         }

@@ -1,8 +1,11 @@
 //! Counters, of everything and of each exporter.
 
+use std::net::IpAddr;
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::SequenceUnit;
 use crate::error::FaultKind;
 use crate::exporter::{Exporter, Protocol};
 use crate::time::Timestamp;
@@ -32,6 +35,10 @@ pub struct Stats {
     pub withdrawals: u64,
     /// Data sets whose template was not known when they came.
     pub sets_without_template: u64,
+    /// sFlow samples of formats that are not known; given raw.
+    pub unknown_samples: u64,
+    /// Records inside sFlow samples whose structure is not known; given raw.
+    pub unknown_records: u64,
     /// Octets that are in some record, template, header or padding.
     pub bytes_decoded: u64,
     /// Octets that a fault stands for.
@@ -50,6 +57,15 @@ pub struct Stats {
     pub templates_evicted: u64,
     /// Faults by kind.
     pub faults: FaultCounts,
+}
+
+impl Stats {
+    pub(super) const fn lose(&mut self, unit: SequenceUnit, lost: u32) {
+        #[expect(clippy::as_conversions, reason = "widening; From is not const")]
+        let lost = lost as u64;
+        let counter = if unit.is_packets() { &mut self.lost_packets } else { &mut self.lost_records };
+        *counter = counter.saturating_add(lost);
+    }
 }
 
 /// How often each kind of fault was found. Serialises as a map without the kinds that were not.
@@ -97,7 +113,7 @@ impl Serialize for FaultCounts {
     }
 }
 
-/// What is known of one transport source (address and port) in one protocol and observation domain.
+/// What is known of one transport source (address and port) in one protocol, and one observation domain or sFlow agent and sub-agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExporterStatus {
@@ -107,7 +123,9 @@ pub struct ExporterStatus {
     pub stream: Option<u64>,
     /// Protocol.
     pub protocol: Protocol,
-    /// Observation domain.
+    /// The sFlow agent the session speaks for.
+    pub agent: Option<IpAddr>,
+    /// Observation domain; in sFlow the sub-agent.
     pub domain: u32,
     /// When its first message came.
     pub first_heard: Timestamp,

@@ -6,14 +6,14 @@
 use core::ops::Range;
 
 use super::events::{Event, ExporterEvent, FaultEvent, SamplingEvent, SequenceEvent, TemplateEvent};
-use super::message::{Found, Step, Walk, Which, resolve_boot};
+use super::message::{Found, Show, Step, Walk, Which, resolve_boot};
 use super::set::{Study, data_set};
 use super::sweep::{Sweep, finish_step};
 use super::{Decoder, Note, What};
 use crate::error::LimitedBy;
 use crate::exporter::{Exporter, Session};
 use crate::record::RecordSet;
-use crate::template::{Pending, ScopeId, Slot, Template, TemplateKind, Templates};
+use crate::template::{Pending, ScopeId, Slot, Template, Templates};
 use crate::time::Timestamp;
 use crate::wire::Input;
 
@@ -52,7 +52,7 @@ enum Next<'d> {
     /// Records of the message at hand.
     Records(Found<'d>),
     /// Records of the set in `held`, at this range of its body.
-    Held { slot: Slot, scope: ScopeId, range: Range<usize>, len: u32, kind: TemplateKind },
+    Held { slot: Slot, scope: ScopeId, range: Range<usize>, len: u32, show: Show },
 }
 
 impl<'d> Events<'d> {
@@ -99,7 +99,7 @@ impl<'d> Events<'d> {
                 let note = &*self.note.insert(note);
                 event(self.decoder, note)
             }
-            Next::Records(Found { which, octets, len, kind }) => {
+            Next::Records(Found { which, octets, len, show }) => {
                 let Source::Bytes(walk) = &self.source else { return None };
                 let context = walk.context()?;
                 let (template, templates) = match which {
@@ -109,24 +109,19 @@ impl<'d> Events<'d> {
                     Which::Learned { slot, scope } => {
                         (&self.decoder.store.entry(slot)?.template, self.decoder.templates_of(scope))
                     }
+                    Which::Samples { offset } => {
+                        let depth = self.decoder.settings.limits.list_depth;
+                        return Some(show.event(RecordSet::samples(context, octets, offset, len, depth)));
+                    }
                 };
-                records(kind, RecordSet::new(context, template, templates, octets, bases(&self.decoder.bases, template), len))
+                show.event(RecordSet::new(context, template, templates, octets, bases(&self.decoder.bases, template), len))
             }
-            Next::Held { slot, scope, range, len, kind } => {
+            Next::Held { slot, scope, range, len, show } => {
                 let held = self.held.as_ref()?;
                 let template = &self.decoder.store.entry(slot)?.template;
                 let templates = self.decoder.templates_of(scope);
-                records(
-                    kind,
-                    RecordSet::new(
-                        &held.context,
-                        template,
-                        templates,
-                        held.body.get(range)?,
-                        bases(&self.decoder.bases, template),
-                        len,
-                    ),
-                )
+                let bases = bases(&self.decoder.bases, template);
+                show.event(RecordSet::new(&held.context, template, templates, held.body.get(range)?, bases, len))
             }
         })
     }
@@ -207,7 +202,7 @@ impl<'d> Events<'d> {
         self.study = read.study;
         pending.context = context;
         self.held = Some(pending);
-        (read.len != 0).then_some(Next::Held { slot, scope, range, len: read.len, kind: read.kind })
+        (read.len != 0).then_some(Next::Held { slot, scope, range, len: read.len, show: Show::of(read.kind) })
     }
 
     const fn now(&self) -> Timestamp {
@@ -230,10 +225,14 @@ fn bases<'a>(bases: &'a [u32], template: &Template) -> &'a [u32] {
     if template.record_len().is_some() { &[] } else { bases }
 }
 
-const fn records(kind: TemplateKind, set: RecordSet<'_>) -> Event<'_> {
-    match kind {
-        TemplateKind::Data => Event::Flows(set),
-        TemplateKind::Options => Event::Options(set),
+impl Show {
+    const fn event(self, set: RecordSet<'_>) -> Event<'_> {
+        match self {
+            Self::Flows => Event::Flows(set),
+            Self::Options => Event::Options(set),
+            Self::Counters => Event::Counters(set),
+            Self::Unknown => Event::Unknown(set),
+        }
     }
 }
 

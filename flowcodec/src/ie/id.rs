@@ -69,6 +69,9 @@ pub enum SflowStructure {
 }
 
 impl ElementId {
+    /// Why a packet was dropped: `reason` of sFlow's `discarded_packet`.
+    pub const DROP_REASON: Self = Self::Sflow { structure: SflowStructure::Sample(5), field: 7 };
+
     /// Element `id` of the IANA registry.
     #[must_use]
     pub const fn iana(id: u16) -> Self {

@@ -23,6 +23,8 @@
 //! ```
 
 #[rustfmt::skip]
+mod drop_reasons;
+#[rustfmt::skip]
 mod generated;
 mod id;
 mod overlay;

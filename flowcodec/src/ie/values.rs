@@ -1,7 +1,7 @@
 //! Names of enumerated values.
 
 use super::ElementId;
-use super::generated;
+use super::{drop_reasons, generated};
 use super::id::REVERSE_PEN;
 
 /// Values and their names, ascending by value.
@@ -9,8 +9,8 @@ pub(super) type Values = [(u64, &'static str)];
 
 /// Names of the values of an enumerated element, ascending by value; `None` where no names are known.
 ///
-/// Sources: the IANA registries behind the element, the numbers of Antrea (56506), Open vSwitch (6876) and
-/// Cisco ASA, and for a reverse element (29305) its forward one. Unassigned and reserved values have no name.
+/// Sources: the IANA registries behind the element, the numbers of Antrea (56506), Open vSwitch (6876), Cisco ASA and sFlow's
+/// drop reasons, and for a reverse element (29305) its forward one. Unassigned and reserved values have no name.
 /// A forwarding status is named whole, such as `Dropped (ACL deny)`. Costs one binary search.
 #[must_use]
 pub fn value_table(id: ElementId) -> Option<&'static [(u64, &'static str)]> {
@@ -24,6 +24,9 @@ pub fn value_table(id: ElementId) -> Option<&'static [(u64, &'static str)]> {
         && let Ok(at) = generated::VALUES.binary_search_by_key(&id, |&(element, _)| element)
     {
         return generated::VALUES.get(at).map(|&(_, values)| values);
+    }
+    if id == ElementId::DROP_REASON {
+        return Some(&drop_reasons::DROP_REASONS);
     }
     other_values(id)
 }

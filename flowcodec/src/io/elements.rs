@@ -2,16 +2,22 @@
 
 use super::json::{address, float, hex, key, mac, put, quoted, quoted_display, text, time, unsigned};
 use crate::ie::{ElementId, ElementRef};
+use super::samples;
 use crate::record::{List, ListItem, ListKind, Record, Value};
-use crate::template::TemplateKind;
+use crate::sflow::{Sample, SampleKind};
+use crate::template::{Template, TemplateField, TemplateKind};
 
-/// Writes one record as a JSON object, without a line end: `protocol`, `exporter`, `exporter_port`, `domain`, `template` (not for
-/// fixed layouts), `kind` (`flow`, `options`), and `elements`.
+/// Writes one record as a JSON object, without a line end: `protocol`, `exporter`, `exporter_port`, `agent` (sFlow), `domain` (in sFlow
+/// the sub-agent), `template` (not for fixed layouts and sFlow), `kind` (`flow`, `options`, `counters`; `unknown` for sFlow samples of an
+/// unknown format), `sample` (sFlow: the structure's name), and `elements`.
 ///
 /// `elements` holds every element by its registered name; `PEN/ID`, or `netflow9/ID`, when it has none, as hex. An element that the
 /// template repeats is an array. A list is `{"semantic", "field" or "template", "values"}`; lists deeper than
 /// [`Limits::list_depth`](crate::Limits::list_depth) are hex. No two members of an object have one name
 /// ([`TemplateField::label`](crate::template::TemplateField::label)): `PEN/ID` stands where a name would be taken twice.
+///
+/// Of sFlow samples it holds what stands before the records and each record as an object, under sflow.org's names; what is unknown under
+/// `ENTERPRISE:FORMAT`, as hex. Beside a sampled header stands what it says, under the names of the elements of the same meaning.
 pub fn write_elements(out: &mut String, record: &Record<'_>) {
     let (context, template) = (record.context(), record.template());
     out.push('{');
@@ -24,29 +30,51 @@ pub fn write_elements(out: &mut String, record: &Record<'_>) {
     key(out, "exporter_port");
     put(out, context.exporter.port());
     out.push(',');
+    if let Some(agent) = context.agent {
+        key(out, "agent");
+        address(out, agent);
+        out.push(',');
+    }
     key(out, "domain");
     put(out, context.domain);
     out.push(',');
-    if template.id() != 0 {
+    if let Some(template) = template.filter(|template| template.id() != 0) {
         key(out, "template");
         put(out, template.id());
         out.push(',');
     }
     key(out, "kind");
-    quoted(out, if template.kind() == TemplateKind::Options { "options" } else { "flow" });
+    quoted(out, kind(record));
     out.push(',');
+    if let Some(layout) = record.sample().and_then(Sample::layout) {
+        key(out, "sample");
+        quoted(out, layout.name);
+        out.push(',');
+    }
     key(out, "elements");
-    object(out, record);
+    match record.sample() {
+        Some(sample) => samples::object(out, record, sample),
+        None => object(out, record),
+    }
     out.push('}');
+}
+
+fn kind(record: &Record<'_>) -> &'static str {
+    match (record.template().map(Template::kind), record.sample().map(Sample::kind)) {
+        (Some(TemplateKind::Options), _) => "options",
+        (_, Some(SampleKind::Counters)) => "counters",
+        (_, Some(SampleKind::Unknown)) => "unknown",
+        _ => "flow",
+    }
 }
 
 fn object(out: &mut String, record: &Record<'_>) {
     // Fixed layouts have padding where the wire has; it is no element of theirs.
-    let fixed = record.template().id() == 0;
+    let fixed = record.template().is_some_and(|template| template.id() == 0);
     let mut first = true;
     out.push('{');
     for element in record.elements() {
-        let field = element.field();
+        let Some(field) = element.field() else { continue };
         if !field.is_first() || (fixed && element.id() == ElementId::iana(210)) {
             continue;
         }
@@ -70,7 +98,7 @@ fn object(out: &mut String, record: &Record<'_>) {
         while let Some(element) = again.and_then(|at| record.element_at(at)) {
             out.push(',');
             value(out, element.value());
-            again = element.field().again();
+            again = element.field().and_then(TemplateField::again);
         }
         out.push(']');
     }
@@ -89,6 +117,7 @@ fn value(out: &mut String, value: Value<'_>) {
         Value::Time(value) => time(out, value),
         Value::Address(value) => address(out, value),
         Value::List(value) => list(out, &value),
+        Value::SflowList(value) => samples::list(out, &value),
     }
 }
 
@@ -134,7 +163,7 @@ fn list(out: &mut String, list: &List<'_>) {
                 // Each of these records may follow another template: it is said with each.
                 out.push('{');
                 key(out, "template");
-                put(out, record.template().id());
+                put(out, record.template().map_or(0, Template::id));
                 out.push(',');
                 key(out, "values");
                 object(out, &record);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::line::{self, Line, Sink};
-use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, Mac, Schema, word};
+use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, Mac, Numbers, Schema, word};
 use crate::record::Record;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -71,7 +71,7 @@ impl<'a> Object<'a> {
             FieldValue::Double(number) => self.put(id, |line| float(line, number)),
             FieldValue::Text(value) => self.put(id, |line| text(line, value.trimmed())),
             FieldValue::Octets(octets) => self.put(id, |line| hex(line, octets)),
-            FieldValue::Numbers(numbers) => self.put(id, |line| list(line, numbers.as_slice())),
+            FieldValue::Numbers(numbers) => self.put(id, |line| list(line, numbers)),
         }
     }
 
@@ -208,13 +208,13 @@ pub(super) fn hex(out: &mut impl Sink, octets: &[u8]) {
     out.mark(b'"');
 }
 
-pub(super) fn list(out: &mut impl Sink, numbers: &[u32]) {
+pub(super) fn list(out: &mut impl Sink, numbers: Numbers<'_>) {
     out.mark(b'[');
     for (index, number) in numbers.iter().enumerate() {
         if index != 0 {
             out.mark(b',');
         }
-        unsigned(out, u64::from(*number));
+        unsigned(out, u64::from(number));
     }
     out.mark(b']');
 }

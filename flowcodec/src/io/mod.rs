@@ -6,6 +6,8 @@ mod elements;
 mod json;
 #[cfg(feature = "json")]
 mod line;
+#[cfg(feature = "json")]
+mod samples;
 
 #[cfg(feature = "json")]
 pub use elements::write_elements;

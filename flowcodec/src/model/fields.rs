@@ -156,12 +156,15 @@ fields! {
         LAYER2_OCTETS layer2_octets: U64, Octets, [i(352)], "Octets since the last record, layer 2 headers included.";
         DROPPED_OCTETS dropped_octets: U64, Octets, [i(132)], "Octets dropped since the last record.";
         DROPPED_PACKETS dropped_packets: U64, Packets, [i(133)], "Packets dropped since the last record.";
+        SAMPLE_POOL sample_pool: U32, Packets, [], "Packets the sampler could have sampled so far; wraps (sFlow).";
+        SAMPLE_DROPS sample_drops: U32, None, [], "Samples the sampler lost so far, for want of resources; wraps (sFlow).";
         FLOWS flows: U64, Flows, [i(3)], "Flows that were aggregated into this record.";
         FRAME_LENGTH frame_length: U32, Octets, [i(312)], "Length of the sampled frame on the wire.";
         POST_TOS post_tos: U8, None, [i(55)], "Type of service after the exporter's own treatment.";
         FRAGMENT_ID fragment_id: U32, None, [i(54)], "IP identification.";
         FRAGMENT_OFFSET fragment_offset: U16, None, [i(88)], "Fragment offset in units of 8 octets.";
         FRAGMENT_FLAGS fragment_flags: U8, None, [i(197)], "IP fragment flags.";
+        OUT_IF_COUNT out_if_count: U32, None, [], "Output interfaces of a packet that went out by several; 0 when their number is not known (sFlow).";
         IN_IF_NAME in_if_name: String, None, [i(82)], "Name of the (input) interface.";
         IN_IF_DESCRIPTION in_if_description: String, None, [i(83)], "Description of the (input) interface.";
         CUSTOMER_VLAN customer_vlan: U16, None, [i(245)], "Customer VLAN id (802.1ad).";
@@ -171,6 +174,8 @@ fields! {
         NEXT_AS next_as: U32, None, [i(128)], "First AS on the path to the destination.";
         PREVIOUS_AS previous_as: U32, None, [i(129)], "Last AS on the path from the source.";
         AS_PATH as_path: U32List, None, [], "AS path to the destination.";
+        BGP_COMMUNITIES bgp_communities: U32List, None, [], "BGP communities of the route (sFlow).";
+        LOCAL_PREF local_pref: U32, None, [], "BGP local preference of the route (sFlow).";
         MPLS_LABELS mpls_labels: U32List, None, [label(70), label(71), label(72), label(73), label(74), label(75), label(76), label(77), label(78), label(79)], "MPLS labels, top of stack first.";
         MPLS_TOP_TYPE mpls_top_type: U8, None, [i(46)], "What bound the top label.";
         MPLS_TOP_ADDR mpls_top_addr: Address, None, [i(47), i(140)], "Address of the label switched path's end.";
@@ -185,6 +190,8 @@ fields! {
         VRF_NAME vrf_name: String, None, [i(236)], "Name of the VRF.";
         BIFLOW_DIRECTION biflow_direction: U8, None, [i(239)], "How source and destination were assigned (RFC 5103): 0 arbitrary, 1 initiator, 2 reverse initiator, 3 perimeter.";
         FLOW_ID flow_id: U64, None, [i(148)], "Identifier of the flow within its domain.";
+        SRC_USER src_user: String, None, [], "User behind the source (sFlow).";
+        DST_USER dst_user: String, None, [], "User behind the destination (sFlow).";
         APPLICATION_ID application_id: Octets, None, [i(95)], "Application id (RFC 6759): classification engine, then selector.";
         APPLICATION_NAME application_name: String, None, [i(96)], "Application name.";
         TUNNEL_TYPE tunnel_type: U8, None, [e(VMWARE, 891)], "Tunnel type of Open vSwitch: 1 VXLAN, 2 GRE, 3 LISP, 4 STT, 5 IPsec GRE, 7 Geneve.";

@@ -35,7 +35,7 @@ pub enum OwnedValue {
     /// Octets.
     Octets(Bytes),
     /// A short list of numbers.
-    Numbers(Numbers),
+    Numbers(Vec<u32>),
 }
 
 impl OwnedValue {
@@ -50,7 +50,7 @@ impl OwnedValue {
             Self::Mac(mac) => FieldValue::Mac(*mac),
             Self::Text(octets) => FieldValue::Text(Text::new(octets)),
             Self::Octets(octets) => FieldValue::Octets(octets),
-            Self::Numbers(numbers) => FieldValue::Numbers(*numbers),
+            Self::Numbers(numbers) => FieldValue::Numbers(Numbers::from(&**numbers)),
         }
     }
 }
@@ -65,7 +65,7 @@ impl From<FieldValue<'_>> for OwnedValue {
             FieldValue::Mac(mac) => Self::Mac(mac),
             FieldValue::Text(text) => Self::Text(Bytes::copy_from_slice(text.as_bytes())),
             FieldValue::Octets(octets) => Self::Octets(Bytes::copy_from_slice(octets)),
-            FieldValue::Numbers(numbers) => Self::Numbers(numbers),
+            FieldValue::Numbers(numbers) => Self::Numbers(numbers.iter().collect()),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod fields;
 mod flow;
+mod put;
 mod row;
 mod schema;
 mod types;
@@ -20,4 +21,5 @@ pub use types::{
 };
 
 pub(crate) use fields::{CORE, HOT};
+pub(crate) use put::{place, put};
 pub(crate) use row::{address as address_of_octets, bit as presence_bit, octets as octets_of_address};

@@ -315,10 +315,14 @@ pub(crate) fn hot_offset(id: FieldId) -> Option<u16> {
     HOT.get(id.index()).copied()
 }
 
-/// The word for a number of the fields that are codes of this crate's own: `protocol` and `counters_scaled`.
+/// The word for a number of the fields that are said in words: `protocol` and `counters_scaled`, whose codes are this crate's own, and
+/// `drop_reason`.
 #[must_use]
 #[inline]
 pub fn word(id: FieldId, number: u64) -> Option<&'static str> {
+    if id == super::field::DROP_REASON.id() {
+        return crate::ie::value_name(ElementId::DROP_REASON, number);
+    }
     let code = u8::try_from(number).ok()?;
     if id == super::field::PROTOCOL.id() {
         return Some(crate::exporter::Protocol::from_code(code).name());

@@ -137,7 +137,7 @@ pub enum FieldValue<'a> {
     /// Of [`ColumnType::Octets`].
     Octets(&'a [u8]),
     /// Of [`ColumnType::U32List`].
-    Numbers(Numbers),
+    Numbers(Numbers<'a>),
 }
 
 /// A MAC address.
@@ -172,36 +172,98 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// Up to ten numbers: the MPLS labels of a record (elements 70 to 79), top of stack first.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Numbers {
-    items: [u32; 10],
-    len: u8,
+/// A short list of numbers: the MPLS labels of a record (elements 70 to 79), an AS path, communities. Equal when the numbers are.
+///
+/// ```
+/// use flowcodec::model::Numbers;
+/// assert_eq!(Numbers::from(&[64496, 64511][..]).iter().collect::<Vec<_>>(), [64496, 64511]);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Numbers<'a>(Held<'a>);
+
+/// Where the numbers are.
+#[derive(Clone, Copy)]
+enum Held<'a> {
+    /// Here: what was put together from several places.
+    Here { items: [u32; Numbers::MOST], len: u8 },
+    Given(&'a [u32]),
+    /// As they stand on the wire.
+    Wire(&'a [[u8; 4]]),
 }
 
-impl Numbers {
-    /// Adds a number at the end; `false` when ten are there already.
+impl<'a> Numbers<'a> {
+    /// As many as [`push`](Self::push) takes.
+    pub const MOST: usize = 10;
+
+    /// Numbers as they stand on the wire: 4 octets each, big-endian.
+    #[must_use]
+    pub const fn on_wire(words: &'a [[u8; 4]]) -> Self {
+        Self(Held::Wire(words))
+    }
+
+    /// Adds a number at the end; `false` when ten are there already, or when these are borrowed.
     pub fn push(&mut self, item: u32) -> bool {
-        match self.items.get_mut(usize::from(self.len)) {
+        let Held::Here { items, len } = &mut self.0 else { return false };
+        match items.get_mut(usize::from(*len)) {
             Some(slot) => {
                 *slot = item;
-                self.len = self.len.saturating_add(1);
+                *len = len.saturating_add(1);
                 true
             }
             None => false,
         }
     }
 
-    /// The numbers.
+    /// The numbers in order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let (given, wire): (&[u32], &[[u8; 4]]) = match &self.0 {
+            Held::Here { items, len } => (items.get(..usize::from(*len)).unwrap_or_default(), &[]),
+            Held::Given(given) => (given, &[]),
+            Held::Wire(wire) => (&[], wire),
+        };
+        given.iter().copied().chain(wire.iter().map(|octets| u32::from_be_bytes(*octets)))
+    }
+
+    /// How many there are.
     #[must_use]
-    pub fn as_slice(&self) -> &[u32] {
-        self.items.get(..usize::from(self.len)).unwrap_or_default()
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Held::Here { len, .. } => usize::from(len),
+            Held::Given(given) => given.len(),
+            Held::Wire(wire) => wire.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
-impl fmt::Debug for Numbers {
+impl Default for Numbers<'_> {
+    fn default() -> Self {
+        Self(Held::Here { items: [0; Self::MOST], len: 0 })
+    }
+}
+
+impl<'a> From<&'a [u32]> for Numbers<'a> {
+    fn from(given: &'a [u32]) -> Self {
+        Self(Held::Given(given))
+    }
+}
+
+impl PartialEq for Numbers<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Numbers<'_> {}
+
+impl fmt::Debug for Numbers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_slice().fmt(f)
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -309,5 +371,5 @@ field_types! {
     /// Octets.
     Octets => &'a [u8], Octets, FieldValue::Octets(octets) => Some(octets);
     /// A short list of unsigned numbers.
-    U32List => Numbers, U32List, FieldValue::Numbers(labels) => Some(labels);
+    U32List => Numbers<'a>, U32List, FieldValue::Numbers(numbers) => Some(numbers);
 }

@@ -232,7 +232,7 @@ impl<'a> Headers<'a> {
     /// MPLS labels, top of stack first; the first ten of a deeper stack. Absent when the stack was cut before its bottom (or the tenth
     /// label): part of a stack would be another stack.
     #[must_use]
-    pub fn mpls_labels(&self) -> Option<Numbers> {
+    pub fn mpls_labels(&self) -> Option<Numbers<'static>> {
         if self.labels == 0 || !(self.stack_ended || self.labels >= 10) {
             return None;
         }

@@ -2,9 +2,8 @@
 
 use super::headers::{Headers, has_ports, is_icmp};
 use super::plain;
-use super::put::put;
 use super::types::Layer;
-use crate::model::{FieldId, FieldValue, FlowRecord, field, octets_of_address};
+use crate::model::{FieldId, FieldValue, FlowRecord, field, octets_of_address, put};
 
 impl Headers<'_> {
     /// Fields of the common model that headers can give: those of the row, which [`fill`](Self::fill) writes, and behind them those

@@ -50,7 +50,6 @@
 mod headers;
 mod lower;
 mod plain;
-mod put;
 mod tunnel;
 mod types;
 mod walk;

@@ -4,11 +4,10 @@
 //! half the cost of walking them layer by layer, which finds the same: the tests hold one against the other.
 
 use super::headers::{Headers, Network, Place};
-use super::put::put;
 use super::tunnel::is_tunnel_port;
 use super::types::{End, Layer};
 use super::walk::IPV4;
-use crate::model::FlowRecord;
+use crate::model::{FlowRecord, put};
 
 /// Octets up to the end of a TCP header.
 pub(super) const SIZE: usize = 54;

@@ -40,6 +40,20 @@ pub enum Tunnel {
 }
 
 impl Tunnel {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gre { .. } => "GRE",
+            Self::Vxlan { .. } => "VXLAN",
+            Self::Geneve { .. } => "Geneve",
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+            Self::Mpls => "MPLS",
+            Self::Ethernet => "Ethernet",
+        }
+    }
+
     /// What the inner headers start with.
     #[must_use]
     pub const fn start(self) -> Start {

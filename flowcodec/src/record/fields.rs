@@ -1,5 +1,7 @@
 //! All common fields of a record in one pass.
 
+use super::sampled::{self, Parts, SampleRef};
+use super::section::Section;
 use crate::model::{CORE, FieldId, FieldValue, Schema, field};
 use crate::template::{Binding, Extract, RecordRef};
 use crate::wire::unsigned;
@@ -19,15 +21,78 @@ const OF_CONTEXT: [FieldId; 9] = [
 
 /// The common fields of a record that are present, in the schema's order.
 #[derive(Debug, Clone)]
-pub struct Fields<'a> {
+pub struct Fields<'a>(From<'a>);
+
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
+enum From<'a> {
+    Template(Bound<'a>),
+    /// A template whose records hold packet headers too.
+    Section {
+        bound: Bound<'a>,
+        /// The next field of the template.
+        ahead: Option<(FieldId, FieldValue<'a>)>,
+        section: Section<'a>,
+        ids: core::slice::Iter<'static, FieldId>,
+    },
+    Sample {
+        sample: SampleRef<'a>,
+        parts: Parts<'a>,
+        ids: core::slice::Iter<'static, FieldId>,
+    },
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of_template(record: RecordRef<'a>, schema: &Schema) -> Self {
+        let bound = Bound::new(record, schema);
+        Self(match Section::of(&record) {
+            None => From::Template(bound),
+            Some(section) => From::Section { bound, ahead: None, section, ids: sampled::FIELDS.iter() },
+        })
+    }
+
+    pub(super) fn of_sample(sample: SampleRef<'a>) -> Self {
+        Self(From::Sample { sample, parts: Parts::of(&sample.sample), ids: sampled::FIELDS.iter() })
+    }
+
+    /// Hands every field to `put`, and tells which elements the fields that `put` took say all of: see [`Bound::take`].
+    pub(super) fn take(self, mut put: impl FnMut(FieldId, FieldValue<'a>) -> bool) -> Taken {
+        match self.0 {
+            From::Template(bound) => bound.take(put),
+            From::Section { bound, section, .. } => {
+                let mut given = Vec::new();
+                let taken = bound.take(|id, value| {
+                    given.push(id);
+                    put(id, value)
+                });
+                for id in Section::fields().filter(|id| !given.contains(id)) {
+                    if let Some(value) = section.value(id) {
+                        put(id, value);
+                    }
+                }
+                taken
+            }
+            sample @ From::Sample { .. } => {
+                for (id, value) in Self(sample) {
+                    put(id, value);
+                }
+                Taken(Vec::new())
+            }
+        }
+    }
+}
+
+/// The fields that a template binds, and those of the message.
+#[derive(Debug, Clone)]
+struct Bound<'a> {
     record: RecordRef<'a>,
     of_context: &'static [FieldId],
     bindings: &'a [Binding],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> Bound<'a> {
     /// Fields that only the template's schema has are left out when `schema` is another.
-    pub(super) fn new(record: RecordRef<'a>, schema: &Schema) -> Self {
+    fn new(record: RecordRef<'a>, schema: &Schema) -> Self {
         let mut bindings = record.template.plan().all();
         if schema.tag() != record.template.schema_tag() {
             let core = bindings.partition_point(|binding| binding.field.index() < CORE.len());
@@ -55,9 +120,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Hands every field to `put`, and tells which elements the fields that `put` took say all of. The rest are: other sources of a field, repeats, zeros that mean "absent", values that fit no field, label stack entries with a traffic class,
-    /// times past the end of [`Timestamp`](crate::Timestamp).
-    pub(super) fn take(mut self, mut put: impl FnMut(FieldId, FieldValue<'a>) -> bool) -> Taken {
+    /// Hands every field to `put`, and tells which elements the fields that `put` took say all of. The rest are: other sources of a
+    /// field, repeats, zeros that mean "absent", values that fit no field, label stack entries with a traffic class, times past the end
+    /// of [`Timestamp`](crate::Timestamp).
+    fn take(mut self, mut put: impl FnMut(FieldId, FieldValue<'a>) -> bool) -> Taken {
         let mut taken = Taken(vec![0; self.record.template.fields().len()]);
         while let Some((id, group)) = self.step() {
             if group.is_empty() {
@@ -71,11 +137,9 @@ impl<'a> Fields<'a> {
                 continue;
             }
             if let FieldValue::Numbers(labels) = value {
-                let labels = labels.as_slice();
-                for (number, (at, entry)) in (1_usize..).zip(self.record.entries(group)) {
-                    let label = labels.get(number.saturating_sub(1)).copied().map(u64::from);
-                    let said = label.map(|label| (label << 4) | u64::from(number == labels.len()));
-                    if entry.len() == 3 && said.is_some() && said == unsigned(entry) {
+                for ((number, (at, entry)), label) in (1_usize..).zip(self.record.entries(group)).zip(labels.iter()) {
+                    let said = (u64::from(label) << 4) | u64::from(number == labels.len());
+                    if entry.len() == 3 && unsigned(entry) == Some(said) {
                         taken.mark(at, WHOLE);
                     }
                 }
@@ -121,6 +185,38 @@ impl Taken {
 }
 
 impl<'a> Iterator for Fields<'a> {
+    type Item = (FieldId, FieldValue<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            From::Template(bound) => bound.next(),
+            From::Section { bound, ahead, section, ids } => loop {
+                *ahead = ahead.take().or_else(|| bound.next());
+                match (ids.as_slice().first().copied(), *ahead) {
+                    (Some(id), Some((next, _))) if id > next => return ahead.take(),
+                    (Some(id), Some((next, _))) if id == next => {
+                        ids.next();
+                        return ahead.take();
+                    }
+                    (Some(id), _) => {
+                        ids.next();
+                        if let Some(value) = section.value(id) {
+                            return Some((id, value));
+                        }
+                    }
+                    (None, _) => return ahead.take(),
+                }
+            },
+            From::Sample { sample, parts, ids } => ids.find_map(|&id| {
+                let value = sample.context_field(id).or_else(|| parts.value(id))?;
+                Some((id, value))
+            }),
+        }
+    }
+}
+
+impl<'a> Iterator for Bound<'a> {
     type Item = (FieldId, FieldValue<'a>);
 
     #[inline]

@@ -6,11 +6,11 @@
 //!  subTemplateMultiList:  | semantic u8 | then: template u16 | length u16, these 4 octets included | records ... |
 //! ```
 
-use super::set::Record;
+use super::record::Record;
 use super::value::{Value, value};
 use crate::error::FaultKind;
 use crate::ie::{DataType, ElementId, ElementRef};
-use crate::template::{Template, Templates, VARIABLE, variable};
+use crate::template::{RecordRef, Template, Templates, VARIABLE, variable};
 use crate::wire::{be16, be32};
 
 /// A list, borrowed. Its items are read when asked for; those behind something broken are not given (the decoder has reported it).
@@ -26,7 +26,7 @@ pub struct List<'a> {
     /// Type of the values of a basic list.
     item: DataType,
     /// The record it stands in, as one that is a list further in.
-    record: Record<'a>,
+    record: RecordRef<'a>,
 }
 
 /// What a list holds.
@@ -61,14 +61,14 @@ pub enum ListItem<'a> {
 
 impl<'a> List<'a> {
     /// `None` when its head is cut, or it lies deeper than lists are read.
-    pub(super) fn new(data_type: DataType, octets: &'a [u8], record: &Record<'a>) -> Option<Self> {
-        let record = record.inside()?;
+    pub(super) fn new(data_type: DataType, octets: &'a [u8], record: RecordRef<'a>) -> Option<Self> {
+        let record = RecordRef { templates: record.templates.inside()?, ..record };
         let mut item = DataType::OctetArray;
         let (&semantic, rest) = octets.split_first()?;
         let (kind, body) = match data_type {
             DataType::BasicList => {
                 let (element, length, values) = basic_head(rest)?;
-                item = record.templates().element(element).data_type();
+                item = record.templates.element(element).data_type();
                 (ListKind::Basic { element, length }, values)
             }
             DataType::SubTemplateList => {
@@ -96,7 +96,7 @@ impl<'a> List<'a> {
     #[must_use]
     pub fn element(&self) -> Option<ElementRef> {
         match self.kind {
-            ListKind::Basic { element, .. } => Some(self.record.templates().element(element)),
+            ListKind::Basic { element, .. } => Some(self.record.templates.element(element)),
             _ => None,
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Iterator for ListItems<'a> {
     type Item = ListItem<'a>;
 
     fn next(&mut self) -> Option<ListItem<'a>> {
-        let parent = &self.list.record;
+        let parent = self.list.record;
         if let ListKind::Basic { length, .. } = self.list.kind {
             let (octets, rest) = basic_value(self.rest, length)?;
             self.rest = rest;
@@ -139,7 +139,7 @@ impl<'a> Iterator for ListItems<'a> {
                     && !raw.is_empty()
                 {
                     self.run = Some((template, rest));
-                    return Some(ListItem::Record(parent.nested(template, raw)));
+                    return Some(ListItem::Record(Record::from(RecordRef { template, raw, bases: &[], ..parent })));
                 }
                 self.run = None;
             }
@@ -154,7 +154,7 @@ impl<'a> Iterator for ListItems<'a> {
                     (id, octets)
                 }
             };
-            self.run = parent.templates().get(id).map(|template| (template, octets));
+            self.run = parent.templates.get(id).map(|template| (template, octets));
         }
     }
 }

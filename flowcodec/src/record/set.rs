@@ -1,22 +1,37 @@
-//! Sets of records, and one record.
+//! Sets of records: of one template, or a run of sFlow samples.
 
-use super::fields::Fields;
-use super::value::{Element, Elements};
+use super::record::Record;
+use super::sampled::{self, SampleRef};
+use super::whole::whole_records;
 use crate::context::Context;
-use crate::error::{Fault, FaultKind, Layer};
-use crate::model::{Field, FieldId, FieldType, FieldValue, Flow, FlowRecord, OtherElement, Schema};
+use crate::error::Fault;
+use crate::model::FlowRecord;
+use crate::sflow::Sample;
 use crate::template::{RecordRef, RowScratch, Template, Templates, fill_rows};
-use crate::wire::{Input, len32};
+use crate::wire::Input;
 
-/// Records of one template out of one set, borrowed. They were walked before they were given: iterating cannot fail.
+/// Records that stand together, borrowed: those of one template out of one set, or a run of sFlow samples of one kind. They were walked
+/// before they were given: iterating cannot fail.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordSet<'a> {
     context: &'a Context,
-    template: &'a Template,
-    templates: Templates<'a>,
     octets: &'a [u8],
-    bases: &'a [u32],
     len: u32,
+    of: Of<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Of<'a> {
+    Template {
+        template: &'a Template,
+        templates: Templates<'a>,
+        bases: &'a [u32],
+    },
+    /// Where the first sample begins in its datagram, and how deep records within records are read.
+    Samples {
+        offset: u32,
+        depth: u8,
+    },
 }
 
 impl<'a> RecordSet<'a> {
@@ -29,7 +44,12 @@ impl<'a> RecordSet<'a> {
         bases: &'a [u32],
         len: u32,
     ) -> Self {
-        Self { context, template, templates, octets, bases, len }
+        Self { context, octets, len, of: Of::Template { template, templates, bases } }
+    }
+
+    /// `octets` hold exactly `len` samples, which can be read.
+    pub(crate) const fn samples(context: &'a Context, octets: &'a [u8], offset: u32, len: u32, depth: u8) -> Self {
+        Self { context, octets, len, of: Of::Samples { offset, depth } }
     }
 
     /// The records in the `body` of a data set, for those who bring their own state; the decoder does this by itself. The whole records
@@ -87,10 +107,13 @@ impl<'a> RecordSet<'a> {
         self.context
     }
 
-    /// The template that describes them.
+    /// The template that describes them; sFlow has none.
     #[must_use]
-    pub const fn template(&self) -> &'a Template {
-        self.template
+    pub const fn template(&self) -> Option<&'a Template> {
+        match self.of {
+            Of::Template { template, .. } => Some(template),
+            Of::Samples { .. } => None,
+        }
     }
 
     /// How many there are.
@@ -114,17 +137,53 @@ impl<'a> RecordSet<'a> {
     /// The records.
     #[must_use]
     pub const fn records(&self) -> Records<'a> {
-        Records { set: *self, rest: self.octets, bases: self.bases, left: self.len }
+        let bases = match self.of {
+            Of::Template { bases, .. } => bases,
+            Of::Samples { .. } => &[],
+        };
+        Records { set: *self, rest: self.octets, bases, left: self.len }
     }
 
-    /// All records as rows, handed out in runs that stand in `scratch`. The fastest way to every record: the plan is run operation
-    /// by operation over each run. No allocation once `scratch` has grown to the template.
+    /// All records as rows, handed out in runs that stand in `scratch`. The fastest way to every record: a template's plan is run
+    /// operation by operation over each run. No allocation once `scratch` has grown to the template.
     pub fn rows(&self, scratch: &mut RowScratch, each: impl FnMut(&[FlowRecord])) {
-        fill_rows(self.record_ref(&[], &[]), self.octets, scratch, each);
+        match self.of {
+            Of::Template { template, templates, .. } if template.section().is_none() => {
+                let record = RecordRef { template, context: self.context, templates, raw: &[], bases: &[] };
+                fill_rows(record, self.octets, scratch, each);
+            }
+            Of::Template { .. } => self.one_by_one(scratch, each, |record, row| record.fill(row)),
+            Of::Samples { .. } => {
+                let prototype = sampled::prototype(self.context);
+                self.one_by_one(scratch, each, |record, row| {
+                    *row = prototype;
+                    record.finish_sample(row);
+                });
+            }
+        }
     }
 
-    const fn record_ref(&self, raw: &'a [u8], bases: &'a [u32]) -> RecordRef<'a> {
-        RecordRef { template: self.template, context: self.context, templates: self.templates, raw, bases }
+    #[inline]
+    fn one_by_one(
+        &self,
+        scratch: &mut RowScratch,
+        mut each: impl FnMut(&[FlowRecord]),
+        fill: impl Fn(&Record<'a>, &mut FlowRecord),
+    ) {
+        let mut records = self.records();
+        loop {
+            let rows = scratch.rows();
+            let mut count = 0_usize;
+            // The rows go first: when they run out, no record may be taken in vain.
+            for (row, record) in rows.iter_mut().zip(&mut records) {
+                fill(&record, row);
+                count = count.saturating_add(1);
+            }
+            if count == 0 {
+                return;
+            }
+            each(rows.get(..count).unwrap_or_default());
+        }
     }
 }
 
@@ -146,15 +205,11 @@ pub struct Records<'a> {
     left: u32,
 }
 
-impl<'a> Iterator for Records<'a> {
-    type Item = Record<'a>;
-
+impl<'a> Records<'a> {
     #[inline]
-    fn next(&mut self) -> Option<Record<'a>> {
-        let left = self.left.checked_sub(1)?;
-        self.left = left;
-        let (bases, length) = match self.bases.split_at_checked(self.set.template.skips().len().wrapping_add(1)) {
-            None => (&[][..], self.set.template.record_at(self.rest)?),
+    fn of_template(&mut self, template: &'a Template, templates: Templates<'a>) -> Option<Record<'a>> {
+        let (bases, length) = match self.bases.split_at_checked(template.skips().len().wrapping_add(1)) {
+            None => (&[][..], template.record_at(self.rest)?),
             Some((bases, rest)) => {
                 self.bases = rest;
                 let length = match (bases.first(), rest.first()) {
@@ -166,7 +221,27 @@ impl<'a> Iterator for Records<'a> {
         };
         let (raw, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
-        Some(Record { inner: self.set.record_ref(raw, bases) })
+        Some(Record::from(RecordRef { template, context: self.set.context, templates, raw, bases }))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Record<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        match self.set.of {
+            Of::Template { template, templates, .. } => self.of_template(template, templates),
+            Of::Samples { offset, depth } => {
+                let before = self.set.octets.len().wrapping_sub(self.rest.len());
+                let offset = offset.wrapping_add(u32::try_from(before).unwrap_or(u32::MAX));
+                let (sample, rest) = Sample::split_first(self.rest, offset)?;
+                let raw = self.rest.get(..self.rest.len().wrapping_sub(rest.len()))?;
+                self.rest = rest;
+                Some(Record::from(SampleRef { context: self.set.context, sample, raw, depth }))
+            }
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -176,199 +251,3 @@ impl<'a> Iterator for Records<'a> {
 }
 
 impl ExactSizeIterator for Records<'_> {}
-
-/// One record: a template and borrowed octets. Reading a field cannot fail: it is there or it is not.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    inner: RecordRef<'a>,
-}
-
-impl<'a> From<RecordRef<'a>> for Record<'a> {
-    fn from(inner: RecordRef<'a>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<'a> Record<'a> {
-    /// Its octets.
-    #[must_use]
-    pub const fn raw(&self) -> &'a [u8] {
-        self.inner.raw
-    }
-
-    /// The message it came in.
-    #[must_use]
-    pub const fn context(&self) -> &'a Context {
-        self.inner.context
-    }
-
-    /// The template that describes it.
-    #[must_use]
-    pub const fn template(&self) -> &'a Template {
-        self.inner.template
-    }
-
-    /// The templates its lists may refer to.
-    #[must_use]
-    pub const fn templates(&self) -> Templates<'a> {
-        self.inner.templates
-    }
-
-    /// A common field. Cost: a search among the template's fields, and one step for each variable-length field in front of the value.
-    ///
-    /// ```no_run
-    /// # fn show(record: flowcodec::Record<'_>) {
-    /// use flowcodec::field;
-    /// if let (Some(pod), Some(octets)) = (record.get(field::SRC_POD), record.get(field::OCTETS)) {
-    ///     println!("{pod}: {octets}");
-    /// }
-    /// # }
-    /// ```
-    #[must_use]
-    #[inline]
-    pub fn get<T: FieldType>(&self, field: Field<T>) -> Option<T::Out<'a>> {
-        if !field.belongs_to(self.inner.template.schema_tag()) {
-            return None;
-        }
-        T::out(self.value(field.id())?)
-    }
-
-    /// A common field known by number: of the schema the template was compiled for.
-    #[must_use]
-    #[inline]
-    pub fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
-        self.inner.bound(self.inner.template.bindings(id)).or_else(|| self.inner.of_context(id))
-    }
-
-    /// All common fields that are present, in the order of `schema`: one pass, and cheaper than asking for each. When the template was
-    /// compiled for a schema with other added fields, only the core fields.
-    #[must_use]
-    pub fn fields(&self, schema: &Schema) -> Fields<'a> {
-        Fields::new(self.inner, schema)
-    }
-
-    /// All its elements in wire order, repeats kept, known or not.
-    #[must_use]
-    pub fn elements(&self) -> Elements<'a> {
-        Elements::new(*self)
-    }
-
-    /// The first element with this id.
-    #[must_use]
-    pub fn element(&self, id: crate::ie::ElementId) -> Option<Element<'a>> {
-        self.elements().find(|element| element.id() == id)
-    }
-
-    /// The element of the template field number `at`. Cost: one step for each variable-length field in front of it.
-    #[must_use]
-    #[inline]
-    pub fn element_at(&self, at: u16) -> Option<Element<'a>> {
-        Element::at(*self, at)
-    }
-
-    /// Octets of the template field number `at`.
-    #[must_use]
-    #[inline]
-    pub fn octets_at(&self, at: u16) -> Option<&'a [u8]> {
-        self.inner.octets(at)
-    }
-
-    /// Writes where each variable-length field of the template ends into `ends`, in order: one pass finds them all.
-    #[inline]
-    pub fn variable_ends(&self, ends: &mut Vec<u32>) {
-        ends.clear();
-        if let Some((first, bases)) = self.inner.bases.split_first() {
-            ends.extend(bases.iter().map(|base| base.wrapping_sub(*first)));
-            return;
-        }
-        let mut at = 0_usize;
-        for &skip in self.inner.template.skips() {
-            let Some(end) = crate::template::variable_end(self.inner.raw, at.wrapping_add(usize::from(skip))) else { return };
-            ends.push(u32::try_from(end).unwrap_or(u32::MAX));
-            at = end;
-        }
-    }
-
-    /// Fills a row with all the common fields it has a place for.
-    pub fn fill(&self, row: &mut FlowRecord) {
-        self.inner.fill(row);
-    }
-
-    /// An owned copy of everything: the common fields that `schema` and the template's have together, and every element that none of
-    /// them says all of.
-    #[must_use]
-    pub fn to_flow(&self, schema: &std::sync::Arc<Schema>) -> Flow {
-        let mut flow = Flow::new(std::sync::Arc::clone(schema));
-        let taken = self.fields(schema).take(|id, value| flow.set(id, value));
-        for (_, element) in self.elements().enumerate().filter(|(at, _)| !taken.whole(*at)) {
-            flow.push_other(OtherElement::new(element.id(), element.octets()));
-        }
-        flow
-    }
-
-    /// The same record, one list further in; `None` when lists are not read so deep.
-    pub(super) fn inside(&self) -> Option<Self> {
-        Some(Self { inner: RecordRef { templates: self.inner.templates.inside()?, ..self.inner } })
-    }
-
-    pub(super) const fn nested(&self, template: &'a Template, raw: &'a [u8]) -> Self {
-        Self { inner: RecordRef { template, raw, bases: &[], ..self.inner } }
-    }
-}
-
-/// Places noted of one set at most: 16 KiB. Of a set with more of them, records are walked again when they are read.
-pub(crate) const MOST_BASES: usize = 4_096;
-
-/// Number of whole records in the body of a set, their octets, and what is wrong behind them. Up to three octets, or only zeros, are
-/// padding (RFC 7011 §3.3.1); more is a record that was cut. Cost: one step for each variable-length field; where each of them ends is
-/// noted in `bases`, so that nobody has to walk there again.
-pub(crate) fn whole_records(template: &Template, body: Input<'_>, bases: &mut Vec<u32>) -> (u32, usize, Option<Fault>) {
-    bases.clear();
-    let (len, used, truncated) = count(template, body.bytes(), bases);
-    let rest = body.bytes().get(used..).unwrap_or_default();
-    let cut = (truncated || (rest.len() > 3 && rest.iter().any(|&octet| octet != 0))).then(|| {
-        let kind = if truncated { FaultKind::RecordTruncated } else { FaultKind::TrailingOctets };
-        let offset = body.offset().saturating_add(u32::try_from(used).unwrap_or(u32::MAX));
-        let fault = Fault::new(kind, Layer::Record, body.limit(), offset);
-        fault.sizes(template.min_record_len(), len32(rest)).costing(len32(rest))
-    });
-    (len, used, cut)
-}
-
-/// Number of whole records, their octets, and whether the one behind them runs past the end.
-fn count(template: &Template, body: &[u8], bases: &mut Vec<u32>) -> (u32, usize, bool) {
-    let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
-    if let Some(length) = template.record_len().and_then(|length| usize::try_from(length).ok()) {
-        let len = body.len().checked_div(length).unwrap_or(0);
-        return (u32::try_from(len).unwrap_or(u32::MAX), len.saturating_mul(length), false);
-    }
-    let min = usize::try_from(template.min_record_len()).unwrap_or(usize::MAX);
-    let stride = template.skips().len().saturating_add(1);
-    let (mut len, mut used, mut noting) = (0_u32, 0_usize, true);
-    loop {
-        let rest = body.get(used..).unwrap_or_default();
-        if rest.len() < min {
-            return (len, used, false);
-        }
-        noting &= bases.len().saturating_add(stride) <= MOST_BASES;
-        let length = if noting {
-            let noted = bases.len();
-            let end =
-                template.note_segments(body, used, bases).map(|at| at.saturating_add(tail)).filter(|&end| end <= body.len());
-            if end.is_none() {
-                bases.truncate(noted);
-            }
-            end.map(|end| end.saturating_sub(used))
-        } else {
-            bases.clear();
-            template.record_at(rest)
-        };
-        match length {
-            Some(length) => {
-                used = used.saturating_add(length);
-                len = len.saturating_add(1);
-            }
-            None => return (len, used, true),
-        }
-    }
-}

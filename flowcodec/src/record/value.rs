@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::list::List;
-use super::set::Record;
+use super::sampled::{SampleElement, SampleElements, SampleRef};
 use crate::ie::{DataType, ElementId};
-use crate::model::Mac;
-use crate::template::{TemplateField, variable};
+use crate::model::{Mac, address_of_octets};
+use crate::sflow::table::{self, XdrValue};
+use crate::template::{RecordRef, TemplateField, variable};
 use crate::text::Text;
 use crate::time::Timestamp;
 use crate::wire::{signed, unsigned};
@@ -37,59 +38,98 @@ pub enum Value<'a> {
     Address(IpAddr),
     /// basicList, subTemplateList, subTemplateMultiList.
     List(List<'a>),
+    /// A list inside an sFlow structure.
+    SflowList(table::List<'a>),
 }
 
-/// One element of a record: its template field and its octets.
+impl<'a> From<XdrValue<'a>> for Value<'a> {
+    /// An address of unknown type, which has no octets, is [`Octets`](Value::Octets) without octets.
+    fn from(value: XdrValue<'a>) -> Self {
+        match value {
+            XdrValue::U32(number) => Self::Unsigned(u64::from(number)),
+            XdrValue::I32(number) => Self::Signed(i64::from(number)),
+            XdrValue::U64(number) => Self::Unsigned(number),
+            XdrValue::F32(number) => Self::Float(f64::from(number)),
+            XdrValue::Address(Some(address)) => Self::Address(address),
+            XdrValue::Address(None) => Self::Octets(&[]),
+            XdrValue::Ipv4(address) => Self::Address(IpAddr::V4(address)),
+            XdrValue::Ipv6(address) => Self::Address(address_of_octets(address.octets())),
+            XdrValue::Mac(mac) => Self::Mac(mac),
+            XdrValue::Text(text) => Self::Text(text),
+            XdrValue::Octets(octets) => Self::Octets(octets),
+            XdrValue::List(list) => Self::SflowList(list),
+        }
+    }
+}
+
+/// One element of a record: what it is, and its octets.
 #[derive(Debug, Clone, Copy)]
-pub struct Element<'a> {
-    field: &'a TemplateField,
-    octets: &'a [u8],
-    record: Record<'a>,
+pub struct Element<'a>(Of<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Of<'a> {
+    Field { field: &'a TemplateField, octets: &'a [u8], record: RecordRef<'a> },
+    Sample(SampleElement<'a>),
 }
 
 impl<'a> Element<'a> {
-    pub(super) fn at(record: Record<'a>, at: u16) -> Option<Self> {
-        let field = record.template().fields().get(usize::from(at))?;
-        Some(Self { field, octets: record.octets_at(at)?, record })
+    pub(super) fn at(record: RecordRef<'a>, at: u16) -> Option<Self> {
+        let field = record.template.fields().get(usize::from(at))?;
+        Some(Self(Of::Field { field, octets: record.octets(at)?, record }))
     }
 
-    /// Which element.
+    /// Which element. Field 0 of an sFlow structure is a structure that is not known, as a whole.
     #[must_use]
     pub fn id(&self) -> ElementId {
-        self.field.id()
+        match &self.0 {
+            Of::Field { field, .. } => field.id(),
+            Of::Sample(element) => element.id,
+        }
     }
 
-    /// What the template says of it.
+    /// What the template says of it; `None` in sFlow.
     #[must_use]
-    pub const fn field(&self) -> &'a TemplateField {
-        self.field
+    pub const fn field(&self) -> Option<&'a TemplateField> {
+        match self.0 {
+            Of::Field { field, .. } => Some(field),
+            Of::Sample(_) => None,
+        }
     }
 
-    /// Its registered name.
+    /// Its registered name, or sflow.org's.
     #[must_use]
     pub fn name(&self) -> Option<&'a str> {
-        self.field.name()
+        match self.0 {
+            Of::Field { field, .. } => field.name(),
+            Of::Sample(element) => element.name,
+        }
     }
 
-    /// Its octets on the wire, the length in front of a variable-length value left out.
+    /// Its octets on the wire: without the length in front of a variable-length value; in sFlow, as XDR has them.
     #[must_use]
     pub const fn octets(&self) -> &'a [u8] {
-        self.octets
+        match self.0 {
+            Of::Field { octets, .. } => octets,
+            Of::Sample(element) => element.octets,
+        }
     }
 
     /// Its value.
     #[must_use]
     pub fn value(&self) -> Value<'a> {
-        value(self.field.data_type(), self.octets, &self.record)
+        match self.0 {
+            Of::Field { field, octets, record } => value(field.data_type(), octets, record),
+            Of::Sample(element) => element.value,
+        }
     }
 }
 
 /// Decodes octets as a type. Time types are absolute (RFC 7011 §6.1.7 to §6.1.10); lists refer to the templates of `record`.
-pub(super) fn value<'a>(data_type: DataType, octets: &'a [u8], record: &Record<'a>) -> Value<'a> {
+pub(super) fn value<'a>(data_type: DataType, octets: &'a [u8], record: RecordRef<'a>) -> Value<'a> {
     decode(data_type, octets, record).unwrap_or(Value::Octets(octets))
 }
 
-fn decode<'a>(data_type: DataType, octets: &'a [u8], record: &Record<'a>) -> Option<Value<'a>> {
+fn decode<'a>(data_type: DataType, octets: &'a [u8], record: RecordRef<'a>) -> Option<Value<'a>> {
     if octets.is_empty() && !matches!(data_type, DataType::String | DataType::OctetArray) {
         return None;
     }
@@ -125,15 +165,22 @@ fn decode<'a>(data_type: DataType, octets: &'a [u8], record: &Record<'a>) -> Opt
 
 /// The elements of a record in wire order, repeats kept.
 #[derive(Debug, Clone)]
-pub struct Elements<'a> {
-    record: Record<'a>,
-    fields: core::slice::Iter<'a, TemplateField>,
-    at: usize,
+pub struct Elements<'a>(Source<'a>);
+
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
+enum Source<'a> {
+    Fields { record: RecordRef<'a>, fields: core::slice::Iter<'a, TemplateField>, at: usize },
+    Sample(SampleElements<'a>),
 }
 
 impl<'a> Elements<'a> {
-    pub(super) fn new(record: Record<'a>) -> Self {
-        Self { record, fields: record.template().fields().iter(), at: 0 }
+    pub(super) fn of_template(record: RecordRef<'a>) -> Self {
+        Self(Source::Fields { record, fields: record.template.fields().iter(), at: 0 })
+    }
+
+    pub(super) fn of_sample(sample: SampleRef<'a>) -> Self {
+        Self(Source::Sample(SampleElements::new(sample)))
     }
 }
 
@@ -142,15 +189,19 @@ impl<'a> Iterator for Elements<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Element<'a>> {
-        let field = self.fields.next()?;
-        let raw = self.record.raw();
-        let (start, end) = if field.is_variable() {
-            let place = variable(raw, self.at)?;
-            (place.start, place.end)
-        } else {
-            (self.at, self.at.wrapping_add(usize::from(field.length())))
-        };
-        self.at = end;
-        Some(Element { field, octets: raw.get(start..end)?, record: self.record })
+        match &mut self.0 {
+            Source::Fields { record, fields, at } => {
+                let field = fields.next()?;
+                let (start, end) = if field.is_variable() {
+                    let place = variable(record.raw, *at)?;
+                    (place.start, place.end)
+                } else {
+                    (*at, at.wrapping_add(usize::from(field.length())))
+                };
+                *at = end;
+                Some(Element(Of::Field { field, octets: record.raw.get(start..end)?, record: *record }))
+            }
+            Source::Sample(elements) => elements.next().map(|element| Element(Of::Sample(element))),
+        }
     }
 }

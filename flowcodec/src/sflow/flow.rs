@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::Fault;
 use crate::ie::SflowStructure;
-use crate::model::Mac;
+use crate::model::{Mac, Numbers};
 use crate::text::Text;
 
 use super::structure::{DataFormat, Structure};
@@ -276,6 +276,12 @@ views! {
         reason: Text<'a>,
     }
 
+    /// When the packet was sampled: `extended_timestamp` (0:1043).
+    PacketTime {
+        /// Nanoseconds since 1970.
+        nanoseconds: u64,
+    }
+
     /// The socket of a transaction: `extended_socket_ipv4` (0:2100), `extended_proxy_socket_ipv4` (0:2102).
     SocketIpv4 {
         /// IP protocol.
@@ -325,6 +331,15 @@ macro_rules! flow_views {
                 match structure.id() {
                     $(SflowStructure::Flow($format) => view(structure).map(Self::$name),)*
                     _ => Ok(Self::Other(structure)),
+                }
+            }
+
+            /// Whether the body fits the view of its format; `None` where there is no view.
+            #[inline]
+            pub(super) fn fits(structure: Structure<'a>) -> Option<Result<(), Fault>> {
+                match structure.id() {
+                    $(SflowStructure::Flow($format) => Some(view::<$kind>(structure).map(drop)),)*
+                    _ => None,
                 }
             }
 
@@ -413,6 +428,8 @@ flow_views! {
     HwTrap(HwTrap<'a>) = 1041,
     /// Linux' drop reason.
     LinuxDropReason(LinuxDropReason<'a>) = 1042,
+    /// When the packet was sampled.
+    PacketTime(PacketTime) = 1043,
     /// Socket of a transaction.
     SocketIpv4(SocketIpv4) = 2100,
     /// Socket of a transaction.
@@ -546,6 +563,19 @@ impl<'a> AsPath<'a> {
     /// The AS numbers of all segments.
     pub fn numbers(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.segments().flat_map(|segment| segment.numbers.iter())
+    }
+
+    /// The AS numbers of all segments as a common value. A path of one segment, which nearly all are, has any length; one of several
+    /// segments has [`Numbers::MOST`] at most, and none is given for a longer one: part of a path would be another path.
+    #[must_use]
+    pub fn to_numbers(&self) -> Option<Numbers<'a>> {
+        let mut segments = self.segments();
+        let first = segments.next().map(|segment| segment.numbers).unwrap_or_default();
+        if segments.next().is_none() {
+            return Some(first.into());
+        }
+        let mut numbers = Numbers::default();
+        self.numbers().all(|number| numbers.push(number)).then_some(numbers)
     }
 
     /// The last AS of the path: the destination's.

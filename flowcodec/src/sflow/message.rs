@@ -92,41 +92,18 @@ impl<'a> Datagram<'a> {
     /// faults add up to the datagram's.
     pub fn tally(&self, limits: &Limits, mut found: impl FnMut(Fault)) -> Tally {
         let mut tally = Tally { octets: self.body.offset(), ..Tally::default() };
-        let add = |number: &mut u32, more: u32| *number = number.saturating_add(more);
-        let mut fault = |tally: &mut Tally, fault: Fault| {
-            add(&mut tally.lost_octets, fault.bytes);
-            found(fault);
-        };
         for sample in self.samples() {
             let sample = match sample {
                 Ok(sample) => sample,
                 Err(bad) => {
                     add(&mut tally.bad_samples, u32::from(is_sample(&bad)));
-                    fault(&mut tally, bad);
+                    add(&mut tally.lost_octets, bad.bytes);
+                    found(bad);
                     continue;
                 }
             };
             add(&mut tally.samples, 1);
-            if matches!(sample.kind(), SampleKind::Unknown) {
-                add(&mut tally.unknown_samples, 1);
-                add(&mut tally.octets, sample.octets());
-                continue;
-            }
-            let (padding, mut records) = (sample.padding(), sample.records());
-            add(&mut tally.octets, padding.saturating_add(records.rest().offset().saturating_sub(sample.offset())));
-            for record in &mut records {
-                match record.and_then(|record| record.known(limits.list_depth).map(|known| (record, known))) {
-                    Ok((record, known)) => {
-                        add(&mut tally.records, 1);
-                        add(&mut tally.unknown_records, u32::from(!known));
-                        add(&mut tally.octets, record.octets());
-                    }
-                    Err(bad) => {
-                        add(&mut tally.bad_records, u32::from(is_record(&bad)));
-                        fault(&mut tally, bad);
-                    }
-                }
-            }
+            sample.tally(limits.list_depth, &mut tally, &mut found);
         }
         tally
     }
@@ -152,6 +129,37 @@ pub struct Tally {
     pub octets: u32,
     /// Octets that faults cost.
     pub lost_octets: u32,
+}
+
+const fn add(number: &mut u32, more: u32) {
+    *number = number.saturating_add(more);
+}
+
+impl Sample<'_> {
+    /// Walks this sample: counts its records, and gives every fault to `found`. The octets it and its faults add are the sample's.
+    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
+        if matches!(self.kind(), SampleKind::Unknown) {
+            add(&mut tally.unknown_samples, 1);
+            add(&mut tally.octets, self.octets());
+            return;
+        }
+        let (padding, mut records) = (self.padding(), self.records());
+        add(&mut tally.octets, padding.saturating_add(records.rest().offset().saturating_sub(self.offset())));
+        for record in &mut records {
+            match record.and_then(|record| record.known(depth).map(|known| (record, known))) {
+                Ok((record, known)) => {
+                    add(&mut tally.records, 1);
+                    add(&mut tally.unknown_records, u32::from(!known));
+                    add(&mut tally.octets, record.octets());
+                }
+                Err(bad) => {
+                    add(&mut tally.bad_records, u32::from(is_record(&bad)));
+                    add(&mut tally.lost_octets, bad.bytes);
+                    found(bad);
+                }
+            }
+        }
+    }
 }
 
 const fn is_sample(fault: &Fault) -> bool {
@@ -189,7 +197,7 @@ impl<'a> Samples<'a> {
     #[cold]
     fn past(&mut self) -> Fault {
         self.done = true;
-        past(self.rest(), Layer::Set)
+        past(self.rest(), Layer::Sample)
     }
 }
 
@@ -203,7 +211,7 @@ impl<'a> Iterator for Samples<'a> {
         }
         if self.rest.is_empty() || self.seen == self.count {
             self.done = true;
-            return if self.broken() { end(self.rest(), self.count, self.seen, Layer::Set).map(Err) } else { None };
+            return if self.broken() { end(self.rest(), self.count, self.seen, Layer::Sample).map(Err) } else { None };
         }
         let Some((format, body, rest)) = split(self.rest) else { return Some(Err(self.past())) };
         let octets = len32(self.rest).wrapping_sub(len32(rest));

@@ -21,8 +21,6 @@
 //! itself, and only a length that runs past its surroundings costs what follows there. Longer bodies than a layout knows are newer
 //! versions of it: what is behind the known fields is not looked at. [`Datagram::tally`] counts all of this, the unknown included.
 //!
-//! Faults name the layers as everywhere: the set is the sample, the record the record, and the limit `FieldLength` a record's own length.
-//!
 //! Versions 2 and 4 have no lengths: they are recognised ([`FaultKind::UnsupportedVersion`](crate::FaultKind::UnsupportedVersion)), and
 //! not read.
 
@@ -38,7 +36,7 @@ mod xdr;
 pub use encode::{DatagramWriter, EncodeError, Form};
 pub use flow::{
     Acl, AsPath, AsSegment, Decapsulate, EgressQueue, Ethernet, FlowView, Function, Gateway, HeaderProtocol, HwTrap, Ipv4, Ipv6,
-    LinuxDropReason, Mpls, Nat, NatPort, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay, Url, User,
+    LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay, Url, User,
     VlanTunnel, Vni,
 };
 pub use message::{Datagram, Header, Samples, Tally};

@@ -1,7 +1,6 @@
 //! Why packets are dropped.
 
-#[rustfmt::skip]
-mod generated;
+use crate::ie::{ElementId, value_name, value_table};
 
 /// Why a packet was dropped: `drop_reason` of a discarded packet, and of a flow sample's output. The first 16 are ICMP's codes of an
 /// unreachable destination.
@@ -12,14 +11,14 @@ pub struct DropReason(pub u32);
 impl DropReason {
     /// Every reason that has a name, ascending.
     pub fn all() -> impl Iterator<Item = (Self, &'static str)> {
-        generated::REASONS.iter().map(|&(code, name)| (Self(code), name))
+        let names = value_table(ElementId::DROP_REASON).unwrap_or_default();
+        names.iter().filter_map(|&(code, name)| Some((Self(u32::try_from(code).ok()?), name)))
     }
 
     /// The reason's name in the list of sflow.org; `None` for numbers that are not on it.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        let at = generated::REASONS.binary_search_by_key(&self.0, |&(code, _)| code).ok()?;
-        generated::REASONS.get(at).map(|&(_, name)| name)
+        value_name(ElementId::DROP_REASON, u64::from(self.0))
     }
 }
 

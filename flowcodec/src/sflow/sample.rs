@@ -1,10 +1,12 @@
 //! One sample: what stands before its records, compact and expanded forms alike.
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
+use crate::ie::SflowStructure;
 use crate::wire::{be32, len32};
 
 use super::reason::DropReason;
-use super::structure::{DataFormat, Records};
+use super::structure::{DataFormat, Records, Structure, split};
+use super::table::{self, Layout, Values};
 
 /// What a sample is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +56,8 @@ pub enum Interface {
 }
 
 impl Interface {
-    const INTERNAL: u32 = 0x3fff_ffff;
+    /// The ifIndex that stands for the device itself.
+    pub const INTERNAL: u32 = 0x3fff_ffff;
 
     /// From the two words of the expanded form.
     #[must_use]
@@ -166,6 +169,14 @@ impl<'a> Sample<'a> {
     pub(super) const COUNTERS_EXPANDED: u32 = 4;
     pub(super) const DISCARD: u32 = 5;
 
+    /// The first of the samples that stand in `octets`, which begin at `offset` of the datagram, and what is behind it.
+    #[inline]
+    pub(crate) fn split_first(octets: &'a [u8], offset: u32) -> Option<(Self, &'a [u8])> {
+        let (format, body, rest) = split(octets)?;
+        let sample = Self::read(format, offset, len32(octets).wrapping_sub(len32(rest)), body).ok()?;
+        Some((sample, rest))
+    }
+
     /// Reads the head. A body too short for it is a fault that costs the sample.
     #[inline]
     pub(super) fn read(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Result<Self, Fault> {
@@ -175,7 +186,7 @@ impl<'a> Sample<'a> {
 
     #[cold]
     fn short(&self) -> Fault {
-        let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Set, LimitedBy::SetLength, self.offset);
+        let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Sample, LimitedBy::SampleLength, self.offset);
         fault.sizes(u32::try_from(self.head_octets()).unwrap_or(0), len32(self.body)).costing(self.octets)
     }
 
@@ -263,6 +274,19 @@ impl<'a> Sample<'a> {
             }),
             SampleKind::Unknown => return None,
         })
+    }
+
+    /// The layout of what stands before the records; `None` for a format that is not known.
+    #[must_use]
+    pub fn layout(&self) -> Option<&'static Layout> {
+        table::layout(SflowStructure::Sample(self.format.0))
+    }
+
+    /// The values of what stands before the records, by the [`layout`](Self::layout).
+    #[must_use]
+    pub fn values(&self) -> Option<Values<'a>> {
+        let structure = Structure::new(SflowStructure::Sample(self.format.0), self.body, self.offset);
+        self.layout().map(|layout| layout.values_of(structure))
     }
 
     /// Counts the samples of its source.

@@ -127,10 +127,10 @@ impl<'a> Structure<'a> {
     }
 
     /// As [`check`](Self::check); `false` for structures that the table does not have.
-    pub(super) fn known(&self, depth: u8) -> Result<bool, Fault> {
+    pub(crate) fn known(&self, depth: u8) -> Result<bool, Fault> {
         // The views of what most samples carry know the same without a search.
-        if !matches!(self.flow()?, FlowView::Other(_)) {
-            return Ok(true);
+        if let Some(fits) = FlowView::fits(*self) {
+            return fits.map(|()| true);
         }
         let Some(layout) = self.layout() else { return Ok(false) };
         if layout.is_fixed() {
@@ -152,7 +152,7 @@ impl<'a> Structure<'a> {
 
     /// The body and where it is.
     pub(super) const fn input(&self) -> Input<'a> {
-        Input::at(self.body, self.offset.saturating_add(Self::HEAD), LimitedBy::FieldLength)
+        Input::at(self.body, self.offset.saturating_add(Self::HEAD), LimitedBy::RecordLength)
     }
 
     /// Whether the body has the octets that every body of a layout has.
@@ -163,7 +163,7 @@ impl<'a> Structure<'a> {
 
     #[cold]
     fn short(&self, octets: u32) -> Fault {
-        let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Record, LimitedBy::FieldLength, self.offset);
+        let fault = Fault::new(FaultKind::LengthTooSmall, Layer::Record, LimitedBy::RecordLength, self.offset);
         self.bad(fault.sizes(octets, len32(self.body)))
     }
 
@@ -199,7 +199,7 @@ impl<'a> Records<'a> {
     /// What was not read yet.
     #[must_use]
     pub fn rest(&self) -> Input<'a> {
-        Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::SetLength)
+        Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::SampleLength)
     }
 
     #[cold]

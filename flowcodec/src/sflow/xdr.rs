@@ -11,7 +11,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::model::Mac;
+use crate::model::{Mac, Numbers};
 use crate::text::Text;
 use crate::wire::{Input, len32};
 
@@ -79,7 +79,7 @@ impl Bad {
     #[cold]
     pub(super) fn fault(self, body: Input<'_>) -> Fault {
         let at = u32::try_from(body.bytes().len().saturating_sub(self.left)).unwrap_or(u32::MAX);
-        let fault = Fault::new(self.kind, Layer::Field, LimitedBy::FieldLength, body.offset().saturating_add(at));
+        let fault = Fault::new(self.kind, Layer::Field, LimitedBy::RecordLength, body.offset().saturating_add(at));
         fault.sizes(self.required, self.available)
     }
 }
@@ -240,6 +240,12 @@ impl<'a> Words<'a> {
     }
 }
 
+impl<'a> From<Words<'a>> for Numbers<'a> {
+    fn from(words: Words<'a>) -> Self {
+        if words.given.is_empty() { Self::on_wire(words.wire) } else { Self::from(words.given) }
+    }
+}
+
 impl<'a> From<&'a [u32]> for Words<'a> {
     fn from(given: &'a [u32]) -> Self {
         Self { wire: &[], given }
@@ -281,7 +287,7 @@ mod tests {
 
     fn read<'a, T: Xdr<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Fault> {
         let mut reader = Reader(bytes);
-        let value = T::read(&mut reader).map_err(|bad| bad.fault(Input::at(bytes, 100, LimitedBy::FieldLength)))?;
+        let value = T::read(&mut reader).map_err(|bad| bad.fault(Input::at(bytes, 100, LimitedBy::RecordLength)))?;
         Ok((value, reader.0))
     }
 

@@ -91,7 +91,7 @@ impl<'a> RecordRef<'a> {
         for (_, entry) in self.entries(bindings) {
             labels.push(u32::try_from(unsigned(entry.get(..3)?)? >> 4).ok()?);
         }
-        (!labels.as_slice().is_empty()).then_some(FieldValue::Numbers(labels))
+        (!labels.is_empty()).then_some(FieldValue::Numbers(labels))
     }
 
     /// The label stack entries that count, and their places: of an element that is repeated the first, and none of those that fill the
@@ -195,21 +195,13 @@ impl<'a> RecordRef<'a> {
 
     /// A common field of the message rather than of the record.
     pub(crate) fn of_context(&self, id: FieldId) -> Option<FieldValue<'a>> {
-        let context = self.context;
-        Some(match id {
-            _ if id == field::RECEIVED.id() => FieldValue::Time(context.received),
-            _ if id == field::EXPORTED.id() => FieldValue::Time(context.exported),
-            _ if id == field::EXPORTER.id() => FieldValue::Address(context.exporter.address()),
-            _ if id == field::EXPORTER_PORT.id() => FieldValue::Unsigned(u64::from(context.exporter.port())),
-            _ if id == field::DOMAIN.id() => FieldValue::Unsigned(u64::from(context.domain)),
-            _ if id == field::PROTOCOL.id() => FieldValue::Unsigned(u64::from(context.protocol.code())),
+        match id {
             // The fixed layouts of v1, v5 and v7 have none.
-            _ if id == field::TEMPLATE.id() && self.template.id() == 0 => return None,
-            _ if id == field::TEMPLATE.id() => FieldValue::Unsigned(u64::from(self.template.id())),
-            _ if id == field::COUNTERS_SCALED.id() => FieldValue::Unsigned(u64::from(context.counters_scaled.code())),
-            _ if id == SAMPLING_RATE => FieldValue::Double(self.sampling_rate()?),
-            _ => return None,
-        })
+            _ if id == field::TEMPLATE.id() && self.template.id() == 0 => None,
+            _ if id == field::TEMPLATE.id() => Some(FieldValue::Unsigned(u64::from(self.template.id()))),
+            _ if id == SAMPLING_RATE => self.sampling_rate().map(FieldValue::Double),
+            _ => self.context.field(id),
+        }
     }
 
     /// Fills a row with all that this record and its message say.
@@ -335,6 +327,11 @@ impl RowScratch {
     #[must_use]
     pub fn new() -> Self {
         Self { rows: vec![FlowRecord::EMPTY; RUN].into_boxed_slice(), bases: Vec::new() }
+    }
+
+    /// The rows of one run, for those who fill them record by record.
+    pub(crate) fn rows(&mut self) -> &mut [FlowRecord] {
+        &mut self.rows
     }
 }
 

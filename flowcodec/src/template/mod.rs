@@ -141,6 +141,8 @@ pub struct Template {
     // Fixed octets behind the last variable-length field; of a template without one, the whole record.
     tail: u32,
     has_lists: bool,
+    // The first field that holds the first octets of a packet.
+    section: u16,
     role: Role,
     plan: Plan,
     schema_tag: u32,
@@ -220,6 +222,7 @@ impl Template {
         }
         name_fields(&mut fields);
         let has_lists = fields.iter().any(|field| field.data_type().is_list());
+        let section = fields.iter().zip(0..).find(|(field, _)| SECTIONS.contains(&field.id())).map_or(NO_FIELD, |(_, at)| at);
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
         let plan = Plan::compile(&fields, schema, id == 0);
         Ok(Self {
@@ -231,6 +234,7 @@ impl Template {
             skips: skips.into_boxed_slice(),
             tail,
             has_lists,
+            section,
             role,
             plan,
             schema_tag: schema.tag(),
@@ -287,6 +291,11 @@ impl Template {
     /// Whether a field is a list (RFC 6313).
     pub(crate) const fn has_lists(&self) -> bool {
         self.has_lists
+    }
+
+    /// The first field that holds the first octets of a packet.
+    pub(crate) fn section(&self) -> Option<u16> {
+        (self.section != NO_FIELD).then_some(self.section)
     }
 
     pub(crate) const fn role(&self) -> Role {
@@ -422,6 +431,10 @@ fn name_fields(fields: &mut [TemplateField]) {
 
 /// No other field has the id.
 const NO_FIELD: u16 = u16::MAX;
+
+/// Elements that hold the first octets of a packet: layer2packetSectionData, dataLinkFrameSection, ipHeaderPacketSection,
+/// mplsLabelStackSection.
+const SECTIONS: [ElementId; 4] = [ElementId::iana(104), ElementId::iana(315), ElementId::iana(313), ElementId::iana(316)];
 
 /// Where the variable-length value whose length stands at `at` ends (RFC 7011 §7); may lie past the end of `octets`.
 #[inline]

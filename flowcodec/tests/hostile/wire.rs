@@ -150,7 +150,7 @@ impl Records {
         };
         Self {
             context: *set.context(),
-            template: set.template().id(),
+            template: set.template().unwrap().id(),
             raw: set.records().map(|record| record.raw().to_vec()).collect(),
             rates: set.records().map(|record| record.get(field::SAMPLING_RATE)).collect(),
             names: set.records().map(|record| name(record.elements().next().unwrap().value())).collect(),

@@ -61,14 +61,14 @@ pub(super) fn read_list(list: &List<'_>) -> Seen {
     let fixed = matches!(list.kind(), ListKind::Basic { length, .. } if length != VARIABLE);
     let items = list.items().map(|item| match item {
         ListItem::Value(value) => SeenItem::Value(read(&value, fixed)),
-        ListItem::Record(record) => SeenItem::Record(record.template().id(), read_record(&record)),
+        ListItem::Record(record) => SeenItem::Record(record.template().unwrap().id(), read_record(&record)),
         other => panic!("{other:?}"),
     });
     Seen::List(list.kind(), list.semantic(), items.collect())
 }
 
 pub(super) fn read_record(record: &Record<'_>) -> Vec<Seen> {
-    record.elements().map(|element| read(&element.value(), !element.field().is_variable())).collect()
+    record.elements().map(|element| read(&element.value(), !element.field().unwrap().is_variable())).collect()
 }
 
 /// What a reader is to see of a value written to a field.
@@ -137,7 +137,7 @@ impl Heard {
             match event {
                 Event::Flows(set) | Event::Options(set) => {
                     for record in set {
-                        let template = record.template();
+                        let template = record.template().unwrap();
                         self.records.push(SeenRecord {
                             template: template.id(),
                             kind: template.kind(),

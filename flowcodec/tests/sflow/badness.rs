@@ -125,7 +125,7 @@ fn a_body_shorter_than_its_layout() {
                 let [fault] = faults[..] else { panic!("{name}: {faults:?}") };
                 assert_eq!(
                     (fault.kind, fault.layer, fault.limit),
-                    (FaultKind::LengthTooSmall, Layer::Record, LimitedBy::FieldLength)
+                    (FaultKind::LengthTooSmall, Layer::Record, LimitedBy::RecordLength)
                 );
                 assert_eq!((fault.offset, fault.bytes), (at, 8 + length), "{name}");
                 assert_eq!((fault.required, fault.available), (min, length), "{name}");
@@ -158,7 +158,7 @@ fn a_record_that_runs_past_its_sample() {
                 let [fault] = faults[..] else { panic!("{name}: {faults:?}") };
                 assert_eq!(
                     (fault.kind, fault.layer, fault.limit),
-                    (FaultKind::RecordTruncated, Layer::Record, LimitedBy::SetLength)
+                    (FaultKind::RecordTruncated, Layer::Record, LimitedBy::SampleLength)
                 );
                 let rest = len32(&middle) + 8 + len32(&stand.around.1);
                 assert_eq!((fault.offset, fault.bytes), (at, rest), "{name}");
@@ -225,7 +225,7 @@ fn counts_of_records_that_are_wrong() {
                 let [fault] = faults[..] else { panic!("{faults:?}") };
                 assert_eq!(
                     (fault.kind, fault.layer, fault.limit),
-                    (FaultKind::CountBeyondOctets, Layer::Record, LimitedBy::SetLength)
+                    (FaultKind::CountBeyondOctets, Layer::Record, LimitedBy::SampleLength)
                 );
                 assert_eq!((fault.offset, fault.bytes), (records_at(form) + len32(&records), 0));
                 assert_eq!((fault.required, fault.available), (count, 3));
@@ -257,7 +257,7 @@ fn a_bad_sample_costs_itself() {
             let (tally, faults) = seen(&octets_in);
             assert_eq!((tally.samples, tally.bad_samples, tally.records), (2, 1, 2));
             let [fault] = faults[..] else { panic!("{faults:?}") };
-            assert_eq!((fault.kind, fault.layer, fault.limit), (FaultKind::LengthTooSmall, Layer::Set, LimitedBy::SetLength));
+            assert_eq!((fault.kind, fault.layer, fault.limit), (FaultKind::LengthTooSmall, Layer::Sample, LimitedBy::SampleLength));
             assert_eq!((fault.offset, fault.bytes), (28 + len32(&good), len32(&short)));
             assert_eq!((fault.required, fault.available), (head_octets(form), octets));
             assert_eq!(Datagram::parse(&octets_in).unwrap().trailing(), None);
@@ -277,7 +277,7 @@ fn a_sample_that_runs_past_the_datagram_costs_the_rest() {
         let (tally, faults) = seen(&octets);
         assert_eq!((tally.samples, tally.bad_samples, tally.records), (1, 1, 1));
         let [fault] = faults[..] else { panic!("{faults:?}") };
-        assert_eq!((fault.kind, fault.layer, fault.limit), (FaultKind::Truncated, Layer::Set, LimitedBy::Datagram));
+        assert_eq!((fault.kind, fault.layer, fault.limit), (FaultKind::Truncated, Layer::Sample, LimitedBy::Datagram));
         assert_eq!((fault.offset, fault.bytes), (28 + len32(&good), len32(&good)));
         assert_eq!((fault.required, fault.available), (length, len32(&good) - 8));
         assert_eq!(Datagram::parse(&octets).unwrap().trailing(), Some(fault));
@@ -299,7 +299,7 @@ fn counts_of_samples_that_are_wrong() {
         let (tally, faults) = seen(&octets);
         assert_eq!((tally.samples, tally.bad_samples), (count.min(2), 0));
         let [fault] = faults[..] else { panic!("{faults:?}") };
-        assert_eq!((fault.kind, fault.layer, fault.offset, fault.bytes), (kind, Layer::Set, offset, bytes));
+        assert_eq!((fault.kind, fault.layer, fault.offset, fault.bytes), (kind, Layer::Sample, offset, bytes));
         assert_eq!(Datagram::parse(&octets).unwrap().trailing(), Some(fault));
     }
 }

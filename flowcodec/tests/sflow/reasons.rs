@@ -25,16 +25,16 @@ fn the_table_follows_the_registry_file() {
     let rows = rows();
     let mut made =
         String::from("// Made from `registry/sflow-drop-reasons.csv` by `tests/sflow`. Do not edit.\n\n/// Ascending by code.\n");
-    writeln!(made, "pub(super) static REASONS: [(u32, &str); {}] = [", rows.len()).unwrap();
+    writeln!(made, "pub(super) static DROP_REASONS: [(u64, &str); {}] = [", rows.len()).unwrap();
     for (code, name) in &rows {
         writeln!(made, "({code}, {name:?}),").unwrap();
     }
     made.push_str("];\n");
-    let path = Path::new(ROOT).join("src/sflow/reason/generated.rs");
+    let path = Path::new(ROOT).join("src/ie/drop_reasons.rs");
     if std::env::var_os("FLOWCODEC_WRITE_GENERATED").is_some_and(|v| v == "1") {
         fs::write(&path, &made).unwrap();
     }
-    assert!(fs::read_to_string(&path).unwrap() == made, "reason/generated.rs is stale");
+    assert!(fs::read_to_string(&path).unwrap() == made, "ie/drop_reasons.rs is stale");
 }
 
 #[test]

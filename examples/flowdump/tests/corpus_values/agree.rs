@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use flowcodec::ie::{self, DataType, ElementId};
-use flowcodec::template::TemplateKind;
+use flowcodec::sflow::{Sample, SampleKind};
+use flowcodec::template::{Template, TemplateKind};
 use flowcodec::{Element, Record, Timestamp, Value};
 use serde_json::Value as Json;
 
@@ -71,11 +72,15 @@ impl Field {
         let number = || self.value.as_u64().or_else(|| self.value.as_str()?.parse().ok());
         match &self.what {
             What::Kind => {
-                let kind = if record.template().kind() == TemplateKind::Options { "options" } else { "flow" };
+                let kind = match (record.template().map(Template::kind), record.sample().map(Sample::kind)) {
+                    (Some(TemplateKind::Options), _) => "options",
+                    (_, Some(SampleKind::Counters)) => "counters",
+                    _ => "flow",
+                };
                 self.value == kind
             }
             What::Domain => number() == Some(record.context().domain.into()),
-            What::Template => number() == Some(record.template().id().into()),
+            What::Template => number() == record.template().map(|template| template.id().into()),
             What::Element(ids) => of(record, ids).any(|element| agrees(&self.value, &element)),
             What::Repeated { ids, at, of: count } => {
                 let all: Vec<_> = of(record, ids).collect();
@@ -114,7 +119,7 @@ fn agrees(expected: &Json, element: &Element<'_>) -> bool {
         Value::Mac(mac) => octets_of(expected).as_deref() == Some(&mac.octets()),
         Value::Address(address) => address_of(expected) == Some(address.to_canonical()),
         Value::Time(time) => {
-            let unit = unit(element.field().data_type());
+            let unit = unit(element.field().unwrap().data_type());
             let expected = match expected {
                 Json::String(text) => parse_time(text).or_else(|| Some(text.parse::<i64>().ok()? * unit)),
                 other => other.as_i64().map(|number| number * unit),
@@ -296,7 +301,7 @@ fn time_agrees(shown: &str, element: &Element<'_>, record: &Record<'_>) -> bool 
             let before = i64::try_from(micros).unwrap() * 1_000;
             time == Some(record.context().exported.as_nanos() - before)
         }
-        (Value::Time(found), _) => time.is_some_and(|time| same_time(time, found, unit(element.field().data_type()))),
+        (Value::Time(found), _) => time.is_some_and(|time| same_time(time, found, unit(element.field().unwrap().data_type()))),
         _ => false,
     }
 }

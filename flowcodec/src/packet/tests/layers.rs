@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::frames::frame;
 use crate::ie::ElementId;
-use crate::model::{FieldValue, FlowRecord, Mac, field};
+use crate::model::{FieldValue, FlowRecord, Mac, Numbers, field};
 use crate::packet::{End, Headers, Layer, Start, parse};
 
 pub(super) fn ip(text: &str) -> Option<IpAddr> {
@@ -112,24 +112,24 @@ fn llc_and_snap() {
 fn mpls() {
     with("mpls", |headers| {
         is_tcp4(&headers);
-        assert_eq!(headers.mpls_labels().unwrap().as_slice(), [16001, 24]);
+        assert_eq!(headers.mpls_labels(), Some(Numbers::from(&[16001, 24][..])));
         assert_eq!((headers.ethertype(), headers.network_offset()), (Some(0x8847), Some(22)));
     });
     with("mpls start ipv6", |headers| {
         is_tcp6(&headers);
-        assert_eq!((headers.mpls_labels().unwrap().as_slice(), headers.ethertype()), (&[32][..], None));
+        assert_eq!((headers.mpls_labels(), headers.ethertype()), (Some(Numbers::from(&[32][..])), None));
     });
     with("mpls twelve", |headers| {
         is_tcp4(&headers);
-        assert_eq!(headers.mpls_labels().unwrap().as_slice(), [16; 10]);
+        assert_eq!(headers.mpls_labels(), Some(Numbers::from(&[16; 10][..])));
     });
     with("mpls endless", |headers| {
         assert_eq!((headers.end(), headers.end_offset()), (End::TooDeep { layer: Layer::Mpls }, 78));
-        assert_eq!(headers.mpls_labels().unwrap().as_slice(), [16; 10]);
+        assert_eq!(headers.mpls_labels(), Some(Numbers::from(&[16; 10][..])));
     });
     with("mpls pseudowire", |headers| {
         assert_eq!((headers.end(), headers.end_offset()), (End::Unknown { layer: Layer::Mpls, number: 0 }, 18));
-        assert_eq!((headers.mpls_labels().unwrap().as_slice(), headers.src_addr()), (&[16][..], None));
+        assert_eq!((headers.mpls_labels(), headers.src_addr()), (Some(Numbers::from(&[16][..])), None));
     });
 }
 
@@ -157,7 +157,7 @@ fn pppoe_ppp_and_pos() {
     with("ppp short", |headers| is_tcp6(&headers));
     with("ppp mpls", |headers| {
         is_tcp4(&headers);
-        assert_eq!(headers.mpls_labels().unwrap().as_slice(), [16]);
+        assert_eq!(headers.mpls_labels(), Some(Numbers::from(&[16][..])));
     });
     with("pos ppp", |headers| is_tcp6(&headers));
     with("pos cisco", |headers| {

@@ -5,6 +5,7 @@
 //!
 //! | structures | where sflow.org defines them |
 //! |---|---|
+//! | samples 0:1 - 0:4; 0:5 (what stands before their records) | `sflow_version_5.txt`; `sflow_drops.txt` |
 //! | flow 0:1 - 0:1012, counters 0:1 - 0:5, 0:1001 | `sflow_version_5.txt` |
 //! | flow 0:1013 - 0:1016, counters 0:6, 0:1002 | `sflow_80211.txt` |
 //! | flow 0:1021 - 0:1030 | `sflow_tunnels.txt` |
@@ -22,6 +23,7 @@
 mod counters;
 mod flows;
 mod hosts;
+mod samples;
 mod values;
 
 use crate::ie::{ElementId, SflowStructure};
@@ -123,6 +125,11 @@ impl Layout {
         Self::new(SflowStructure::Flow(DataFormat::new(enterprise, format).0), name, fields, fields.len())
     }
 
+    /// What stands before the records of a sample.
+    const fn sample(format: u32, name: &'static str, fields: &'static [FieldDef]) -> Self {
+        Self::new(SflowStructure::Sample(DataFormat::new(0, format).0), name, fields, fields.len())
+    }
+
     const fn counter(enterprise: u32, format: u32, name: &'static str, fields: &'static [FieldDef]) -> Self {
         Self::new(SflowStructure::Counter(DataFormat::new(enterprise, format).0), name, fields, fields.len())
     }
@@ -185,19 +192,19 @@ impl Layout {
     }
 }
 
-/// Every layout: flow records, then counter records, ascending by enterprise and format.
+/// Every layout of a record: flow records, then counter records, ascending by enterprise and format.
 pub fn layouts() -> impl Iterator<Item = &'static Layout> {
     flows::LAYOUTS.iter().chain(counters::LAYOUTS).chain(hosts::LAYOUTS)
 }
 
-/// The layout of a structure; `None` for unknown ones and for samples.
+/// The layout of a structure (of a sample: of what stands before its records); `None` for unknown ones.
 #[must_use]
 pub fn layout(structure: SflowStructure) -> Option<&'static Layout> {
     let rows = match structure {
         SflowStructure::Flow(_) => flows::LAYOUTS,
         SflowStructure::Counter(..2000) => counters::LAYOUTS,
         SflowStructure::Counter(_) => hosts::LAYOUTS,
-        SflowStructure::Sample(_) => return None,
+        SflowStructure::Sample(_) => samples::LAYOUTS,
     };
     let at = rows.binary_search_by_key(&structure, |layout| layout.structure).ok()?;
     rows.get(at)

@@ -86,6 +86,8 @@ pub struct Value<'a> {
     pub element: ElementId,
     /// Its value.
     pub value: XdrValue<'a>,
+    /// Its octets as they stand on the wire: lengths, counts and padding included.
+    pub octets: &'a [u8],
 }
 
 /// The values of a body in the layout's order. Over after the first error, which costs the record. What stands behind the last field
@@ -123,8 +125,12 @@ impl<'a> Iterator for Values<'a> {
             self.next = usize::MAX;
             return Some(Err(fault));
         }
+        let from = self.rest.0;
         match read(def.kind, &mut self.rest) {
-            Ok(value) => Some(Ok(Value { def, element: self.layout.element(at), value })),
+            Ok(value) => {
+                let octets = from.get(..from.len().saturating_sub(self.rest.0.len())).unwrap_or_default();
+                Some(Ok(Value { def, element: self.layout.element(at), value, octets }))
+            }
             Err(bad) => {
                 self.next = usize::MAX;
                 // A body may end before, or in, what only later versions of its layout have.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{ElementValue, EncodeError, Shape, Shapes};
 use crate::ie::{DataType, ElementId, Elements};
-use crate::model::{ColumnType, FieldId, FieldSpec, FieldValue, OtherElement, Schema, Source, Take, field};
+use crate::model::{ColumnType, FieldId, FieldSpec, FieldValue, Numbers, OtherElement, Schema, Source, Take, field};
 use crate::template::wire::{Dialect, FieldSpecifier, VARIABLE};
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -176,7 +176,7 @@ impl FlowShapes {
             let unwritable = EncodeError::FieldUnwritable { field: id };
             match value {
                 FieldValue::Numbers(labels) => {
-                    put_labels(&mut self.key, out, candidates, labels.as_slice()).ok_or(unwritable)?;
+                    put_labels(&mut self.key, out, candidates, &labels).ok_or(unwritable)?;
                 }
                 FieldValue::Double(rate) if id == field::SAMPLING_RATE.id() => {
                     // A record that says its rate by another element says it there.
@@ -235,15 +235,15 @@ fn put_rate(key: &mut Vec<(ElementId, u16)>, out: &mut Vec<u8>, candidates: &[Ca
 }
 
 /// An element for each label, in three octets (RFC 3032 §2.1 without the time to live); the last one is marked as bottom of stack.
-fn put_labels(key: &mut Vec<(ElementId, u16)>, out: &mut Vec<u8>, candidates: &[Candidate], labels: &[u32]) -> Option<()> {
+fn put_labels(key: &mut Vec<(ElementId, u16)>, out: &mut Vec<u8>, candidates: &[Candidate], labels: &Numbers<'_>) -> Option<()> {
     if labels.is_empty() || labels.len() > candidates.len() {
         return None;
     }
     let last = labels.len().saturating_sub(1);
     for (at, (label, candidate)) in labels.iter().zip(candidates).enumerate() {
-        let entry = (u64::from(*label) << 4) | u64::from(at == last);
+        let entry = (u64::from(label) << 4) | u64::from(at == last);
         // An entry of zeros reads as an unused place.
-        if *label >> 20 != 0 || entry == 0 {
+        if label >> 20 != 0 || entry == 0 {
             return None;
         }
         let [_, _, _, _, _, high, middle, low] = entry.to_be_bytes();

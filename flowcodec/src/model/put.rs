@@ -1,17 +1,19 @@
 //! Writing into a row at places that are known when this crate is compiled.
 
-use crate::model::{FieldId, HOT, presence_bit};
+use super::fields::HOT;
+use super::row::bit;
+use super::schema::FieldId;
 
 /// Writes native octets at the place the schema table gives, and collects the presence bit.
 macro_rules! put {
     ($row:ident, $present:ident, $field:ident, $octets:expr) => {{
-        const PLACE: (usize, u64) = $crate::packet::put::place($crate::model::field::$field.id());
+        const PLACE: (usize, u64) = $crate::model::place($crate::model::field::$field.id());
         $row.put(PLACE.0, $octets);
         $present |= PLACE.1;
     }};
 }
 
-pub(super) use put;
+pub(crate) use put;
 
 /// Place and presence bit of a field of the row, known when this crate is compiled.
 #[expect(
@@ -19,6 +21,6 @@ pub(super) use put;
     clippy::as_conversions,
     reason = "only in constants: a field without a place does not compile"
 )]
-pub(super) const fn place(id: FieldId) -> (usize, u64) {
-    (HOT[id.number() as usize] as usize, presence_bit(id))
+pub(crate) const fn place(id: FieldId) -> (usize, u64) {
+    (HOT[id.number() as usize] as usize, bit(id))
 }

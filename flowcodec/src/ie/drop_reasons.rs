@@ -1,7 +1,7 @@
 // Made from `registry/sflow-drop-reasons.csv` by `tests/sflow`. Do not edit.
 
 /// Ascending by code.
-pub(super) static REASONS: [(u32, &str); 133] = [
+pub(super) static DROP_REASONS: [(u64, &str); 133] = [
 (0, "net_unreachable"),
 (1, "host_unreachable"),
 (2, "protocol_unreachable"),

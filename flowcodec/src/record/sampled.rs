@@ -1,0 +1,595 @@
+//! An sFlow sample as a record.
+//!
+//! A flow sample is one packet: its header, what the agent knows of its way (switch, router, gateway), and where it came in and went
+//! out. What of it is a common field is said in one place, [`Parts`]: by number, or straight into a row.
+
+use std::net::IpAddr;
+
+use super::value::Value;
+use crate::context::Context;
+use crate::ie::{ElementId, SflowStructure};
+use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_address, put};
+use crate::packet::{self, Headers, Start};
+use crate::sflow::{
+    self,     Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, RawHeader, Router, Sample,
+    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
+};
+use crate::text::Text;
+use crate::time::Timestamp;
+
+/// One sample, and what is needed to read it. Its bad records were reported when it was found; readers pass over them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SampleRef<'a> {
+    pub(super) context: &'a Context,
+    pub(super) sample: Sample<'a>,
+    /// All its octets.
+    pub(super) raw: &'a [u8],
+    /// How deep records within records are read.
+    pub(super) depth: u8,
+}
+
+impl<'a> SampleRef<'a> {
+    /// Its good records.
+    pub(super) fn records(&self) -> impl Iterator<Item = Structure<'a>> + use<'a> {
+        let depth = self.depth;
+        self.sample.records().flatten().filter(move |record| record.known(depth).is_ok())
+    }
+
+    /// The headers of the sampled packet.
+    pub(super) fn headers(&self) -> Option<Headers<'a>> {
+        let header = self.sample.records().flatten().find_map(|record| match record.id() {
+            SflowStructure::Flow(1) => RawHeader::of(&record).ok(),
+            _ => None,
+        })?;
+        Some(packet::parse(Start::from_sflow(header.protocol.0), header.header))
+    }
+
+    pub(super) fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
+        self.context_field(id).or_else(|| Parts::of(&self.sample).value(id))
+    }
+
+    /// A common field that needs no look at the records.
+    pub(super) fn context_field(&self, id: FieldId) -> Option<FieldValue<'a>> {
+        if id == field::SAMPLING_RATE.id() {
+            return self.sampling_rate().map(FieldValue::Double);
+        }
+        self.context.field(id)
+    }
+
+    /// The rate of the settings where they outrank, else the sample's own; a notice of a dropped packet stands for that packet alone.
+    fn sampling_rate(&self) -> Option<f64> {
+        if self.context.sampling_fixed {
+            return self.context.sampling_rate;
+        }
+        let own = self.sample.sampling_rate()?;
+        if own == 0 { self.context.sampling_rate } else { Some(f64::from(own)) }
+    }
+
+    pub(super) fn fill(&self, row: &mut FlowRecord) {
+        *row = prototype(self.context);
+        self.finish(row);
+    }
+
+    /// Fills what differs from sample to sample.
+    #[inline]
+    pub(super) fn finish(&self, row: &mut FlowRecord) {
+        if let Some(rate) = self.sampling_rate() {
+            let mut present = 0;
+            put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
+            row.mark(present);
+        }
+        Parts::of(&self.sample).fill(row);
+    }
+}
+
+/// The part of a row that all samples of a datagram share.
+pub(super) fn prototype(context: &Context) -> FlowRecord {
+    let mut row = FlowRecord::EMPTY;
+    let mut present = 0;
+    put!(row, present, RECEIVED, context.received.as_nanos().to_ne_bytes());
+    put!(row, present, EXPORTER, context.exporter.octets());
+    put!(row, present, EXPORTER_PORT, context.exporter.port().to_ne_bytes());
+    put!(row, present, DOMAIN, context.domain.to_ne_bytes());
+    put!(row, present, PROTOCOL, [context.protocol.code()]);
+    put!(row, present, COUNTERS_SCALED, [context.counters_scaled.code()]);
+    row.mark(present);
+    row
+}
+
+/// Common fields that samples can have, in the schema's order.
+pub(super) const FIELDS: &[FieldId] = &[
+    field::RECEIVED.id(),
+    field::EXPORTER.id(),
+    field::EXPORTER_PORT.id(),
+    field::DOMAIN.id(),
+    field::PROTOCOL.id(),
+    field::SAMPLING_RATE.id(),
+    field::COUNTERS_SCALED.id(),
+    field::SRC_ADDR.id(),
+    field::DST_ADDR.id(),
+    field::SRC_PORT.id(),
+    field::DST_PORT.id(),
+    field::IP_PROTOCOL.id(),
+    field::TCP_FLAGS.id(),
+    field::TOS.id(),
+    field::TTL.id(),
+    field::OCTETS.id(),
+    field::PACKETS.id(),
+    field::IN_IF.id(),
+    field::OUT_IF.id(),
+    field::NEXT_HOP.id(),
+    field::SRC_AS.id(),
+    field::DST_AS.id(),
+    field::SRC_PREFIX_LEN.id(),
+    field::DST_PREFIX_LEN.id(),
+    field::VLAN.id(),
+    field::POST_VLAN.id(),
+    field::SRC_MAC.id(),
+    field::DST_MAC.id(),
+    field::ETHERTYPE.id(),
+    field::FLOW_LABEL.id(),
+    field::ICMP_TYPE.id(),
+    field::ICMP_CODE.id(),
+    field::IP_VERSION.id(),
+    field::AGENT.id(),
+    field::OBSERVATION_POINT.id(),
+    field::OBSERVED.id(),
+    field::LAYER2_OCTETS.id(),
+    field::SAMPLE_POOL.id(),
+    field::SAMPLE_DROPS.id(),
+    field::FRAME_LENGTH.id(),
+    field::FRAGMENT_ID.id(),
+    field::FRAGMENT_OFFSET.id(),
+    field::FRAGMENT_FLAGS.id(),
+    field::OUT_IF_COUNT.id(),
+    field::IN_IF_NAME.id(),
+    field::CUSTOMER_VLAN.id(),
+    field::BGP_NEXT_HOP.id(),
+    field::NEXT_AS.id(),
+    field::PREVIOUS_AS.id(),
+    field::AS_PATH.id(),
+    field::BGP_COMMUNITIES.id(),
+    field::LOCAL_PREF.id(),
+    field::MPLS_LABELS.id(),
+    field::POST_NAT_SRC_ADDR.id(),
+    field::POST_NAT_DST_ADDR.id(),
+    field::POST_NAT_SRC_PORT.id(),
+    field::POST_NAT_DST_PORT.id(),
+    field::SRC_USER.id(),
+    field::DST_USER.id(),
+    field::TUNNEL_KEY.id(),
+    field::TUNNEL_SRC_ADDR.id(),
+    field::TUNNEL_DST_ADDR.id(),
+    field::TUNNEL_PROTOCOL.id(),
+    field::TUNNEL_SRC_PORT.id(),
+    field::TUNNEL_DST_PORT.id(),
+    field::DROP_REASON.id(),
+];
+
+/// What of a sample common fields are read from, found in one walk over its records. Of a structure that comes twice the first counts.
+#[derive(Debug, Clone)]
+pub(super) struct Parts<'a> {
+    sample: Sample<'a>,
+    header: Option<(RawHeader<'a>, Headers<'a>)>,
+    switch: Option<Switch>,
+    router: Option<Router>,
+    gateway: Option<Gateway<'a>>,
+    rare: Rare<'a>,
+}
+
+/// What few samples have.
+#[derive(Debug, Clone, Default)]
+struct Rare<'a> {
+    /// What the agent read of the packet, where it does not give the header; or the two ends of a transaction.
+    ends: Option<Ends>,
+    ethernet: Option<Ethernet>,
+    user: Option<User<'a>>,
+    mpls: Option<Mpls<'a>>,
+    nat: Option<Nat>,
+    nat_port: Option<NatPort>,
+    tunnel: Option<Ends>,
+    vni: Option<&'a [u8]>,
+    observed: Option<Timestamp>,
+    if_index: Option<u32>,
+    if_name: Option<Text<'a>>,
+}
+
+/// Both ends of a packet or transaction.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    src: IpAddr,
+    dst: IpAddr,
+    src_port: u32,
+    dst_port: u32,
+    protocol: u32,
+    /// Length, TCP flags and type of service: of packets.
+    packet: Option<(u32, u32, u32)>,
+}
+
+impl From<Ipv4> for Ends {
+    fn from(it: Ipv4) -> Self {
+        let (src, dst, packet) = (it.src_ip.into(), it.dst_ip.into(), Some((it.length, it.tcp_flags, it.tos)));
+        Self { src, dst, src_port: it.src_port, dst_port: it.dst_port, protocol: it.protocol, packet }
+    }
+}
+
+impl From<Ipv6> for Ends {
+    fn from(it: Ipv6) -> Self {
+        let (src, dst, packet) = (it.src_ip.into(), it.dst_ip.into(), Some((it.length, it.tcp_flags, it.priority)));
+        Self { src, dst, src_port: it.src_port, dst_port: it.dst_port, protocol: it.protocol, packet }
+    }
+}
+
+/// This end is the source: where a transaction is all there is, nothing says which way its octets went.
+impl From<SocketIpv4> for Ends {
+    fn from(it: SocketIpv4) -> Self {
+        let (src, dst, protocol) = (it.local_ip.into(), it.remote_ip.into(), it.protocol);
+        Self { src, dst, src_port: it.local_port, dst_port: it.remote_port, protocol, packet: None }
+    }
+}
+
+impl From<SocketIpv6> for Ends {
+    fn from(it: SocketIpv6) -> Self {
+        let (src, dst, protocol) = (it.local_ip.into(), it.remote_ip.into(), it.protocol);
+        Self { src, dst, src_port: it.local_port, dst_port: it.remote_port, protocol, packet: None }
+    }
+}
+
+impl<'a> Parts<'a> {
+    #[inline]
+    pub(super) fn of(sample: &Sample<'a>) -> Self {
+        let mut parts =
+            Self { sample: *sample, header: None, switch: None, router: None, gateway: None, rare: Rare::default() };
+        for record in sample.records().flatten() {
+            match record.id() {
+                SflowStructure::Flow(1) if parts.header.is_none() => {
+                    parts.header = RawHeader::of(&record).ok().map(|header| {
+                        let headers = packet::parse(Start::from_sflow(header.protocol.0), header.header);
+                        (header, headers)
+                    });
+                }
+                SflowStructure::Flow(1001) => first(&mut parts.switch, || Switch::of(&record).ok()),
+                SflowStructure::Flow(1002) => first(&mut parts.router, || Router::of(&record).ok()),
+                SflowStructure::Flow(1003) => first(&mut parts.gateway, || Gateway::of(&record).ok()),
+                _ => parts.rare.take(&record),
+            }
+        }
+        parts
+    }
+
+    /// The value of a common field.
+    pub(super) fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
+        let headers = || self.header.as_ref().map(|(_, headers)| headers);
+        if let Some(value) = headers().and_then(|headers| headers.value(id)) {
+            return Some(value);
+        }
+        let sample = &self.sample;
+        let ends = || self.rare.ends.as_ref();
+        let ends_of = || ends().and_then(|ends| ends.packet);
+        Some(match id {
+            _ if id == field::SRC_ADDR.id() => FieldValue::Address(ends()?.src),
+            _ if id == field::DST_ADDR.id() => FieldValue::Address(ends()?.dst),
+            _ if id == field::SRC_PORT.id() => within(ends()?.src_port, 0xffff)?,
+            _ if id == field::DST_PORT.id() => within(ends()?.dst_port, 0xffff)?,
+            _ if id == field::IP_PROTOCOL.id() => within(ends()?.protocol, 0xff)?,
+            _ if id == field::TCP_FLAGS.id() => within(ends_of().filter(|_| ends().is_some_and(is_tcp))?.1, 0xffff)?,
+            _ if id == field::TOS.id() => within(ends_of()?.2, 0xff)?,
+            _ if id == field::OCTETS.id() => number(self.octets()?),
+            _ if id == field::PACKETS.id() => number(u32::from(self.packets()?)),
+            _ if id == field::IN_IF.id() => number(self.in_if()?),
+            _ if id == field::OUT_IF.id() => number(index(sample.output()?)?),
+            _ if id == field::OUT_IF_COUNT.id() => match sample.output()? {
+                Interface::Multiple(count) => number(count),
+                _ => return None,
+            },
+            _ if id == field::NEXT_HOP.id() => FieldValue::Address(self.next_hop()?),
+            _ if id == field::SRC_AS.id() => number(self.gateway?.src_as),
+            _ if id == field::DST_AS.id() => number(self.gateway?.dst_as_path.last()?),
+            _ if id == field::SRC_PREFIX_LEN.id() => within(self.router?.src_mask_len, 0xff)?,
+            _ if id == field::DST_PREFIX_LEN.id() => within(self.router?.dst_mask_len, 0xff)?,
+            _ if id == field::VLAN.id() => within(self.switch?.src_vlan, MOST_VLAN)?,
+            _ if id == field::POST_VLAN.id() => within(self.switch?.dst_vlan, MOST_VLAN)?,
+            _ if id == field::SRC_MAC.id() => FieldValue::Mac(self.rare.ethernet?.src_mac),
+            _ if id == field::DST_MAC.id() => FieldValue::Mac(self.rare.ethernet?.dst_mac),
+            _ if id == field::ETHERTYPE.id() => within(self.rare.ethernet?.ether_type, 0xffff)?,
+            _ if id == field::IP_VERSION.id() => number(ends().map(|ends| if ends.src.is_ipv4() { 4 } else { 6 })?),
+            _ if id == field::OBSERVATION_POINT.id() => {
+                let source = sample.source()?;
+                FieldValue::Unsigned((u64::from(source.class) << 32) | u64::from(source.index))
+            }
+            _ if id == field::OBSERVED.id() => FieldValue::Time(self.rare.observed?),
+            _ if id == field::LAYER2_OCTETS.id() || id == field::FRAME_LENGTH.id() => number(self.frame_length()?),
+            _ if id == field::SAMPLE_POOL.id() => number(sample.pool()?),
+            _ if id == field::SAMPLE_DROPS.id() => number(sample.drops()?),
+            _ if id == field::IN_IF_NAME.id() => FieldValue::Text(self.rare.if_name?),
+            _ if id == field::BGP_NEXT_HOP.id() => FieldValue::Address(self.gateway?.next_hop?),
+            _ if id == field::NEXT_AS.id() => number(self.gateway?.dst_as_path.first()?),
+            _ if id == field::PREVIOUS_AS.id() => number(self.gateway?.src_peer_as),
+            _ if id == field::AS_PATH.id() => numbers(self.gateway?.dst_as_path.to_numbers()?)?,
+            _ if id == field::BGP_COMMUNITIES.id() => numbers(self.gateway?.communities.into())?,
+            _ if id == field::LOCAL_PREF.id() => number(self.gateway?.local_pref),
+            _ if id == field::MPLS_LABELS.id() => {
+                let mut labels = Numbers::default();
+                let all = self.rare.mpls?.in_stack.iter().all(|entry| labels.push(entry >> 12));
+                numbers(if all { labels } else { return None })?
+            }
+            _ if id == field::POST_NAT_SRC_ADDR.id() => FieldValue::Address(self.rare.nat?.src_address?),
+            _ if id == field::POST_NAT_DST_ADDR.id() => FieldValue::Address(self.rare.nat?.dst_address?),
+            _ if id == field::POST_NAT_SRC_PORT.id() => within(self.rare.nat_port?.src_port, 0xffff)?,
+            _ if id == field::POST_NAT_DST_PORT.id() => within(self.rare.nat_port?.dst_port, 0xffff)?,
+            _ if id == field::SRC_USER.id() => FieldValue::Text(self.rare.user?.src_user),
+            _ if id == field::DST_USER.id() => FieldValue::Text(self.rare.user?.dst_user),
+            _ if id == field::TUNNEL_KEY.id() => FieldValue::Octets(self.rare.vni?),
+            _ if id == field::TUNNEL_SRC_ADDR.id() => FieldValue::Address(self.rare.tunnel?.src),
+            _ if id == field::TUNNEL_DST_ADDR.id() => FieldValue::Address(self.rare.tunnel?.dst),
+            _ if id == field::TUNNEL_PROTOCOL.id() => within(self.rare.tunnel?.protocol, 0xff)?,
+            _ if id == field::TUNNEL_SRC_PORT.id() => within(self.rare.tunnel?.src_port, 0xffff)?,
+            _ if id == field::TUNNEL_DST_PORT.id() => within(self.rare.tunnel?.dst_port, 0xffff)?,
+            _ if id == field::DROP_REASON.id() => number(sample.reason()?.0),
+            _ => return None,
+        })
+    }
+
+    /// Writes the fields of the row; agrees with [`value`](Self::value).
+    #[inline]
+    fn fill(&self, row: &mut FlowRecord) {
+        let mut present = 0;
+        if let Some(in_if) = self.in_if() {
+            put!(row, present, IN_IF, in_if.to_ne_bytes());
+        }
+        if let Some(out_if) = self.sample.output().and_then(index) {
+            put!(row, present, OUT_IF, out_if.to_ne_bytes());
+        }
+        if let Some(octets) = self.octets() {
+            put!(row, present, OCTETS, u64::from(octets).to_ne_bytes());
+        }
+        if let Some(packets) = self.packets() {
+            put!(row, present, PACKETS, u64::from(packets).to_ne_bytes());
+        }
+        if let Some(switch) = &self.switch {
+            if let Some(vlan) = narrow(switch.src_vlan, MOST_VLAN) {
+                put!(row, present, VLAN, vlan.to_ne_bytes());
+            }
+            if let Some(vlan) = narrow(switch.dst_vlan, MOST_VLAN) {
+                put!(row, present, POST_VLAN, vlan.to_ne_bytes());
+            }
+        }
+        if let Some(next_hop) = self.next_hop() {
+            put!(row, present, NEXT_HOP, octets_of_address(next_hop));
+        }
+        if let Some(router) = &self.router {
+            if let Ok(bits) = u8::try_from(router.src_mask_len) {
+                put!(row, present, SRC_PREFIX_LEN, [bits]);
+            }
+            if let Ok(bits) = u8::try_from(router.dst_mask_len) {
+                put!(row, present, DST_PREFIX_LEN, [bits]);
+            }
+        }
+        if let Some(gateway) = &self.gateway {
+            put!(row, present, SRC_AS, gateway.src_as.to_ne_bytes());
+            if let Some(dst_as) = gateway.dst_as_path.last() {
+                put!(row, present, DST_AS, dst_as.to_ne_bytes());
+            }
+        }
+        row.mark(present);
+        if self.rare.ends.is_some() || self.rare.ethernet.is_some() {
+            self.fill_ends(row);
+        }
+        // Over what the records beside it say.
+        if let Some((_, headers)) = &self.header {
+            headers.fill(row);
+        }
+    }
+
+    #[cold]
+    fn fill_ends(&self, row: &mut FlowRecord) {
+        const ENDS: [FieldId; 11] = [
+            field::SRC_ADDR.id(),
+            field::DST_ADDR.id(),
+            field::SRC_PORT.id(),
+            field::DST_PORT.id(),
+            field::IP_PROTOCOL.id(),
+            field::TCP_FLAGS.id(),
+            field::TOS.id(),
+            field::IP_VERSION.id(),
+            field::SRC_MAC.id(),
+            field::DST_MAC.id(),
+            field::ETHERTYPE.id(),
+        ];
+        for id in ENDS {
+            if let Some(value) = self.value(id) {
+                row.set(id, value);
+            }
+        }
+    }
+
+    /// Octets of the packet from its network header on: of the whole packet, not of what was copied of it.
+    #[inline]
+    fn octets(&self) -> Option<u32> {
+        let by_header = |(raw, headers): &(RawHeader<'_>, Headers<'_>)| {
+            headers.network_len(raw.frame_length.saturating_sub(raw.stripped))
+        };
+        self.header.as_ref().and_then(by_header).or_else(|| Some(self.rare.ends?.packet?.0))
+    }
+
+    /// One packet, unless the sample is of counters or of a transaction.
+    #[inline]
+    fn packets(&self) -> Option<u8> {
+        let packet = self.header.is_some()
+            || self.rare.ethernet.is_some()
+            || self.rare.ends.is_some_and(|ends| ends.packet.is_some())
+            || matches!(self.sample.kind(), SampleKind::Discard);
+        packet.then_some(1)
+    }
+
+    /// Octets of the frame on the wire, check sequence included; headers that begin with the packet are of no frame.
+    fn frame_length(&self) -> Option<u32> {
+        let is_frame = |raw: &RawHeader<'_>| {
+            !matches!(raw.protocol, HeaderProtocol::IPV4 | HeaderProtocol::IPV6 | HeaderProtocol::MPLS)
+        };
+        let by_header = self.header.as_ref().filter(|(raw, _)| is_frame(raw)).map(|(raw, _)| raw.frame_length);
+        by_header.or_else(|| Some(self.rare.ethernet?.length))
+    }
+
+    #[inline]
+    fn in_if(&self) -> Option<u32> {
+        self.sample.input().and_then(index).or(self.rare.if_index)
+    }
+
+    #[inline]
+    fn next_hop(&self) -> Option<IpAddr> {
+        self.router.as_ref().and_then(|router| router.next_hop).or_else(|| self.rare.mpls.as_ref()?.next_hop)
+    }
+}
+
+impl<'a> Rare<'a> {
+    #[inline(never)]
+    fn take(&mut self, record: &Structure<'a>) {
+        match record.id() {
+            SflowStructure::Flow(2) => first(&mut self.ethernet, || Ethernet::of(record).ok()),
+            // What is said of a packet counts more than what is said of a socket.
+            SflowStructure::Flow(3) => self.ends = Ipv4::of(record).ok().map(Ends::from).or(self.ends),
+            SflowStructure::Flow(4) => self.ends = Ipv6::of(record).ok().map(Ends::from).or(self.ends),
+            SflowStructure::Flow(2100) => first(&mut self.ends, || SocketIpv4::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(2101) => first(&mut self.ends, || SocketIpv6::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(1004) => first(&mut self.user, || User::of(record).ok()),
+            SflowStructure::Flow(1006) => first(&mut self.mpls, || Mpls::of(record).ok()),
+            SflowStructure::Flow(1007) => first(&mut self.nat, || Nat::of(record).ok()),
+            SflowStructure::Flow(1020) => first(&mut self.nat_port, || NatPort::of(record).ok()),
+            SflowStructure::Flow(1023 | 1024) => first(&mut self.tunnel, || Ipv4::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(1025 | 1026) => first(&mut self.tunnel, || Ipv6::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(1029 | 1030) => first(&mut self.vni, || record.body().get(..4)),
+            SflowStructure::Flow(1043) => first(&mut self.observed, || {
+                let nanoseconds = PacketTime::of(record).ok()?.nanoseconds;
+                Some(Timestamp::from_nanos(i64::try_from(nanoseconds).ok()?))
+            }),
+            SflowStructure::Counter(1) => first(&mut self.if_index, || match record.values()?.next()?.ok()?.value {
+                table::XdrValue::U32(index) => Some(index),
+                _ => None,
+            }),
+            SflowStructure::Counter(1005) => first(&mut self.if_name, || match record.values()?.next()?.ok()?.value {
+                table::XdrValue::Text(name) => Some(name),
+                _ => None,
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// Fills a place that is empty.
+#[inline]
+fn first<T>(place: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
+    if place.is_none() {
+        *place = value();
+    }
+}
+
+/// The largest VLAN id; larger numbers stand for "not known".
+const MOST_VLAN: u32 = 0xfff;
+
+/// The index of an interface that is one.
+#[inline]
+const fn index(interface: Interface) -> Option<u32> {
+    match interface {
+        Interface::Index(index) => Some(index),
+        Interface::Internal => Some(Interface::INTERNAL),
+        _ => None,
+    }
+}
+
+const fn is_tcp(ends: &Ends) -> bool {
+    ends.protocol == 6
+}
+
+#[inline]
+fn narrow(number: u32, most: u32) -> Option<u16> {
+    u16::try_from(number).ok().filter(|_| number <= most)
+}
+
+fn number(number: u32) -> FieldValue<'static> {
+    FieldValue::Unsigned(u64::from(number))
+}
+
+fn within(value: u32, most: u32) -> Option<FieldValue<'static>> {
+    (value <= most).then(|| number(value))
+}
+
+/// An empty list is no value.
+fn numbers(numbers: Numbers<'_>) -> Option<FieldValue<'_>> {
+    (!numbers.is_empty()).then_some(FieldValue::Numbers(numbers))
+}
+
+/// One field of a sample: the element, its name in sflow.org's documents, its value and octets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SampleElement<'a> {
+    pub(super) id: ElementId,
+    pub(super) name: Option<&'static str>,
+    pub(super) value: Value<'a>,
+    pub(super) octets: &'a [u8],
+}
+
+impl<'a> From<table::Value<'a>> for SampleElement<'a> {
+    fn from(it: table::Value<'a>) -> Self {
+        Self { id: it.element, name: Some(it.def.name), value: Value::from(it.value), octets: it.octets }
+    }
+}
+
+impl<'a> SampleElement<'a> {
+    fn raw(structure: SflowStructure, octets: &'a [u8]) -> Self {
+        Self { id: ElementId::Sflow { structure, field: 0 }, name: None, value: Value::Octets(octets), octets }
+    }
+}
+
+/// The fields of a sample in wire order: what stands before its records, then record by record. A record of an unknown structure is one
+/// element, field 0 of it; so is a sample of an unknown format.
+#[derive(Debug, Clone)]
+pub(super) struct SampleElements<'a> {
+    unknown: Option<SampleElement<'a>>,
+    values: Option<table::Values<'a>>,
+    records: sflow::Records<'a>,
+    depth: u8,
+}
+
+impl<'a> SampleElements<'a> {
+    pub(super) fn new(it: SampleRef<'a>) -> Self {
+        let sample = it.sample;
+        let raw = || SampleElement::raw(SflowStructure::Sample(sample.format().0), sample.body());
+        let unknown = sample.layout().is_none().then(raw);
+        Self { unknown, values: sample.values(), records: sample.records(), depth: it.depth }
+    }
+}
+
+impl<'a> Iterator for SampleElements<'a> {
+    type Item = SampleElement<'a>;
+
+    fn next(&mut self) -> Option<SampleElement<'a>> {
+        if let Some(unknown) = self.unknown.take() {
+            return Some(unknown);
+        }
+        loop {
+            if let Some(Ok(value)) = self.values.as_mut().and_then(Iterator::next) {
+                return Some(value.into());
+            }
+            self.values = None;
+            let Ok(record) = self.records.next()? else { continue };
+            match record.known(self.depth) {
+                Ok(true) => self.values = record.values(),
+                Ok(false) => return Some(SampleElement::raw(record.id(), record.body())),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CORE, HOT};
+
+    #[test]
+    fn the_list_is_in_order_and_has_all_that_headers_give() {
+        assert!(FIELDS.is_sorted());
+        assert!(Headers::FIELDS.iter().all(|id| FIELDS.contains(id)));
+        assert!(FIELDS.iter().all(|id| id.index() < CORE.len() && HOT.len() < CORE.len()));
+    }
+}
