@@ -7,6 +7,7 @@ use core::hint::black_box;
 use flowcodec::netflow5::Packet;
 use flowcodec::{Decoder, Event, RecordSet, RowScratch, field};
 
+use crate::outputs::{self, Outputs};
 use crate::workload::{ALIGNMENT, Shape, Workload, aligned};
 
 /// One path: its name, what it goes over, and the function.
@@ -24,7 +25,7 @@ pub struct Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 8] = [
+pub const PATHS: [Path; 9] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -37,6 +38,7 @@ pub const PATHS: [Path; 8] = [
         shape: Shape::AntreaDatagrams,
         run: antrea_offsets,
     },
+    Path { name: "json", what: "rows, decoded before, as JSON lines", shape: Shape::Ipfix, run: outputs::json },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
 ];
 
@@ -46,6 +48,7 @@ pub struct Ours {
     decoder: Decoder,
     scratch: RowScratch,
     ends: Vec<u32>,
+    outputs: Option<Outputs>,
 }
 
 impl Ours {
@@ -56,13 +59,18 @@ impl Ours {
         for datagram in workload.templates() {
             decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|_| ());
         }
-        Self { decoder, scratch: RowScratch::new(), ends: Vec::new() }
+        Self { decoder, scratch: RowScratch::new(), ends: Vec::new(), outputs: None }
     }
 
     /// The decoder.
     #[must_use]
     pub const fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// The decoder, and what the ways out keep.
+    pub(crate) const fn outputs(&mut self) -> (&mut Decoder, &mut Option<Outputs>) {
+        (&mut self.decoder, &mut self.outputs)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Other decoders on the same octets, each in its fastest documented use, one instance for each exporter.
 
+mod outputs;
+
 use core::hint::black_box;
 
 use netflow_parser::variable_versions::{ipfix as parser_ipfix, v9 as parser_v9};
@@ -8,6 +10,7 @@ use netgauze_flow_pkt::{ipfix, netflow};
 use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::ParseFromWithOneInput;
 
+use crate::paths::{Ours, Path};
 use crate::workload::{Datagram, EXPORTERS, Shape, Workload};
 
 /// A peer that has learned the templates of a workload.
@@ -21,6 +24,8 @@ pub struct Peer {
 enum Engine {
     Parser(Vec<NetflowParser>),
     Netgauze(Vec<Netgauze>),
+    /// No decoder: what writes rows that were decoded before.
+    Writer(outputs::Writer),
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +61,20 @@ impl Peer {
         peers
     }
 
+    /// The peers of one path: those that write the same, or those that decode the same.
+    #[must_use]
+    pub fn of(path: &Path, workload: &Workload) -> Vec<Self> {
+        let rows = || {
+            let mut ours = Ours::new(workload);
+            crate::outputs::rows(ours.outputs().0, workload)
+        };
+        let writers = match path.name {
+            "json" => outputs::Writer::json(&rows()),
+            _ => return Self::all(workload),
+        };
+        writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect()
+    }
+
     /// The name of its crate.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -64,7 +83,10 @@ impl Peer {
 
     /// One pass over the data.
     pub fn run(&mut self, workload: &Workload) -> Decoded {
-        self.read(workload.data())
+        match &mut self.engine {
+            Engine::Writer(writer) => Decoded { records: writer.run(), refused: 0 },
+            _ => self.read(workload.data()),
+        }
     }
 
     fn read<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>) -> Decoded {
@@ -93,6 +115,7 @@ impl Peer {
                     }
                 }
             }
+            Engine::Writer(_) => {}
         }
         decoded
     }

@@ -68,7 +68,11 @@ impl<'d> Message<'d> {
         sample.tally(depth, &mut tally, |fault| decoder.fault(&self.context, fault));
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(tally.octets));
         decoder.stats.unknown_records = decoder.stats.unknown_records.saturating_add(u64::from(tally.unknown_records));
-        debug_assert_eq!(tally.octets.saturating_add(tally.lost_octets), sample.octets(), "every octet of a sample is told of once");
+        debug_assert_eq!(
+            tally.octets.saturating_add(tally.lost_octets),
+            sample.octets(),
+            "every octet of a sample is told of once"
+        );
         let followed = decoder.sessions.sampled(self.owner, self.session, sample, &mut decoder.store, &decoder.settings.limits);
         if let Some(source) = followed.evicted {
             decoder.note(&self.context, What::Exporter(ExporterChange::SourceEvicted(source)));

@@ -113,7 +113,9 @@ impl Study {
 fn broken_lists(record: &Record<'_>, offset: u32) -> Vec<Fault> {
     let mut broken = Vec::new();
     for element in record.elements() {
-        let Some(data_type) = element.field().map(TemplateField::data_type).filter(|data_type| data_type.is_list()) else { continue };
+        let Some(data_type) = element.field().map(TemplateField::data_type).filter(|data_type| data_type.is_list()) else {
+            continue;
+        };
         let octets = element.octets();
         if let Err(kind) = check(data_type, octets, record.templates()) {
             let within = octets.as_ptr().addr().saturating_sub(record.raw().as_ptr().addr());

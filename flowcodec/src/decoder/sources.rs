@@ -71,7 +71,14 @@ impl Sources {
     }
 
     /// Takes the number of a sample of `session`, whose sources are in `list`.
-    pub(super) fn follow(&mut self, session: Index, list: &mut List, epoch: u32, sample: &Sample<'_>, limits: &Limits) -> Followed {
+    pub(super) fn follow(
+        &mut self,
+        session: Index,
+        list: &mut List,
+        epoch: u32,
+        sample: &Sample<'_>,
+        limits: &Limits,
+    ) -> Followed {
         let (Some(sequence), Some(source)) = (sample.sequence(), sample.source()) else { return Followed::default() };
         let key = SourceKey { session, kind: sample.kind(), source };
         let Some(&index) = self.by_key.get(&key) else { return self.make(key, list, epoch, sequence, limits) };
@@ -154,7 +161,10 @@ mod tests {
     #[test]
     fn late_numbers_change_nothing_and_a_new_beginning_accuses_nobody() {
         assert_eq!(run(&[7, 8, 9, 10, 9, 10, 11, 12]), [None; 7]);
-        assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 2, 3, 4, 7]), [None, None, None, None, None, None, None, Some(Some(2))]);
+        assert_eq!(
+            run(&[90_000, 90_001, 90_002, 90_003, 1, 2, 3, 4, 7]),
+            [None, None, None, None, None, None, None, Some(Some(2))]
+        );
         assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 7]), [None; 5]);
     }
 

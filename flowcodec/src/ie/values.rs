@@ -1,8 +1,8 @@
 //! Names of enumerated values.
 
 use super::ElementId;
-use super::{drop_reasons, generated};
 use super::id::REVERSE_PEN;
+use super::{drop_reasons, generated};
 
 /// Values and their names, ascending by value.
 pub(super) type Values = [(u64, &'static str)];

@@ -1,8 +1,8 @@
 //! JSON of the elements themselves: everything a record holds, under registered names.
 
 use super::json::{address, float, hex, key, mac, put, quoted, quoted_display, text, time, unsigned};
-use crate::ie::{ElementId, ElementRef};
 use super::samples;
+use crate::ie::{ElementId, ElementRef};
 use crate::record::{List, ListItem, ListKind, Record, Value};
 use crate::sflow::{Sample, SampleKind};
 use crate::template::{Template, TemplateField, TemplateKind};

@@ -3,7 +3,7 @@
 //! Sources are IANA elements unless written `e(PEN, id)` or `v9(type)`. `u` is a value that counts as absent when zero. Fields without
 //! sources come from the message or the decoder's state.
 
-use super::row::FlowRecord;
+use super::row::{FlowRecord, TakesFields};
 use super::schema::{Field, FieldId, FieldSpec, Source, Take};
 use super::types::{
     Address, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
@@ -81,12 +81,12 @@ macro_rules! fields {
                 <$ty as FieldType>::out(value)
             })*
 
-            /// Hands every field that is present to `each`, in the table's order: like [`fields`](Self::fields), written out, so that the
-            /// compiler knows number and type of each.
+            /// Hands every field that is present to `taker`, in the table's order: like [`fields`](Self::fields), but written out, so
+            /// that the compiler knows number and type of each.
             #[inline]
-            pub(crate) fn each(&self, mut each: impl FnMut(FieldId, FieldValue<'static>)) {
+            pub(crate) fn each(&self, taker: &mut impl TakesFields) {
                 $(if let Some(value) = self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
-                    each(field::$konst.id(), value);
+                    taker.take(field::$konst.id(), value);
                 })*
             }
         }

@@ -22,4 +22,4 @@ pub use types::{
 
 pub(crate) use fields::{CORE, HOT};
 pub(crate) use put::{place, put};
-pub(crate) use row::{address as address_of_octets, bit as presence_bit, octets as octets_of_address};
+pub(crate) use row::{TakesFields, address as address_of_octets, bit as presence_bit, octets as octets_of_address};

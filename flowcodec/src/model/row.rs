@@ -140,6 +140,12 @@ impl FlowRecord {
     }
 }
 
+/// What the fields of a row are handed to. A trait and not a closure, whose inlining could not be asked for.
+pub(crate) trait TakesFields {
+    /// Takes one field.
+    fn take(&mut self, id: FieldId, value: FieldValue<'_>);
+}
+
 /// The presence bit of a field of the row.
 #[inline]
 pub(crate) const fn bit(id: FieldId) -> u64 {

@@ -185,7 +185,10 @@ pub struct Numbers<'a>(Held<'a>);
 #[derive(Clone, Copy)]
 enum Held<'a> {
     /// Here: what was put together from several places.
-    Here { items: [u32; Numbers::MOST], len: u8 },
+    Here {
+        items: [u32; Numbers::MOST],
+        len: u8,
+    },
     Given(&'a [u32]),
     /// As they stand on the wire.
     Wire(&'a [[u8; 4]]),

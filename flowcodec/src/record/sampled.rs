@@ -11,7 +11,7 @@ use crate::ie::{ElementId, SflowStructure};
 use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_address, put};
 use crate::packet::{self, Headers, Start};
 use crate::sflow::{
-    self,     Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, RawHeader, Router, Sample,
+    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, RawHeader, Router, Sample,
     SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
 };
 use crate::text::Text;
@@ -238,8 +238,7 @@ impl From<SocketIpv6> for Ends {
 impl<'a> Parts<'a> {
     #[inline]
     pub(super) fn of(sample: &Sample<'a>) -> Self {
-        let mut parts =
-            Self { sample: *sample, header: None, switch: None, router: None, gateway: None, rare: Rare::default() };
+        let mut parts = Self { sample: *sample, header: None, switch: None, router: None, gateway: None, rare: Rare::default() };
         for record in sample.records().flatten() {
             match record.id() {
                 SflowStructure::Flow(1) if parts.header.is_none() => {
@@ -406,9 +405,8 @@ impl<'a> Parts<'a> {
     /// Octets of the packet from its network header on: of the whole packet, not of what was copied of it.
     #[inline]
     fn octets(&self) -> Option<u32> {
-        let by_header = |(raw, headers): &(RawHeader<'_>, Headers<'_>)| {
-            headers.network_len(raw.frame_length.saturating_sub(raw.stripped))
-        };
+        let by_header =
+            |(raw, headers): &(RawHeader<'_>, Headers<'_>)| headers.network_len(raw.frame_length.saturating_sub(raw.stripped));
         self.header.as_ref().and_then(by_header).or_else(|| Some(self.rare.ends?.packet?.0))
     }
 
@@ -424,9 +422,8 @@ impl<'a> Parts<'a> {
 
     /// Octets of the frame on the wire, check sequence included; headers that begin with the packet are of no frame.
     fn frame_length(&self) -> Option<u32> {
-        let is_frame = |raw: &RawHeader<'_>| {
-            !matches!(raw.protocol, HeaderProtocol::IPV4 | HeaderProtocol::IPV6 | HeaderProtocol::MPLS)
-        };
+        let is_frame =
+            |raw: &RawHeader<'_>| !matches!(raw.protocol, HeaderProtocol::IPV4 | HeaderProtocol::IPV6 | HeaderProtocol::MPLS);
         let by_header = self.header.as_ref().filter(|(raw, _)| is_frame(raw)).map(|(raw, _)| raw.frame_length);
         by_header.or_else(|| Some(self.rare.ethernet?.length))
     }

@@ -36,8 +36,8 @@ mod xdr;
 pub use encode::{DatagramWriter, EncodeError, Form};
 pub use flow::{
     Acl, AsPath, AsSegment, Decapsulate, EgressQueue, Ethernet, FlowView, Function, Gateway, HeaderProtocol, HwTrap, Ipv4, Ipv6,
-    LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay, Url, User,
-    VlanTunnel, Vni,
+    LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay,
+    Url, User, VlanTunnel, Vni,
 };
 pub use message::{Datagram, Header, Samples, Tally};
 pub use reason::DropReason;

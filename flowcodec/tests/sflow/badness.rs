@@ -257,7 +257,10 @@ fn a_bad_sample_costs_itself() {
             let (tally, faults) = seen(&octets_in);
             assert_eq!((tally.samples, tally.bad_samples, tally.records), (2, 1, 2));
             let [fault] = faults[..] else { panic!("{faults:?}") };
-            assert_eq!((fault.kind, fault.layer, fault.limit), (FaultKind::LengthTooSmall, Layer::Sample, LimitedBy::SampleLength));
+            assert_eq!(
+                (fault.kind, fault.layer, fault.limit),
+                (FaultKind::LengthTooSmall, Layer::Sample, LimitedBy::SampleLength)
+            );
             assert_eq!((fault.offset, fault.bytes), (28 + len32(&good), len32(&short)));
             assert_eq!((fault.required, fault.available), (head_octets(form), octets));
             assert_eq!(Datagram::parse(&octets_in).unwrap().trailing(), None);
