@@ -11,6 +11,9 @@ use crate::workload::Workload;
 /// What is written before a buffer is emptied: a batch as one would hand it on.
 pub(crate) const BATCH: usize = 64 << 10;
 
+/// Rows at a time, as [`RecordSet::rows`](flowcodec::RecordSet::rows) hands them out.
+const RUN: usize = 32;
+
 /// The rows of a workload, and the buffers they are written to.
 #[derive(Debug)]
 pub(crate) struct Outputs {
@@ -44,9 +47,8 @@ pub fn json(ours: &mut Ours, workload: &Workload) -> u64 {
     let (decoder, outputs) = ours.outputs();
     let Outputs { rows, text, .. } = outputs.get_or_insert_with(|| Outputs::new(decoder, workload));
     let mut written = 0;
-    for row in rows {
-        io::write_row(text, row);
-        text.push('\n');
+    for run in rows.chunks(RUN) {
+        io::write_rows(text, run);
         if text.len() >= BATCH {
             written += black_box(&*text).len();
             text.clear();

@@ -67,7 +67,7 @@ fn each<T>(items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8
     count
 }
 
-/// A row as a serde struct: the members, their names, order and values are those of [`flowcodec::io::write_row`].
+/// A row as a serde struct: the members, their names, order and values are those of [`flowcodec::io::write_rows`].
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct JsonFlow {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,137 +14,177 @@ use crate::time::Timestamp;
 /// absent member; times as RFC 3339 with nine digits, addresses as text, octets as hex. Octets of text that are not UTF-8 are shown
 /// as `\xNN`. Fields that only one of `schema` and the template's schema has are absent. Nothing is allocated but what `out` grows by.
 pub fn write_record(out: &mut String, record: &Record<'_>, schema: &Schema) {
-    let mut line = Line::new(out);
-    let mut object = Object::new(&mut line, Some(schema));
-    for (id, value) in record.fields(schema) {
-        object.take(id, value);
-    }
-    object.end();
+    let mut object = Object::new(out, Some(schema));
+    let at = record.fields(schema).fold(object.begin(0), |at, (id, value)| object.take(at, id, value));
+    object.end(at);
 }
 
 /// Writes one owned flow in the same form.
 pub fn write_flow(out: &mut String, flow: &Flow) {
-    let mut line = Line::new(out);
-    let mut object = Object::new(&mut line, Some(flow.schema()));
-    flow.row().each(&mut object);
-    for (id, value) in flow.beside() {
-        object.take(id, value);
+    let mut object = Object::new(out, Some(flow.schema()));
+    let at = object.begin(0);
+    let at = flow.row().each(&mut object, at);
+    let at = flow.beside().fold(at, |at, (id, value)| object.take(at, id, value));
+    object.end(at);
+}
+
+/// Writes what rows have room for in the same form, each with a line end: the fastest way, with
+/// [`RecordSet::rows`](crate::RecordSet::rows).
+///
+/// ```no_run
+/// # fn show(set: flowcodec::RecordSet<'_>, scratch: &mut flowcodec::RowScratch) {
+/// let mut out = String::new();
+/// set.rows(scratch, |rows| flowcodec::io::write_rows(&mut out, rows));
+/// # }
+/// ```
+pub fn write_rows(out: &mut String, rows: &[FlowRecord]) {
+    let mut object = Object::new(out, None);
+    let mut at = 0;
+    for row in rows {
+        at = object.begin(at);
+        at = row.each(&mut object, at);
+        at = object.end(at);
+        at = object.line.mark_at(at, b'\n');
     }
-    object.end();
 }
 
-/// Writes what a row has room for in the same form: the fastest way, with [`RecordSet::rows`](crate::RecordSet::rows).
-pub fn write_row(out: &mut String, row: &FlowRecord) {
-    let mut line = Line::new(out);
-    let mut object = Object::new(&mut line, None);
-    row.each(&mut object);
-    object.end();
-}
-
-/// An object under way.
-struct Object<'l, 's> {
-    line: &'l mut Line<'s>,
+/// An object under way. Every member ends with a comma, and the last comma makes way for the brace.
+struct Object<'a> {
+    line: Line<'a>,
     keys: &'static [Key],
     /// Of fields that are not of the core.
-    schema: Option<&'s Schema>,
-    /// What stands in front of the next member.
-    mark: u8,
+    schema: Option<&'a Schema>,
     today: Today,
 }
 
-impl<'l, 's> Object<'l, 's> {
-    fn new(line: &'l mut Line<'s>, schema: Option<&'s Schema>) -> Self {
-        Self { line, keys: &KEYS, schema, mark: b'{', today: Today::EPOCH }
+impl<'a> Object<'a> {
+    #[inline]
+    fn new(out: &'a mut String, schema: Option<&'a Schema>) -> Self {
+        Self { line: Line::new(out), keys: &KEYS, schema, today: Today::EPOCH }
+    }
+
+    fn begin(&mut self, at: usize) -> usize {
+        self.line.mark_at(at, b'{')
+    }
+
+    fn end(&mut self, at: usize) -> usize {
+        self.line.end_list(at, b'}')
     }
 
     #[inline(never)]
-    fn unsigned(&mut self, id: FieldId, number: u64) {
-        self.short(id, |place, at, _| line::decimal(place, at, number));
+    fn unsigned(&mut self, at: usize, id: FieldId, number: u64) -> usize {
+        match u32::try_from(number) {
+            Ok(number @ ..100_000_000) => self.short(at, id, |place, at, _| line::short_decimal(place, at, number)),
+            _ => self.long(at, id, number),
+        }
     }
 
     #[inline(never)]
-    fn address(&mut self, id: FieldId, value: IpAddr) {
-        self.short(id, |place, at, _| line::address(place, at, value));
+    fn long(&mut self, at: usize, id: FieldId, number: u64) -> usize {
+        self.short(at, id, |place, at, _| line::decimal(place, at, number))
     }
 
     #[inline(never)]
-    fn time(&mut self, id: FieldId, value: Timestamp) {
-        self.short(id, |place, at, today| line::time(place, at, value, today));
+    fn address(&mut self, at: usize, id: FieldId, value: IpAddr) -> usize {
+        self.short(at, id, |place, at, _| line::address(place, at, value))
     }
 
     #[inline(never)]
-    fn mac(&mut self, id: FieldId, value: Mac) {
-        self.short(id, |place, at, _| line::mac(place, at, value));
+    fn time(&mut self, at: usize, id: FieldId, value: Timestamp) -> usize {
+        self.short(at, id, |place, at, today| line::time(place, at, value, today))
+    }
+
+    #[inline(never)]
+    fn mac(&mut self, at: usize, id: FieldId, value: Mac) -> usize {
+        self.short(at, id, |place, at, _| line::mac(place, at, value))
     }
 
     /// The words of this crate are short and need no escapes.
     #[inline(never)]
-    fn word(&mut self, id: FieldId, word: &str) {
-        self.short(id, |place, at, _| line::word(place, at, word));
+    fn word(&mut self, at: usize, id: FieldId, word: &str) -> usize {
+        self.short(at, id, |place, at, _| line::word(place, at, word))
     }
 
+    /// A member of any length.
     #[inline(never)]
-    fn value(&mut self, id: FieldId, write: impl FnOnce(&mut Line<'s>)) {
-        self.short(id, |_, at, _| at);
-        write(self.line);
+    fn value(&mut self, at: usize, id: FieldId, write: impl FnOnce(&mut Line<'a>)) -> usize {
+        let at = self.short(at, id, |_, at, _| at);
+        // The comma behind the name.
+        self.line.go_on_at(at.wrapping_sub(1));
+        write(&mut self.line);
+        self.line.mark(b',');
+        self.line.at()
     }
 
-    /// Name and value in one place; the value takes 48 octets at most.
+    /// Name and value in one place; the value takes 46 octets at most.
     #[inline]
-    fn short(&mut self, id: FieldId, value: impl FnOnce(&mut [u8], usize, &mut Today) -> usize) {
-        let mark = core::mem::replace(&mut self.mark, b',');
+    fn short(&mut self, at: usize, id: FieldId, value: impl FnOnce(&mut [u8], usize, &mut Today) -> usize) -> usize {
+        let (Some(key), Some(place)) = (self.keys.get(id.index()), self.line.place(at)) else {
+            return self.elsewhere(at, id, value);
+        };
+        at.wrapping_add(key.member(place, |place, at| value(place, at, &mut self.today)))
+    }
+
+    /// When the room is full, or the name is not one of the core.
+    #[cold]
+    #[inline(never)]
+    fn elsewhere(&mut self, at: usize, id: FieldId, value: impl FnOnce(&mut [u8], usize, &mut Today) -> usize) -> usize {
+        let (line, today) = (&mut self.line, &mut self.today);
+        line.go_on_at(at);
         match self.keys.get(id.index()) {
-            Some(Key { octets, len }) => self.line.lay::<80>(|place| {
-                let at = line::lay(place, 0, *octets, *len);
-                place[0] = mark;
-                value(place, at, &mut self.today)
-            }),
+            Some(known) => line.lay(|place| known.member(place, |place, at| value(place, at, today))),
             None => {
-                self.line.mark(mark);
-                key(self.line, self.schema.and_then(|schema| schema.field(id)).map_or("", |spec| &spec.name));
-                self.line.lay::<48>(|place| value(place, 0, &mut self.today));
+                key(line, self.schema.and_then(|schema| schema.field(id)).map_or("", |spec| &spec.name));
+                line.lay::<48>(|place| {
+                    let end = value(place, 0, today);
+                    line::lay(place, end, [b','], 1)
+                });
             }
         }
-    }
-
-    fn end(self) {
-        if self.mark == b'{' {
-            self.line.mark(b'{');
-        }
-        self.line.mark(b'}');
+        line.at()
     }
 }
 
-impl TakesFields for Object<'_, '_> {
+impl TakesFields for Object<'_> {
     /// One member, in a function for each type.
     #[expect(clippy::inline_always, reason = "where a row is written out, the type is known, and one call is left of it")]
     #[inline(always)]
-    fn take(&mut self, id: FieldId, value: FieldValue<'_>) {
+    fn take(&mut self, at: usize, id: FieldId, value: FieldValue<'_>) -> usize {
         match value {
             FieldValue::Unsigned(number) => match word(id, number) {
-                Some(word) => self.word(id, word),
-                None => self.unsigned(id, number),
+                Some(word) => self.word(at, id, word),
+                None => self.unsigned(at, id, number),
             },
-            FieldValue::Address(value) => self.address(id, value),
-            FieldValue::Time(value) => self.time(id, value),
-            FieldValue::Mac(value) => self.mac(id, value),
-            FieldValue::Double(number) => self.value(id, |line| float(line, number)),
-            FieldValue::Text(value) => self.value(id, |line| text(line, value.trimmed())),
-            FieldValue::Octets(octets) => self.value(id, |line| hex(line, octets)),
-            FieldValue::Numbers(numbers) => self.value(id, |line| list(line, numbers)),
+            FieldValue::Address(value) => self.address(at, id, value),
+            FieldValue::Time(value) => self.time(at, id, value),
+            FieldValue::Mac(value) => self.mac(at, id, value),
+            FieldValue::Double(number) => self.value(at, id, |line| float(line, number)),
+            FieldValue::Text(value) => self.value(at, id, |line| text(line, value.trimmed())),
+            FieldValue::Octets(octets) => self.value(at, id, |line| hex(line, octets)),
+            FieldValue::Numbers(numbers) => self.value(at, id, |line| list(line, numbers)),
         }
     }
 }
 
-/// The name of a core field as it stands in an object, behind another member: `,"name":`.
+/// The name of a core field as it stands in an object: `"name":`.
 struct Key {
     octets: [u8; 32],
     len: usize,
 }
 
+impl Key {
+    /// A member: the name, the value, which takes 46 octets at most, and a comma. Gives where it ends.
+    #[inline]
+    fn member(&self, place: &mut [u8; 80], value: impl FnOnce(&mut [u8], usize) -> usize) -> usize {
+        let at = line::lay(place, 0, self.octets, self.len);
+        let end = value(place, at);
+        line::lay(place, end, [b','], 1)
+    }
+}
+
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let made = CORE.iter().map(|spec| {
-        let text = format!(",\"{}\":", spec.name);
+        let text = format!("\"{}\":", spec.name);
         let mut octets = [0; 32];
         octets.iter_mut().zip(text.bytes()).for_each(|(place, octet)| *place = octet);
         Key { octets, len: text.len() }
@@ -322,7 +362,7 @@ mod tests {
     #[test]
     fn keys_fit() {
         for (spec, key) in CORE.iter().zip(&*KEYS) {
-            assert_eq!(key.octets.get(..key.len), Some(format!(",\"{}\":", spec.name).as_bytes()));
+            assert_eq!(key.octets.get(..key.len), Some(format!("\"{}\":", spec.name).as_bytes()));
         }
     }
 

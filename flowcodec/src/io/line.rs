@@ -47,6 +47,9 @@ const ROOM: usize = 1_024;
 
 /// A room in front of a string: text is checked to be UTF-8 once for each piece instead of once for each value. What is left goes to
 /// the string when the line is dropped.
+///
+/// Where it ends is kept here for whoever writes through [`Sink`]; who lays down places himself keeps it himself, in a register, and
+/// says it with [`go_on_at`](Self::go_on_at) before anything else is written.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     out: &'a mut String,
@@ -61,6 +64,41 @@ impl<'a> Line<'a> {
         Self { out, room: [0; ROOM], used: 0 }
     }
 
+    /// Where it ends.
+    #[inline]
+    pub(super) const fn at(&self) -> usize {
+        self.used
+    }
+
+    /// What follows is written from `at` on.
+    #[inline]
+    pub(super) const fn go_on_at(&mut self, at: usize) {
+        self.used = at;
+    }
+
+    /// The `N` octets of the room from `at` on, when there are so many.
+    #[inline]
+    pub(super) fn place<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
+        self.room.get_mut(at..)?.first_chunk_mut()
+    }
+
+    /// One character of ASCII at `at`. Gives where it ends.
+    #[inline]
+    pub(super) fn mark_at(&mut self, at: usize, mark: u8) -> usize {
+        self.go_on_at(at);
+        self.mark(mark);
+        self.at()
+    }
+
+    /// Ends a list, in which a comma stands behind every item, at `at`: `end` takes the place of the last comma. Gives where it ends.
+    #[inline]
+    pub(super) fn end_list(&mut self, at: usize, end: u8) -> usize {
+        let last = at.wrapping_sub(1);
+        let comma = self.room.get(last) == Some(&b',');
+        self.mark_at(if comma { last } else { at }, end)
+    }
+
+    #[cold]
     #[inline(never)]
     fn flush(&mut self) {
         // Only whole characters are ever laid down.
@@ -83,8 +121,9 @@ impl Sink for Line<'_> {
         if self.used > const { ROOM.checked_sub(N).expect("a place fits the room") } {
             self.flush();
         }
-        if let Some(place) = self.room.get_mut(self.used..).and_then(|rest| rest.first_chunk_mut()) {
-            self.used = self.used.wrapping_add(write(place));
+        if let Some(place) = self.place(self.used) {
+            let end = write(place);
+            self.used = self.used.wrapping_add(end);
         }
     }
 
@@ -128,7 +167,12 @@ fn digits(number: u32) -> u64 {
     let number = u64::from(number);
     let halves = (number / 10_000) | ((number % 10_000) << 32);
     let high = (halves.wrapping_mul(5_243) >> 19) & 0x0000_007f_0000_007f;
-    let pairs = high | (halves.wrapping_sub(high.wrapping_mul(100)) << 16);
+    digits_of_pairs(high | (halves.wrapping_sub(high.wrapping_mul(100)) << 16))
+}
+
+/// The same of four numbers below 100, 16 bits each.
+#[inline]
+fn digits_of_pairs(pairs: u64) -> u64 {
     let high = (pairs.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
     high | (pairs.wrapping_sub(high.wrapping_mul(10)) << 8)
 }
@@ -139,14 +183,17 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 #[inline]
 pub(super) fn decimal(place: &mut [u8], at: usize, number: u64) -> usize {
     match u32::try_from(number) {
-        Ok(short @ ..100_000_000) => first_digits(place, at, short),
+        Ok(short @ ..100_000_000) => short_decimal(place, at, short),
         _ => long(place, at, number),
     }
 }
 
-/// Of a number below 100,000,000.
+/// The same for a number below 100,000,000.
 #[inline]
-fn first_digits(place: &mut [u8], at: usize, number: u32) -> usize {
+pub(super) fn short_decimal(place: &mut [u8], at: usize, number: u32) -> usize {
+    if let Some((dotted, len)) = usize::try_from(number).ok().and_then(|number| DOTTED.get(number)) {
+        return lay(place, at, *dotted, usize::from(len.wrapping_sub(1)));
+    }
     let digits = digits(number);
     // Zeros in front are shifted away, but not the last digit.
     let zeros = (digits | 1 << 56).trailing_zeros() & !7;
@@ -160,9 +207,9 @@ fn long(place: &mut [u8], at: usize, number: u64) -> usize {
     let (high, middle, low) = (part(number / 10_000_000_000_000_000), part(number / 100_000_000), part(number));
     let following = |place: &mut [u8], at, number| lay(place, at, (digits(number) | ZEROS).to_le_bytes(), 8);
     let at = match high {
-        0 => first_digits(place, at, middle),
+        0 => short_decimal(place, at, middle),
         _ => {
-            let at = first_digits(place, at, high);
+            let at = short_decimal(place, at, high);
             following(place, at, middle)
         }
     };
@@ -264,7 +311,7 @@ fn group_of_hex(place: &mut [u8], at: usize, group: u16) -> usize {
     lay(place, at, ((high | low << 16) >> (zeros << 1)).to_le_bytes(), usize::try_from(len).unwrap_or(4))
 }
 
-/// The date that was written last: the times of one record have mostly the same.
+/// The date that was written last: the times of neighbours have mostly the same.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Today {
     /// Days since 1970.
@@ -277,33 +324,27 @@ impl Today {
     /// 1970-01-01.
     pub(super) const EPOCH: Self = Self { day: 0, digits: u64::from_le_bytes(*b"19700101") };
 
-    #[inline]
-    fn digits(&mut self, day: i64, time: Timestamp) -> u64 {
-        if self.day != day {
-            *self = Self { day, digits: Self::of(time) };
-        }
-        self.digits
-    }
-
     #[inline(never)]
-    fn of(time: Timestamp) -> u64 {
-        let Civil { year, month, day, .. } = time.to_civil();
+    fn of(day: i64, civil: Civil) -> Self {
         // 64 bits of nanoseconds reach from 1677 to 2262.
-        let year = u32::try_from(year).unwrap_or(0).wrapping_mul(10_000);
-        digits(year.wrapping_add(u32::from(month).wrapping_mul(100)).wrapping_add(u32::from(day))) | ZEROS
+        let year = u32::try_from(civil.year).unwrap_or(0).wrapping_mul(10_000);
+        let month = u32::from(civil.month).wrapping_mul(100);
+        Self { day, digits: digits(year.wrapping_add(month).wrapping_add(u32::from(civil.day))) | ZEROS }
     }
 }
 
 /// A moment as RFC 3339 with nine digits, between quotes, at `at`: 32 octets.
 #[inline]
 pub(super) fn time(place: &mut [u8], at: usize, time: Timestamp, today: &mut Today) -> usize {
-    let seconds = time.as_seconds();
-    let nanos = u32::try_from(time.as_nanos().wrapping_sub(seconds.wrapping_mul(1_000_000_000))).unwrap_or(0);
-    let day = seconds.div_euclid(86_400);
-    let second = u32::try_from(seconds.wrapping_sub(day.wrapping_mul(86_400))).unwrap_or(0);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let clock = digits(hour.wrapping_mul(10_000).wrapping_add(minute.wrapping_mul(100)).wrapping_add(second)) | ZEROS;
-    let date = today.digits(day, time);
+    const DAY: i64 = 86_400 * 1_000_000_000;
+    let (day, of_day) = (time.as_nanos().div_euclid(DAY), time.as_nanos().rem_euclid(DAY));
+    if today.day != day {
+        *today = Today::of(day, time.to_civil());
+    }
+    let of_day = u64::try_from(of_day).unwrap_or(0);
+    let [second, nanos] = [of_day / 1_000_000_000, of_day % 1_000_000_000].map(|part| u32::try_from(part).unwrap_or(0));
+    let [hour, minute, second] = [second / 3_600, second / 60 % 60, second % 60].map(u64::from);
+    let clock = digits_of_pairs(hour | minute << 16 | second << 32) | ZEROS;
     let [nanos, last] = [digits(nanos / 10), u64::from(nanos % 10)].map(|digits| digits | ZEROS);
     let Some(place) = place.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<32>()) else { return at };
     // Over the zeros between the marks go the digits.
@@ -312,13 +353,13 @@ pub(super) fn time(place: &mut [u8], at: usize, time: Timestamp, today: &mut Tod
         let [a, b, ..] = (digits >> number.wrapping_mul(16)).to_le_bytes();
         [a, b]
     };
-    place[1..3].copy_from_slice(&pair(date, 0));
-    place[3..5].copy_from_slice(&pair(date, 1));
-    place[6..8].copy_from_slice(&pair(date, 2));
-    place[9..11].copy_from_slice(&pair(date, 3));
-    place[12..14].copy_from_slice(&pair(clock, 1));
-    place[15..17].copy_from_slice(&pair(clock, 2));
-    place[18..20].copy_from_slice(&pair(clock, 3));
+    place[1..3].copy_from_slice(&pair(today.digits, 0));
+    place[3..5].copy_from_slice(&pair(today.digits, 1));
+    place[6..8].copy_from_slice(&pair(today.digits, 2));
+    place[9..11].copy_from_slice(&pair(today.digits, 3));
+    place[12..14].copy_from_slice(&pair(clock, 0));
+    place[15..17].copy_from_slice(&pair(clock, 1));
+    place[18..20].copy_from_slice(&pair(clock, 2));
     place[21..29].copy_from_slice(&nanos.to_le_bytes());
     [place[29], ..] = last.to_le_bytes();
     at.wrapping_add(place.len())

@@ -4,7 +4,7 @@
 //! sources come from the message or the decoder's state.
 
 use super::row::{FlowRecord, TakesFields};
-use super::schema::{Field, FieldId, FieldSpec, Source, Take};
+use super::schema::{Field, FieldSpec, Source, Take};
 use super::types::{
     Address, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
 };
@@ -82,12 +82,14 @@ macro_rules! fields {
             })*
 
             /// Hands every field that is present to `taker`, in the table's order: like [`fields`](Self::fields), but written out, so
-            /// that the compiler knows number and type of each.
+            /// that the compiler knows number and type of each. `at` goes through their hands.
             #[inline]
-            pub(crate) fn each(&self, taker: &mut impl TakesFields) {
-                $(if let Some(value) = self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
-                    taker.take(field::$konst.id(), value);
-                })*
+            pub(crate) fn each(&self, taker: &mut impl TakesFields, at: usize) -> usize {
+                $(let at = match self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
+                    Some(value) => taker.take(at, field::$konst.id(), value),
+                    None => at,
+                };)*
+                at
             }
         }
     };

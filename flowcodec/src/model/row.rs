@@ -140,10 +140,10 @@ impl FlowRecord {
     }
 }
 
-/// What the fields of a row are handed to. A trait and not a closure, whose inlining could not be asked for.
+/// What the fields of a row are handed to.
 pub(crate) trait TakesFields {
-    /// Takes one field.
-    fn take(&mut self, id: FieldId, value: FieldValue<'_>);
+    /// Takes one field. How far it is goes in and comes out, and stays in a register between fields.
+    fn take(&mut self, at: usize, id: FieldId, value: FieldValue<'_>) -> usize;
 }
 
 /// The presence bit of a field of the row.
