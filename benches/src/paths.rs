@@ -25,11 +25,14 @@ pub struct Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 9] = [
+pub const PATHS: [Path; 13] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
     Path { name: "ipfix_rows", what: "21 fields to 192-byte rows", shape: Shape::Ipfix, run: rows },
+    Path { name: "v5_rows_scalar", what: "the same without vector code", shape: Shape::NetFlow5, run: rows_scalar },
+    Path { name: "v9_rows_scalar", what: "the same without vector code", shape: Shape::NetFlow9, run: rows_scalar },
+    Path { name: "ipfix_rows_scalar", what: "the same without vector code", shape: Shape::Ipfix, run: rows_scalar },
     Path { name: "record_get", what: "5 fields of each v9 record by Record::get", shape: Shape::NetFlow9, run: record_get },
     Path { name: "antrea_offsets", what: "17 variable-length fields located", shape: Shape::Antrea, run: antrea_offsets },
     Path {
@@ -38,6 +41,7 @@ pub const PATHS: [Path; 9] = [
         shape: Shape::AntreaDatagrams,
         run: antrea_offsets,
     },
+    Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
     Path { name: "json", what: "rows, decoded before, as JSON lines", shape: Shape::Ipfix, run: outputs::json },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
 ];
@@ -47,6 +51,7 @@ pub const PATHS: [Path; 9] = [
 pub struct Ours {
     decoder: Decoder,
     scratch: RowScratch,
+    portable: RowScratch,
     ends: Vec<u32>,
     outputs: Option<Outputs>,
 }
@@ -59,7 +64,7 @@ impl Ours {
         for datagram in workload.templates() {
             decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|_| ());
         }
-        Self { decoder, scratch: RowScratch::new(), ends: Vec::new(), outputs: None }
+        Self { decoder, scratch: RowScratch::new(), portable: RowScratch::portable(), ends: Vec::new(), outputs: None }
     }
 
     /// The decoder.
@@ -135,7 +140,15 @@ pub fn v5_lazy(_: &mut Ours, workload: &Workload) -> u64 {
 
 /// Every record as a row. Gives the number of rows.
 pub fn rows(ours: &mut Ours, workload: &Workload) -> u64 {
-    let Ours { decoder, scratch, .. } = ours;
+    rows_into(&mut ours.decoder, &mut ours.scratch, workload)
+}
+
+/// The same without vector code. Gives the number of rows.
+pub fn rows_scalar(ours: &mut Ours, workload: &Workload) -> u64 {
+    rows_into(&mut ours.decoder, &mut ours.portable, workload)
+}
+
+fn rows_into(decoder: &mut Decoder, scratch: &mut RowScratch, workload: &Workload) -> u64 {
     flows(decoder, workload, |set| {
         let mut count = 0_u64;
         set.rows(scratch, |rows| {

@@ -22,6 +22,8 @@ pub struct Peer {
 
 #[derive(Debug)]
 enum Engine {
+    FlowparserSflow,
+    SflowParser,
     Parser(Vec<NetflowParser>),
     Netgauze(Vec<Netgauze>),
     /// No decoder: what writes rows that were decoded before.
@@ -47,6 +49,12 @@ impl Peer {
     /// The peers that know the protocol of a workload, in their released versions.
     #[must_use]
     pub fn all(workload: &Workload) -> Vec<Self> {
+        if workload.shape() == Shape::Sflow {
+            return vec![
+                Self { name: "flowparser-sflow", engine: Engine::FlowparserSflow },
+                Self { name: "sflow-parser", engine: Engine::SflowParser },
+            ];
+        }
         let mut peers = vec![Self {
             name: "netflow_parser",
             engine: Engine::Parser((0..EXPORTERS).map(|_| NetflowParser::default()).collect()),
@@ -104,6 +112,29 @@ impl Peer {
                             }
                         }
                     }
+                }
+            }
+            // Both are stateless.
+            Engine::FlowparserSflow => {
+                let parser = flowparser_sflow::SflowParser::default();
+                for datagram in datagrams {
+                    let result = black_box(parser.parse_bytes(datagram.octets));
+                    decoded.refused += u64::from(result.error.is_some());
+                    let samples = result.datagrams.iter().flat_map(|datagram| &datagram.samples);
+                    let flows = samples.filter(|sample| matches!(sample, flowparser_sflow::SflowSample::Flow(_)));
+                    decoded.records += u64::try_from(flows.count()).unwrap_or(0);
+                }
+            }
+            Engine::SflowParser => {
+                for datagram in datagrams {
+                    let Ok(parsed) = black_box(sflow_parser::parse_datagram(datagram.octets)) else {
+                        decoded.refused += 1;
+                        continue;
+                    };
+                    let flow = |sample: &&sflow_parser::SampleRecord| {
+                        matches!(sample.sample_data, sflow_parser::SampleData::FlowSample(_))
+                    };
+                    decoded.records += u64::try_from(parsed.samples.iter().filter(flow).count()).unwrap_or(0);
                 }
             }
             Engine::Netgauze(decoders) => {

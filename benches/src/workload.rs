@@ -4,6 +4,7 @@
 
 mod flow;
 mod layout;
+mod sflow;
 
 use core::ops::Range;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,6 +14,7 @@ use flowcodec::{Exporter, Timestamp};
 use flow::{Flow, Random};
 pub use layout::Shape;
 use layout::{Family, Field};
+use sflow::{Counters, Numbered};
 
 /// Exporters in turn: enough to defeat a cache of the last template.
 pub const EXPORTERS: usize = 16;
@@ -71,6 +73,8 @@ pub struct Workload {
     data: Messages,
     /// What a whole pass adds to the sequence number of each exporter.
     strides: [u32; EXPORTERS],
+    /// What it adds to the numbers of an exporter's samples.
+    samples: Vec<Counters>,
     records: u64,
 }
 
@@ -86,19 +90,27 @@ impl Workload {
             *next = 1_000_000 + random.below(1_000_000);
             let octets = template_message(shape, number, *next);
             if !octets.is_empty() {
-                templates.push(number, *next, &octets);
+                templates.push(number, *next, &octets, Vec::new());
                 // v9 counts packets, whatever is in them; the others count records of data.
                 *next += u32::from(shape == Shape::NetFlow9);
             }
         }
         let first = next;
+        let mut samples = vec![Counters::NEW; EXPORTERS];
         let mut records = 0;
         let mut made = 0;
         while data.octets < size.octets() {
-            for (number, next) in next.iter_mut().enumerate() {
+            for ((number, next), samples) in next.iter_mut().enumerate().zip(&mut samples) {
+                if shape == Shape::Sflow {
+                    let (octets, count, numbered) = sflow::datagram(number, *next, samples, &mut random);
+                    data.push(number, *next, &octets, numbered);
+                    records += u64::from(count);
+                    *next += 1;
+                    continue;
+                }
                 let family = if made % 64 >= 48 { Family::V6 } else { Family::V4 };
                 let (octets, count) = data_message(shape, family, number, *next, &mut random);
-                data.push(number, *next, &octets);
+                data.push(number, *next, &octets, Vec::new());
                 records += u64::from(count);
                 *next += if shape == Shape::NetFlow9 { 1 } else { count };
                 made += 1;
@@ -108,9 +120,14 @@ impl Workload {
         for (stride, first) in strides.iter_mut().zip(first) {
             *stride -= first;
         }
+        for samples in &mut samples {
+            for (stride, first) in samples.0.iter_mut().zip(Counters::NEW.0) {
+                *stride -= first;
+            }
+        }
         templates.align();
         data.align();
-        Self { shape, templates, data, strides, records }
+        Self { shape, templates, data, strides, samples, records }
     }
 
     /// Its shape.
@@ -160,7 +177,7 @@ impl Workload {
         Timestamp::from_seconds(u64::from(EXPORTED)).offset(40_000_000)
     }
 
-    /// The messages that announce the templates, one of each exporter; none for v5.
+    /// The messages that announce the templates, one of each exporter; none for v5 and sFlow.
     pub fn templates(&self) -> impl Iterator<Item = Datagram<'_>> {
         self.templates.iter()
     }
@@ -178,10 +195,19 @@ impl Workload {
         for place in &self.data.places {
             let sequence = place.sequence.wrapping_add(self.strides.get(place.number).copied().unwrap_or(0).wrapping_mul(pass));
             let start = base + place.range.start + at;
-            if let Some(octets) = self.data.buffer.get_mut(start..).and_then(|rest| rest.first_chunk_mut()) {
-                *octets = sequence.to_be_bytes();
+            put_word(&mut self.data.buffer, start, sequence);
+            for sample in &place.samples {
+                let stride = self.samples.get(place.number).and_then(|it| it.0.get(sample.counter)).copied().unwrap_or(0);
+                let sequence = sample.sequence.wrapping_add(stride.wrapping_mul(pass));
+                put_word(&mut self.data.buffer, base + place.range.start + sample.at, sequence);
             }
         }
+    }
+}
+
+fn put_word(buffer: &mut [u8], at: usize, word: u32) {
+    if let Some(octets) = buffer.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *octets = word.to_be_bytes();
     }
 }
 
@@ -191,6 +217,7 @@ struct Place {
     exporter: Exporter,
     sequence: u32,
     range: Range<usize>,
+    samples: Vec<Numbered>,
 }
 
 /// Messages in one buffer, each at an address divisible by 64.
@@ -204,12 +231,12 @@ struct Messages {
 }
 
 impl Messages {
-    fn push(&mut self, number: usize, sequence: u32, octets: &[u8]) {
+    fn push(&mut self, number: usize, sequence: u32, octets: &[u8], samples: Vec<Numbered>) {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(octets);
         self.buffer.resize(self.buffer.len().next_multiple_of(ALIGNMENT), 0);
         self.octets += octets.len();
-        self.places.push(Place { number, exporter: exporter(number), sequence, range: start..start + octets.len() });
+        self.places.push(Place { number, exporter: exporter(number), sequence, range: start..start + octets.len(), samples });
     }
 
     /// Moves the messages to where they stay.
@@ -262,6 +289,8 @@ fn header(shape: Shape, number: usize, sequence: u32, count: u16) -> Vec<u8> {
             put(&mut out, &[&9_u16.to_be_bytes(), &count.to_be_bytes(), &UPTIME.to_be_bytes(), &EXPORTED.to_be_bytes()]);
             put(&mut out, &[&sequence.to_be_bytes(), &domain.to_be_bytes()]);
         }
+        // Its datagrams are made elsewhere.
+        Shape::Sflow => {}
         Shape::Ipfix | Shape::Antrea | Shape::AntreaDatagrams => {
             put(&mut out, &[&10_u16.to_be_bytes(), &[0, 0], &EXPORTED.to_be_bytes()]);
             put(&mut out, &[&sequence.to_be_bytes(), &domain.to_be_bytes()]);

@@ -6,7 +6,7 @@ use benches::workload::{Shape, Size, Workload};
 
 #[test]
 fn peers_decode_every_record_of_fixed_length() {
-    for shape in [Shape::NetFlow5, Shape::NetFlow9, Shape::Ipfix] {
+    for shape in [Shape::NetFlow5, Shape::NetFlow9, Shape::Ipfix, Shape::Sflow] {
         let workload = Workload::new(shape, Size::Small);
         for mut peer in Peer::all(&workload) {
             for _ in 0..2 {

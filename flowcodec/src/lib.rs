@@ -38,6 +38,7 @@ pub mod ie;
 #[cfg(feature = "json")]
 pub mod io;
 pub mod ipfix;
+mod kernel;
 mod limits;
 pub mod model;
 pub mod netflow5;

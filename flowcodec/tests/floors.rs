@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. Modules of one floor do not know one another.
 const FLOORS: &[&[&str]] = &[
     &["error", "exporter", "limits", "text", "time"],
-    &["wire"],
+    &["kernel", "wire"],
     &["ie"],
     &["model"],
     &["context"],

@@ -199,7 +199,7 @@ impl Flow {
         self.ended + self.lasted
     }
 
-    const fn hop(&self) -> [u8; 4] {
+    pub(super) const fn hop(&self) -> [u8; 4] {
         [203, 0, 113, self.next_hop]
     }
 
@@ -210,6 +210,36 @@ impl Flow {
 
     fn unix_ms(ago: u32) -> u64 {
         u64::from(EXPORTED) * 1_000 - u64::from(ago)
+    }
+
+    pub(super) const fn out_if(&self) -> u16 {
+        self.out_if
+    }
+
+    pub(super) const fn vlan(&self) -> u16 {
+        self.vlan
+    }
+
+    pub(super) const fn src_as(&self) -> u16 {
+        self.src_as
+    }
+
+    pub(super) const fn dst_as(&self) -> u16 {
+        self.dst_as
+    }
+
+    /// The headers of one packet, from IPv4 on.
+    pub(super) fn write_ipv4(&self, length: u16, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[0x45, self.tos]);
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&[0, 1, 0x40, 0, 61, self.protocol, 0, 0]);
+        out.extend_from_slice(&self.src);
+        out.extend_from_slice(&self.dst);
+        out.extend_from_slice(&self.src_port.to_be_bytes());
+        out.extend_from_slice(&self.dst_port.to_be_bytes());
+        if self.protocol == 6 {
+            out.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 2, 0x50, self.flags, 0xff, 0xff, 0, 0, 0, 0]);
+        }
     }
 
     /// A record of v5.

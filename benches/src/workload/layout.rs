@@ -15,11 +15,13 @@ pub enum Shape {
     Antrea,
     /// The same with the two records that fit into a datagram of an Ethernet frame.
     AntreaDatagrams,
+    /// sFlow: four flow samples a datagram, each with a header of 128 octets, switch, router and gateway; now and then counters.
+    Sflow,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::NetFlow5, Self::NetFlow9, Self::Ipfix, Self::Antrea, Self::AntreaDatagrams];
+    pub const ALL: [Self; 6] = [Self::NetFlow5, Self::NetFlow9, Self::Ipfix, Self::Antrea, Self::AntreaDatagrams, Self::Sflow];
 
     /// A short name.
     #[must_use]
@@ -30,13 +32,14 @@ impl Shape {
             Self::Ipfix => "ipfix",
             Self::Antrea => "antrea",
             Self::AntreaDatagrams => "antrea_mtu",
+            Self::Sflow => "sflow",
         }
     }
 
-    /// Where the sequence number stands in the message.
+    /// Where the sequence number stands in the message (in sFlow, of an IPv4 agent).
     pub(super) const fn sequence_at(self) -> usize {
         match self {
-            Self::NetFlow5 => 16,
+            Self::NetFlow5 | Self::Sflow => 16,
             Self::NetFlow9 => 12,
             Self::Ipfix | Self::Antrea | Self::AntreaDatagrams => 8,
         }
@@ -45,7 +48,7 @@ impl Shape {
     /// The template of a family, where there is one.
     pub(super) const fn layout(self, family: Family) -> Option<Layout> {
         Some(match (self, family) {
-            (Self::NetFlow5, _) | (Self::Antrea | Self::AntreaDatagrams, Family::V6) => return None,
+            (Self::NetFlow5 | Self::Sflow, _) | (Self::Antrea | Self::AntreaDatagrams, Family::V6) => return None,
             (Self::NetFlow9, Family::V4) => Layout { id: 256, records: 18, fields: &NETFLOW9_V4 },
             (Self::NetFlow9, Family::V6) => Layout { id: 257, records: 13, fields: &NETFLOW9_V6 },
             (Self::Ipfix, Family::V4) => Layout { id: 256, records: 18, fields: &IPFIX_V4 },

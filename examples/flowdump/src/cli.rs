@@ -4,15 +4,20 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, ValueEnum};
+use flowcodec::model::Schema;
 use flowcodec::{Decoder, Event, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::feed::{Feed, Place, file_offset};
+use crate::fields::{self, Columns, ColumnsError};
+use crate::filter::{Filter, FilterError};
 use crate::input::Options;
-use crate::output::{Output, Table};
+use crate::output::{Csv, Form, Output, Table, exporters_as_json, exporters_as_table};
 
 /// Shows the flows inside captures, IPFIX files and raw datagrams.
 ///
@@ -20,14 +25,34 @@ use crate::output::{Output, Table};
 /// UDP port, and IPFIX inside TCP too; other traffic is passed over and counted. Files given together share one decoder, in order: a
 /// template in the first serves the data in the second.
 #[derive(Debug, Parser)]
-#[command(name = "flowdump", version, about, after_long_help = EXAMPLES)]
+#[command(name = "flowdump", version, about, after_long_help = FILTERS_AND_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Arguments {
     /// How flows are shown.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    /// Fields to show, in this order, as columns or members: `src_addr,dst_addr,octets`.
+    ///
+    /// The names are those of --list-fields. Without it, the table has the columns a person asks for first, JSON every field that is
+    /// present, and CSV addresses, ports, counters, times, interfaces, routing, application and Kubernetes names.
+    #[arg(long, value_name = "NAME,...", value_parser = columns, conflicts_with_all = ["stats", "exporters"])]
+    pub fields: Option<Columns>,
+    /// Show only the records that pass: 'src_addr in 10.0.0.0/8 and dst_port = 443'; --help says more.
+    #[arg(long, value_name = "EXPRESSION", value_parser = filter, conflicts_with_all = ["stats", "exporters"])]
+    pub filter: Option<Filter>,
     /// Show counters, as one JSON object, instead of flows.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "exporters")]
     pub stats: bool,
+    /// Show who emitted what, as a table or with --format json, instead of flows.
+    ///
+    /// One line for each source address and port, protocol, and observation domain or sub-agent. STATUS is the worst that is true:
+    /// `silent` (heard, but nothing it sent gave a record), `faults` (something could not be decoded), `loss` (by its sequence numbers
+    /// records or packets are missing), `ok`.
+    #[arg(long)]
+    pub exporters: bool,
+    /// Print the names of all fields, with type, unit and meaning.
+    #[arg(long, conflicts_with_all = ["stats", "exporters", "fields", "filter"])]
+    pub list_fields: bool,
     /// Each FILE is one bare datagram: a UDP payload and nothing else.
     #[arg(long)]
     pub raw: bool,
@@ -35,20 +60,35 @@ pub struct Arguments {
     #[arg(long)]
     pub other_domains: bool,
     /// Files to read; `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "list_fields", value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
-const EXAMPLES: &str = "\
+const FILTERS_AND_EXAMPLES: &str = "\
+Filters:
+  dst_port = 443                      also != < <= > >=; a field alone: the flow has it
+  src_addr in 10.0.0.0/8              a network, a range (1024-65535) or a list (22, 80, 8000-8099)
+  src_pod contains web                part of a text, member of a list; also ~
+  addr = 10.0.0.1 and not port = 53   without src_ and dst_: either side
+  ip_protocol = tcp or vlan           not binds before and, and before or; also ! && || and ( )
+  octets >= 10MB                      k M G T are thousands, Ki Mi Gi Ti 1024s
+  start >= 2026-11-21T04:16:41Z       RFC 3339; UTC without a zone, midnight without a time
+  in_if_name = \"to the core\"          quotes around what is no plain word; in them \\\" \\\\ \\xNN
+  Names are those of --list-fields. A test of a field that the flow does not have is false, != too:
+  dst_port != 53 wants another port, not dst_port = 53 passes flows without ports as well.
+
 Examples:
   flowdump capture.pcap                           the flows in a capture
   flowdump --format json capture.pcap.gz          one object a line, names as in the README
   flowdump --format elements templates.ipfix data.ipfix
+  flowdump --format csv --fields start,src_addr,dst_addr,octets capture.pcap
+  flowdump --filter 'src_addr in 10.0.0.0/8 and dst_port = 443' capture.pcap
   tcpdump -w - udp port 4739 | flowdump -
+  flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
-What could not be decoded is said on standard error, with its offset in the file. Exit status: 0 when all files were read to their end
-(faults inside do not count), 1 when one could not be, 2 for a wrong command line.";
+What could not be decoded is said on standard error, with its offset in the file.
+Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be, 2 for a wrong command line.";
 
 /// The forms of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,8 +97,45 @@ pub enum Format {
     Table,
     /// The common model: one JSON object a line.
     Json,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
     /// Every information element by its registered name: one JSON object a line.
     Elements,
+}
+
+fn columns(list: &str) -> Result<Columns, ColumnsError> {
+    Columns::named(list, &Schema::common())
+}
+
+fn filter(expression: &str) -> Result<Filter, FilterError> {
+    Filter::parse(expression, Schema::common())
+}
+
+impl Arguments {
+    /// Those of the command line; ends the program when they are wrong, or ask for help.
+    #[must_use]
+    pub fn from_command_line() -> Self {
+        let arguments = Self::parse();
+        let conflict = match arguments.format {
+            Format::Elements if arguments.fields.is_some() => "--format elements shows all elements; --fields is for the others",
+            Format::Csv | Format::Elements if arguments.exporters => "--exporters comes as a table, or with --format json",
+            _ => return arguments,
+        };
+        Self::command().error(ErrorKind::ArgumentConflict, conflict).exit()
+    }
+
+    /// What to make of the records.
+    fn output(&self, schema: &Arc<Schema>) -> Output {
+        let columns = self.fields.clone();
+        let form = match self.format {
+            _ if self.stats || self.exporters => Form::Quiet,
+            Format::Table => Form::Table(columns.map_or_else(Table::usual, |columns| Table::of(columns, schema))),
+            Format::Json => Form::Json(columns),
+            Format::Csv => Form::Csv(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)))),
+            Format::Elements => Form::Elements,
+        };
+        Output::new(Arc::clone(schema), form, self.filter.clone())
+    }
 }
 
 /// Faults that are told one by one; the rest are only counted.
@@ -96,15 +173,17 @@ fn tell(what: &dyn std::fmt::Display) {
 /// # Errors
 /// When `out` does not take the output.
 pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let schema = Schema::common();
+    if arguments.list_fields {
+        fields::list(out, &schema).context("standard output")?;
+        return Ok(true);
+    }
     let mut settings = Settings::default();
     settings.scope.other_domains = arguments.other_domains;
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
-    let mut output = match arguments.format {
-        _ if arguments.stats => Output::Quiet,
-        Format::Table => Output::Table(Box::<Table>::default()),
-        Format::Json => Output::Json(String::new()),
-        Format::Elements => Output::Elements(String::new()),
-    };
+    let mut output = arguments.output(&schema);
+    // Who asks for counters finds the faults there.
+    let counted = arguments.stats || arguments.exporters;
     let mut whole = true;
     let mut faults = 0_u64;
     let mut failed: Option<io::Error> = None;
@@ -112,7 +191,7 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
         let mut each = |place: Place<'_>, event: Event<'_>| {
             if let Event::Fault(event) = &event {
                 faults = faults.saturating_add(1);
-                if faults <= TOLD && !arguments.stats {
+                if faults <= TOLD && !counted {
                     tell(&Told { place, event });
                 }
             }
@@ -141,7 +220,11 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
         return Err(error).context("standard output");
     }
     output.finish(out).context("standard output")?;
-    if arguments.stats {
+    if arguments.exporters {
+        let exporters = feed.exporters();
+        let show = if arguments.format == Format::Json { exporters_as_json } else { exporters_as_table };
+        show(out, &exporters).context("standard output")?;
+    } else if arguments.stats {
         serde_json::to_writer(&mut *out, &feed.summary()).context("standard output")?;
         writeln!(out).context("standard output")?;
     } else if faults > TOLD {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use flowcodec::ipfix::Framer;
-use flowcodec::{Context, Decoder, Event, Exporter, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
+use flowcodec::{Context, Decoder, Event, Exporter, ExporterStatus, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
 use serde::Serialize;
 
 use crate::input::{self, InputError, Item, Options, Passed};
@@ -19,6 +19,8 @@ pub struct Feed {
     decoder: Decoder,
     options: Options,
     streams: BTreeMap<u64, Stream>,
+    /// Those behind streams that have ended: the decoder forgets them then.
+    gone: Vec<ExporterStatus>,
     passed: BTreeMap<&'static str, u64>,
 }
 
@@ -56,13 +58,21 @@ impl Feed {
     /// A feed into `decoder`.
     #[must_use]
     pub fn new(decoder: Decoder, options: Options) -> Self {
-        Self { decoder, options, streams: BTreeMap::new(), passed: BTreeMap::new() }
+        Self { decoder, options, streams: BTreeMap::new(), gone: Vec::new(), passed: BTreeMap::new() }
     }
 
     /// The decoder.
     #[must_use]
     pub const fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// Who was heard: by address, port, protocol, domain and agent, in that order.
+    #[must_use]
+    pub fn exporters(&self) -> Vec<ExporterStatus> {
+        let mut all: Vec<_> = self.decoder.exporters().chain(self.gone.iter().copied()).collect();
+        all.sort_by_key(|it| (it.exporter.address(), it.exporter.port(), it.protocol, it.domain, it.agent, it.stream));
+        all
     }
 
     /// The counters.
@@ -159,6 +169,8 @@ impl Feed {
             }
         }
         if stream.session != FILES {
+            let Session { exporter, id, .. } = stream.session;
+            self.gone.extend(self.decoder.exporters().filter(|it| it.exporter == exporter && it.stream == Some(id)));
             let mut events = self.decoder.close(stream.session);
             while let Some(event) = events.next() {
                 each(place, event)?;

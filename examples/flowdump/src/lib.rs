@@ -1,11 +1,14 @@
 //! The library behind the `flowdump` program: files in, flows out.
 //!
 //! ```text
-//!  files ──► input ──► feed (one Decoder for all files) ──► output (table, json, elements)
+//!  files ──► input ──► feed (one Decoder for all files) ──► filter ──► output (table, json, csv, elements; exporters)
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod feed;
+pub mod fields;
+pub mod filter;
 pub mod input;
+mod names;
 pub mod output;

@@ -3,9 +3,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use flowdump::cli;
 
 fn main() -> ExitCode {
-    cli::run(&cli::Arguments::parse())
+    cli::run(&cli::Arguments::from_command_line())
 }

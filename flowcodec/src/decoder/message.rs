@@ -89,6 +89,8 @@ pub(super) struct Message<'d> {
     study: Option<(Study, &'d [u8])>,
     /// When the exporter booted, as far as was known when the message began.
     boot: Option<Timestamp>,
+    /// Whether its sequence number was compared.
+    closed: bool,
 }
 
 /// What is left of a message.
@@ -126,22 +128,31 @@ impl<'d> Walk<'d> {
         self.message.as_ref().map(|message| &message.context)
     }
 
+    /// Goes on to the next records, or to the next thing that is to be told first.
     pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step<'d> {
-        let Some(message) = &mut self.message else {
-            // A datagram without octets is a fault of its own; otherwise the walk ends with the octets.
-            if self.done || (self.next >= self.bytes.len() && self.next != 0) {
-                return Step::Done;
+        loop {
+            match &mut self.message {
+                // A datagram without octets is a fault of its own; otherwise the walk ends with the octets.
+                None if self.done || (self.next >= self.bytes.len() && self.next != 0) => return Step::Done,
+                None => self.open(decoder),
+                Some(message) => match message.step(decoder) {
+                    Step::Again => {}
+                    Step::Done => {
+                        message.close(decoder);
+                        self.message = None;
+                    }
+                    Step::Found(found) => {
+                        // Its last records may be given while it is closed already: what closing shows is told behind them.
+                        if message.is_over() {
+                            message.close(decoder);
+                        }
+                        return Step::Found(found);
+                    }
+                },
             }
-            self.open(decoder);
-            return Step::Again;
-        };
-        match message.step(decoder) {
-            Step::Done => {
-                message.close(decoder);
-                self.message = None;
-                Step::Again
+            if decoder.is_loud() {
+                return Step::Again;
             }
-            step => step,
         }
     }
 
@@ -286,6 +297,7 @@ impl<'d> Walk<'d> {
             faults_before: decoder.own_faults(),
             study: None,
             boot: scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot),
+            closed: false,
         });
     }
 }
@@ -419,16 +431,24 @@ impl<'d> Message<'d> {
 
     fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step<'d> {
         let Some(key) = self.key(decoder) else { return Step::Again };
-        let Some(found) = decoder.store.definition(&key, self.scope, id) else {
+        let Some(mut found) = decoder.store.definition(&key, self.scope, id) else {
             self.pend(decoder, key, id, body);
             return Step::Again;
         };
-        // Records of another domain's template still belong to their own; without a scope of their own they use the template's. Making
-        // the scope may evict, so the template is looked for again.
-        let own = self.scope(decoder);
-        let found = if own.is_some() { decoder.store.definition(&key, own, id) } else { Some(found) };
-        let template = found.and_then(|slot| Some((slot, own.or_else(|| Some(decoder.store.entry(slot)?.scope))?)));
-        let Some((slot, scope)) = template else {
+        let mut own = self.scope;
+        if own.is_none() {
+            // Records of another domain's template still belong to their own; without a scope of their own they use the template's.
+            // Making the scope may evict, so the template is looked for again.
+            own = self.scope(decoder);
+            let again = if own.is_some() { decoder.store.definition(&key, own, id) } else { Some(found) };
+            let Some(again) = again else {
+                self.pend(decoder, key, id, body);
+                return Step::Again;
+            };
+            found = again;
+        }
+        let slot = found;
+        let Some(scope) = own.or_else(|| Some(decoder.store.entry(slot)?.scope)) else {
             self.pend(decoder, key, id, body);
             return Step::Again;
         };
@@ -488,8 +508,23 @@ impl<'d> Message<'d> {
         Step::Found(Found { which, octets, len, show: Show::Flows })
     }
 
+    /// Whether nothing is left to be read, once the records at hand have been given.
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.study.is_none()
+            && match &self.body {
+                Body::Over => true,
+                Body::Fixed(_) => false,
+                Body::Samples(samples) => samples.is_over(),
+                Body::Sets(sets, templates) => templates.is_none() && sets.rest().is_empty(),
+            }
+    }
+
     /// The message has been read: its sequence number is compared.
     fn close(&mut self, decoder: &mut Decoder) {
+        if core::mem::replace(&mut self.closed, true) {
+            return;
+        }
         self.tally.faults = decoder.own_faults().saturating_sub(self.faults_before);
         let change = decoder.sessions.end(self.session, &self.context, self.counted, self.tally, &decoder.settings.limits);
         if let Some(change) = change {

@@ -200,6 +200,12 @@ impl Decoder {
         &self.settings
     }
 
+    /// Whether something is to be told before anything else is read.
+    #[inline]
+    fn is_loud(&self) -> bool {
+        !self.notes.is_empty() || self.store.has_gone() || self.store.has_ready()
+    }
+
     /// Forgets an exporter or stream, and notes what that costs.
     fn forget(&mut self, key: OwnerKey, now: Timestamp, change: ExporterChange) {
         let Some(owner) = self.store.find_owner(key) else { return };

@@ -18,31 +18,30 @@ impl<'d> Message<'d> {
     /// The next run of samples that are given as one event, or what is wrong in front of them.
     pub(super) fn samples(&mut self, decoder: &mut Decoder, samples: &mut Samples<'d>) -> Step<'d> {
         let start = samples.rest();
-        let mut run = None;
-        let mut len = 0_u32;
-        loop {
-            let before = samples.clone();
-            let sample = match samples.next() {
-                None => break,
-                Some(Ok(sample)) => sample,
-                Some(Err(fault)) if run.is_none() => {
-                    self.counted = None;
-                    decoder.fault(&self.context, fault);
-                    return Step::Again;
-                }
-                Some(Err(_)) => {
-                    *samples = before;
-                    break;
-                }
-            };
-            let show = Show::of_sample(sample.kind());
+        let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);
+        while let Some(kind) = samples.ahead() {
+            let show = Show::of_sample(kind);
             if run.is_some_and(|run| run != show) {
-                *samples = before;
                 break;
             }
-            run = Some(show);
-            self.sample(decoder, &sample);
-            len = len.wrapping_add(1);
+            match samples.next() {
+                Some(Ok(sample)) => {
+                    self.sample(decoder, &sample);
+                    run = Some(show);
+                    end = samples.left();
+                    len = len.wrapping_add(1);
+                }
+                Some(Err(fault)) => {
+                    // Told behind the run, which ends here.
+                    self.counted = None;
+                    decoder.fault(&self.context, fault);
+                    if run.is_none() {
+                        return Step::Again;
+                    }
+                    break;
+                }
+                None => break,
+            }
         }
         let Some(show) = run else { return Step::Done };
         let counter = match show {
@@ -56,8 +55,7 @@ impl<'d> Message<'d> {
             self.tally.records = self.tally.records.saturating_add(u64::from(len));
             decoder.store.prove(self.owner, self.context.received);
         }
-        let octets = start.bytes().len().saturating_sub(samples.rest().bytes().len());
-        let octets = start.bytes().get(..octets).unwrap_or_default();
+        let octets = start.bytes().get(..start.bytes().len().saturating_sub(end)).unwrap_or_default();
         Step::Found(Found { which: Which::Samples { offset: start.offset() }, octets, len, show })
     }
 

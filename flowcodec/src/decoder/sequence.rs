@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// Steps in a row after which a way of counting is taken as the exporter's.
 pub(super) const ESTABLISHED: u8 = 3;
 
+/// Where the counting of steps ends: more say nothing more.
+const SETTLED: u8 = 16;
+
 /// Gaps in a row after which the way is doubted instead.
 pub(super) const DOUBTED: u8 = 3;
 
@@ -101,6 +104,21 @@ impl Tracker {
         Way::ALL.map(|way| self.verdict(way, step))
     }
 
+    /// Whether the step is like all the ones before it, so that taking it moves on and changes nothing else: every way fits that always
+    /// did, and none that never did.
+    #[inline]
+    fn is_settled(&self, step: &Step, domain: u32) -> bool {
+        let delta = step.sequence.wrapping_sub(self.last);
+        let [before, with, messages] = self.streaks;
+        let way = |expected: Option<u32>, streak: u8| match expected {
+            Some(expected) if expected == delta => streak == SETTLED,
+            Some(_) => streak == 0,
+            None => false,
+        };
+        let settled = way(self.records, before) & way(step.records, with) & way(Some(1), messages);
+        settled && delta != 0 && self.gaps == 0 && domain == self.domain && self.streaks != [0; 3]
+    }
+
     /// Takes the step. `keep` leaves the ways that did not fit as they were: the step was a gap, not another way of counting.
     fn advance(&mut self, step: &Step, verdicts: [Verdict; 3], domain: u32, keep: bool) {
         // Template messages all carry the same number: they fit every way of counting records, and show nothing.
@@ -114,7 +132,7 @@ impl Tracker {
             match verdict {
                 Verdict::Fits if undecided && way.unit() != step.native => {}
                 Verdict::Fits => {
-                    *streak = streak.saturating_add(1);
+                    *streak = streak.saturating_add(1).min(SETTLED);
                     fits = true;
                 }
                 Verdict::Off(_) if !keep => *streak = 0,
@@ -123,7 +141,7 @@ impl Tracker {
             }
         }
         if domain != self.domain {
-            self.across = if fits { self.across.saturating_add(1) } else { 0 };
+            self.across = if fits { self.across.saturating_add(1).min(SETTLED) } else { 0 };
         }
         self.restart(step, domain);
     }
@@ -143,6 +161,15 @@ pub(super) fn follow(
     step: &Step,
     domain: u32,
 ) -> Option<SequenceChange> {
+    // Nearly every message.
+    if let (Some(own), Some(shared)) = (&mut *own, &mut *shared)
+        && own.is_settled(step, domain)
+        && shared.is_settled(step, domain)
+    {
+        own.restart(step, domain);
+        shared.restart(step, domain);
+        return None;
+    }
     let own_verdicts = own.as_ref().map(|tracker| tracker.verdicts(step));
     let shared_verdicts = shared.as_ref().map(|tracker| tracker.verdicts(step));
     let change = judge(own.as_ref().zip(own_verdicts), shared.as_ref().zip(shared_verdicts), step);

@@ -1,5 +1,6 @@
 //! What is kept of every exporter beside its templates: sequence numbers and counters, by port, protocol and domain.
 
+use core::hash::Hash;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -23,7 +24,7 @@ type Hasher = foldhash::fast::RandomState;
 
 /// One sequence of messages. Sequence numbers always belong to the transport session (source port, domain), whatever the scope of
 /// templates: one Open vSwitch sends the same numbers from two ports to two collectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionKey {
     pub(super) port: u16,
     pub(super) protocol: Protocol,
@@ -33,7 +34,20 @@ pub(super) struct SessionKey {
     pub(super) agent: Option<IpAddr>,
 }
 
+impl Hash for SessionKey {
+    #[inline]
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        let [low, high] = self.port.to_be_bytes();
+        let [a, b, c, d] = self.domain.unwrap_or(0).to_be_bytes();
+        state.write_u64(u64::from_be_bytes([low, high, self.protocol.code(), u8::from(self.domain.is_some()), a, b, c, d]));
+        if let Some(agent) = self.agent {
+            agent.hash(state);
+        }
+    }
+}
+
 impl SessionKey {
+    #[inline]
     const fn of(context: &Context) -> Self {
         Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain), agent: context.agent }
     }
@@ -73,7 +87,7 @@ struct SessionState {
     lost_packets: u64,
     faults: u64,
     clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one heard longest ago first.
+    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one known longest first.
     booted: Timestamp,
     epoch: u32,
     sources: List,
@@ -96,6 +110,12 @@ struct Peer {
 
 impl Peer {
     const NEW: Self = Self { sessions: List::EMPTY, skew_told: false };
+}
+
+/// Which session of its exporter a message belongs to, if it is the one heard last: nearly always.
+#[inline]
+fn heard_last(peer: Peer, states: &Slab<SessionState>, key: &SessionKey) -> Option<Index> {
+    peer.sessions.back().filter(|&back| states.get(back).is_some_and(|session| session.key == *key))
 }
 
 /// The sessions of all exporters, which are known by the position of their owner in the store.
@@ -256,8 +276,9 @@ impl Sessions {
     /// A message begins.
     pub(super) fn begin(&mut self, owner: Owner, context: &Context, store: &mut Store, limits: &Limits) -> Begun {
         let key = SessionKey::of(context);
-        let (index, evicted) = match self.by_key.get(&(owner, key)) {
-            Some(&index) => (index, None),
+        let last = place(owner).and_then(|at| heard_last(*self.peers.get(at)?, &self.states, &key));
+        let (index, evicted) = match last.or_else(|| self.by_key.get(&(owner, key)).copied()) {
+            Some(index) => (index, None),
             None => self.make(owner, key, context.received, store, limits),
         };
         let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted };
@@ -412,10 +433,10 @@ impl SessionState {
     /// An sFlow agent tells its uptime and no time of day. With the time received that gives when it booted, give or take how long
     /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
     fn boot(&mut self, context: &Context) {
+        const UNCERTAIN: u64 = 60_000_000_000;
         if context.protocol != Protocol::Sflow {
             return;
         }
-        const UNCERTAIN: u64 = 60_000_000_000;
         let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
         if self.messages == 1 {
             self.booted = booted;

@@ -1,6 +1,7 @@
 //! Sequence numbers of sFlow's samples: each data source counts its flow samples, its counter samples and its notices of discarded
 //! packets, each for itself (`sequence_number` of `sflow_version_5.txt`).
 
+use core::hash::{Hash, Hasher};
 use std::collections::HashMap;
 
 use super::sequence::{DOUBTED, ESTABLISHED};
@@ -9,17 +10,31 @@ use crate::limits::Limits;
 use crate::sflow::{Sample, SampleKind, Source};
 use crate::template::{Index, List, Slab, indexed, shrink};
 
-type Hasher = foldhash::fast::RandomState;
+type State = foldhash::fast::RandomState;
 
 /// Bytes of one source.
 pub(super) const SOURCE_COST: usize = Slab::<SourceState>::COST + indexed::<SourceKey, Index>();
 
 /// One counter of samples: of a source, in a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SourceKey {
     session: Index,
     kind: SampleKind,
     source: Source,
+}
+
+impl Hash for SourceKey {
+    /// In one piece: it is looked up for every sample.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let kind = match self.kind {
+            SampleKind::Flow => 0_u32,
+            SampleKind::Counters => 1,
+            _ => 2,
+        };
+        let (high, low) = ((u64::from(self.session) << 32) | u64::from(kind), u64::from(self.source.class) << 32);
+        state.write_u128((u128::from(high) << 64) | u128::from(low | u64::from(self.source.index)));
+    }
 }
 
 #[derive(Debug)]
@@ -37,7 +52,7 @@ struct SourceState {
 #[derive(Debug)]
 pub(super) struct Sources {
     states: Slab<SourceState>,
-    by_key: HashMap<SourceKey, Index, Hasher>,
+    by_key: HashMap<SourceKey, Index, State>,
 }
 
 /// What one sample's number showed.
@@ -82,19 +97,12 @@ impl Sources {
         let (Some(sequence), Some(source)) = (sample.sequence(), sample.source()) else { return Followed::default() };
         let key = SourceKey { session, kind: sample.kind(), source };
         let Some(&index) = self.by_key.get(&key) else { return self.make(key, list, epoch, sequence, limits) };
-        self.states.touch(list, index);
         let Some(state) = self.states.get_mut(index) else { return Followed::default() };
         if state.epoch != epoch {
             (state.epoch, state.streak, state.gaps, state.last) = (epoch, 0, 0, sequence);
             return Followed::default();
         }
-        let lost = state.step(sequence, limits);
-        let unit = match key.kind {
-            SampleKind::Counters => SequenceUnit::CounterSamples(source),
-            SampleKind::Discard => SequenceUnit::Discards(source),
-            _ => SequenceUnit::FlowSamples(source),
-        };
-        Followed { change: lost.map(|lost| SequenceChange::Gap { lost, unit }), ..Followed::default() }
+        Followed { change: state.step(sequence, limits), ..Followed::default() }
     }
 
     #[cold]
@@ -115,9 +123,9 @@ impl Sources {
 }
 
 impl SourceState {
-    /// The samples missing in front of number `sequence`: `Some(None)` for too many to be believed. Nobody is accused before numbers
-    /// have followed one another for some steps.
-    fn step(&mut self, sequence: u32, limits: &Limits) -> Option<Option<u32>> {
+    /// Whether samples are missing in front of number `sequence`. Nobody is accused before numbers have followed one another for some
+    /// steps.
+    fn step(&mut self, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
         let off = sequence.wrapping_sub(self.last).wrapping_sub(1).cast_signed();
         // Late or repeated; the datagram's own number tells of it.
         if off < 0 && off.unsigned_abs() <= limits.reorder_window {
@@ -137,7 +145,13 @@ impl SourceState {
         if self.gaps >= DOUBTED {
             (self.streak, self.gaps) = (0, 0);
         }
-        Some((off.unsigned_abs() <= limits.gap_window).then_some(off.unsigned_abs()))
+        let unit = match self.key.kind {
+            SampleKind::Counters => SequenceUnit::CounterSamples(self.key.source),
+            SampleKind::Discard => SequenceUnit::Discards(self.key.source),
+            _ => SequenceUnit::FlowSamples(self.key.source),
+        };
+        let lost = (off.unsigned_abs() <= limits.gap_window).then_some(off.unsigned_abs());
+        Some(SequenceChange::Gap { lost, unit })
     }
 }
 
@@ -145,10 +159,19 @@ impl SourceState {
 mod tests {
     use super::*;
 
+    const SOURCE: Source = Source { class: 0, index: 1 };
+
+    /// `None` for nothing shown, `Some(None)` for a gap of unknown size.
+    #[expect(clippy::option_option, reason = "short to write expectations in")]
     fn run(numbers: &[u32]) -> Vec<Option<Option<u32>>> {
-        let key = SourceKey { session: 0, kind: SampleKind::Flow, source: Source { class: 0, index: 1 } };
+        let key = SourceKey { session: 0, kind: SampleKind::Flow, source: SOURCE };
         let mut state = SourceState { key, last: numbers[0], epoch: 0, streak: 0, gaps: 0 };
-        numbers[1..].iter().map(|&number| state.step(number, &Limits::default())).collect()
+        let steps = numbers[1..].iter().map(|&number| state.step(number, &Limits::default()));
+        let lost = |change| match change {
+            SequenceChange::Gap { lost, unit: SequenceUnit::FlowSamples(SOURCE) } => lost,
+            other => panic!("{other:?}"),
+        };
+        steps.map(|change| change.map(lost)).collect()
     }
 
     #[test]

@@ -143,18 +143,12 @@ impl<'d> Events<'d> {
                 self.decoder.drain_gone(self.now());
                 continue;
             }
-            if let (Some(study), Some(held)) = (&mut self.study, &self.held) {
-                if !study.step(self.decoder, &held.context, &held.body) {
-                    self.study = None;
+            // Data that waited comes before the message goes on.
+            if self.held.is_some() || self.decoder.store.has_ready() {
+                match self.deliver_step() {
+                    Some(found) => return Some(found),
+                    None => continue,
                 }
-                continue;
-            }
-            if let Some(found) = self.deliver() {
-                return Some(found);
-            }
-            // Nothing of that set, but others wait behind it: all of them come before the message goes on.
-            if self.decoder.store.has_ready() {
-                continue;
             }
             let more = match &mut self.source {
                 Source::Bytes(walk) => match walk.step(self.decoder) {
@@ -166,11 +160,22 @@ impl<'d> Events<'d> {
                 Source::Tick(sweep) => sweep.step(self.decoder),
                 Source::Finish { owner } => finish_step(self.decoder, owner),
             };
-            let loud = !self.decoder.notes.is_empty() || self.decoder.store.has_gone() || self.decoder.store.has_ready();
-            if !more && !loud {
+            if !more && !self.decoder.is_loud() {
                 return None;
             }
         }
+    }
+
+    /// Goes on with the set that waited, or to the next one.
+    #[cold]
+    fn deliver_step(&mut self) -> Option<Next<'d>> {
+        if let (Some(study), Some(held)) = (&mut self.study, &self.held) {
+            if !study.step(self.decoder, &held.context, &held.body) {
+                self.study = None;
+            }
+            return None;
+        }
+        self.deliver()
     }
 
     /// Delivers one set whose template has come.

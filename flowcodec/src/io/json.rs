@@ -19,6 +19,14 @@ pub fn write_record(out: &mut String, record: &Record<'_>, schema: &Schema) {
     object.end(at);
 }
 
+/// Writes the fields in `chosen` that the record has, in that order, in the same form.
+pub fn write_chosen(out: &mut String, record: &Record<'_>, schema: &Schema, chosen: &[FieldId]) {
+    let mut object = Object::new(out, Some(schema));
+    let fields = chosen.iter().filter_map(|&id| Some((id, record.value(id)?)));
+    let at = fields.fold(object.begin(0), |at, (id, value)| object.take(at, id, value));
+    object.end(at);
+}
+
 /// Writes one owned flow in the same form.
 pub fn write_flow(out: &mut String, flow: &Flow) {
     let mut object = Object::new(out, Some(flow.schema()));

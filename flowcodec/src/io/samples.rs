@@ -87,12 +87,7 @@ fn head(out: &mut String, sample: &Sample<'_>) {
         }
     }
     if let Some(reason) = sample.reason() {
-        comma(out);
-        key(out, "reason");
-        match reason.name() {
-            Some(name) => quoted(out, name),
-            None => unsigned(out, u64::from(reason.0)),
-        }
+        member(out, "reason", reason.0);
     }
 }
 

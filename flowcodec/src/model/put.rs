@@ -6,7 +6,7 @@ use super::schema::FieldId;
 
 /// Writes native octets at the place the schema table gives, and collects the presence bit.
 macro_rules! put {
-    ($row:ident, $present:ident, $field:ident, $octets:expr) => {{
+    ($row:ident, $present:expr, $field:ident, $octets:expr) => {{
         const PLACE: (usize, u64) = $crate::model::place($crate::model::field::$field.id());
         $row.put(PLACE.0, $octets);
         $present |= PLACE.1;

@@ -21,10 +21,16 @@ pub struct FlowRecord {
 
 impl FlowRecord {
     /// Its size in octets.
-    pub const SIZE: usize = 192;
+    pub const SIZE: usize = crate::kernel::ROW;
 
     /// A row with nothing in it.
     pub const EMPTY: Self = Self { octets: [0; Self::SIZE] };
+
+    /// Whether a field has a place in the row.
+    #[must_use]
+    pub fn holds(id: FieldId) -> bool {
+        hot_offset(id).is_some()
+    }
 
     /// The value of a field, if it has a place in the row and was present.
     #[must_use]
@@ -60,14 +66,16 @@ impl FlowRecord {
         self.put(0, bits.to_ne_bytes());
     }
 
-    /// The row in words of the machine.
+    /// All of it.
     #[inline]
-    pub(crate) fn words(&self) -> [u64; 24] {
-        let mut words = [0; 24];
-        for (word, octets) in words.iter_mut().zip(self.octets.as_chunks().0) {
-            *word = u64::from_ne_bytes(*octets);
-        }
-        words
+    pub(crate) const fn as_octets(&self) -> &[u8; Self::SIZE] {
+        &self.octets
+    }
+
+    /// The same, to be written.
+    #[inline]
+    pub(crate) const fn as_octets_mut(&mut self) -> &mut [u8; Self::SIZE] {
+        &mut self.octets
     }
 
     #[inline]

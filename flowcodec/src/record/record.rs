@@ -1,7 +1,7 @@
 //! One record.
 
 use super::fields::Fields;
-use super::sampled::SampleRef;
+use super::sampled::{self, SampleRef};
 use super::section::Section;
 use super::value::{Element, Elements};
 use crate::context::Context;
@@ -205,15 +205,7 @@ impl<'a> Record<'a> {
                     section.fill(row);
                 }
             }
-            Of::Sample(it) => it.fill(row),
-        }
-    }
-
-    /// The same for a sample whose message has filled its part of the row already.
-    #[inline]
-    pub(super) fn finish_sample(&self, row: &mut FlowRecord) {
-        if let Of::Sample(it) = &self.0 {
-            it.finish(row);
+            Of::Sample(it) => it.fill(&sampled::prototype(it.context), row),
         }
     }
 

@@ -12,8 +12,9 @@ use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_ad
 use crate::packet::{self, Headers, Start};
 use crate::sflow::{
     self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, RawHeader, Router, Sample,
-    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
+    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, TakePlain, User, table,
 };
+use crate::template::RowScratch;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -57,28 +58,121 @@ impl<'a> SampleRef<'a> {
     }
 
     /// The rate of the settings where they outrank, else the sample's own; a notice of a dropped packet stands for that packet alone.
-    fn sampling_rate(&self) -> Option<f64> {
-        if self.context.sampling_fixed {
-            return self.context.sampling_rate;
-        }
-        let own = self.sample.sampling_rate()?;
-        if own == 0 { self.context.sampling_rate } else { Some(f64::from(own)) }
-    }
-
-    pub(super) fn fill(&self, row: &mut FlowRecord) {
-        *row = prototype(self.context);
-        self.finish(row);
-    }
-
-    /// Fills what differs from sample to sample.
     #[inline]
-    pub(super) fn finish(&self, row: &mut FlowRecord) {
+    fn sampling_rate(&self) -> Option<f64> {
+        rate_of(self.context, self.sample.sampling_rate().or(self.context.sampling_fixed.then_some(0))?)
+    }
+
+    /// Fills a row; `prototype` is what all samples of the message share.
+    #[inline]
+    pub(super) fn fill(&self, prototype: &FlowRecord, row: &mut FlowRecord) {
+        *row = *prototype;
+        if !fill_plain(self.context, &self.sample, row) {
+            *row = *prototype;
+            self.fill_any(row);
+        }
+    }
+
+    #[inline(never)]
+    fn fill_any(&self, row: &mut FlowRecord) {
         if let Some(rate) = self.sampling_rate() {
             let mut present = 0;
             put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
             row.mark(present);
         }
         Parts::of(&self.sample).fill(row);
+    }
+}
+
+/// The rate of samples that say `own`; 0 says nothing.
+#[inline]
+fn rate_of(context: &Context, own: u32) -> Option<f64> {
+    if context.sampling_fixed || own == 0 { context.sampling_rate } else { Some(f64::from(own)) }
+}
+
+/// Fills a row from a flow sample that has only the commonest records, as [`Parts::fill`] would; `false` for all others, and then the
+/// row may hold anything.
+#[inline]
+fn fill_plain(context: &Context, sample: &Sample<'_>, row: &mut FlowRecord) -> bool {
+    let Some(words) = sample.flow_words() else { return false };
+    let mut present = 0;
+    if let Some(in_if) = words.in_if {
+        put!(row, present, IN_IF, in_if.to_ne_bytes());
+    }
+    if let Some(out_if) = words.out_if {
+        put!(row, present, OUT_IF, out_if.to_ne_bytes());
+    }
+    if let Some(rate) = rate_of(context, words.rate) {
+        put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
+    }
+    let mut filler = Filler { row, present, tagged: false };
+    let plain = sample.take_plain(&mut filler);
+    filler.row.mark(filler.present);
+    plain
+}
+
+/// Puts what the commonest records say into a row.
+struct Filler<'r> {
+    row: &'r mut FlowRecord,
+    present: u64,
+    /// Whether the packet's own VLAN tag is in the row.
+    tagged: bool,
+}
+
+impl TakePlain<'_> for Filler<'_> {
+    #[inline]
+    fn header(&mut self, protocol: u32, frame_length: u32, stripped: u32, header: &[u8]) {
+        let Self { row, present, tagged } = self;
+        let headers = packet::parse(Start::from_sflow(protocol), header);
+        put!(row, *present, PACKETS, 1_u64.to_ne_bytes());
+        if let Some(octets) = headers.network_len(frame_length.saturating_sub(stripped)) {
+            put!(row, *present, OCTETS, u64::from(octets).to_ne_bytes());
+        }
+        *tagged = headers.vlan_tags() != 0;
+        headers.fill(row);
+    }
+
+    #[inline]
+    fn switch(&mut self, src_vlan: u32, dst_vlan: u32) {
+        let Self { row, present, tagged } = self;
+        if let Some(vlan) = narrow(src_vlan, MOST_VLAN).filter(|_| !*tagged) {
+            put!(row, *present, VLAN, vlan.to_ne_bytes());
+        }
+        if let Some(vlan) = narrow(dst_vlan, MOST_VLAN) {
+            put!(row, *present, POST_VLAN, vlan.to_ne_bytes());
+        }
+    }
+
+    #[inline]
+    fn next_hop4(&mut self, address: &[u8; 4]) {
+        let Self { row, present, .. } = self;
+        put!(row, *present, NEXT_HOP, octets_of_address(IpAddr::from(*address)));
+    }
+
+    #[inline]
+    fn next_hop6(&mut self, address: &[u8; 16]) {
+        let Self { row, present, .. } = self;
+        put!(row, *present, NEXT_HOP, *address);
+    }
+
+    #[inline]
+    fn masks(&mut self, src_mask_len: u32, dst_mask_len: u32) {
+        let Self { row, present, .. } = self;
+        if let Ok(bits) = u8::try_from(src_mask_len) {
+            put!(row, *present, SRC_PREFIX_LEN, [bits]);
+        }
+        if let Ok(bits) = u8::try_from(dst_mask_len) {
+            put!(row, *present, DST_PREFIX_LEN, [bits]);
+        }
+    }
+
+    #[inline]
+    fn gateway(&mut self, src_as: u32, dst_as: Option<u32>) {
+        let Self { row, present, .. } = self;
+        put!(row, *present, SRC_AS, src_as.to_ne_bytes());
+        if let Some(dst_as) = dst_as {
+            put!(row, *present, DST_AS, dst_as.to_ne_bytes());
+        }
     }
 }
 
@@ -94,6 +188,26 @@ pub(super) fn prototype(context: &Context) -> FlowRecord {
     put!(row, present, COUNTERS_SCALED, [context.counters_scaled.code()]);
     row.mark(present);
     row
+}
+
+/// All samples as rows, in runs that stand in `scratch`.
+pub(super) fn rows(context: &Context, octets: &[u8], depth: u8, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
+    let prototype = prototype(context);
+    let mut rest = octets;
+    loop {
+        let rows = scratch.rows();
+        let mut count = 0_usize;
+        for row in &mut *rows {
+            let Some((sample, behind)) = Sample::split_first(rest, 0) else { break };
+            rest = behind;
+            SampleRef { context, sample, raw: &[], depth }.fill(&prototype, row);
+            count = count.wrapping_add(1);
+        }
+        if count == 0 {
+            return;
+        }
+        each(rows.get(..count).unwrap_or_default());
+    }
 }
 
 /// Common fields that samples can have, in the schema's order.

@@ -1,7 +1,7 @@
 //! Packet headers inside templated records: PSAMP's packet sections (RFC 5477), and those of NetFlow v9.
 
 use crate::ie::ElementId;
-use crate::model::{FieldId, FieldValue, FlowRecord, field};
+use crate::model::{Field, FieldId, FieldValue, FlowRecord, field};
 use crate::packet::{self, Headers, Start};
 use crate::template::RecordRef;
 use crate::wire::unsigned;
@@ -10,8 +10,10 @@ use crate::wire::unsigned;
 #[derive(Debug, Clone)]
 pub(super) struct Section<'a> {
     headers: Headers<'a>,
-    /// Octets of the packet from its network header on, where the record counts nothing: it is of this one packet.
-    octets: Option<Option<u32>>,
+    /// Octets of the frame on the wire; 0 when the record does not say.
+    frame: u32,
+    /// Whether the record has no counters: then it is of this one packet.
+    alone: bool,
 }
 
 impl<'a> Section<'a> {
@@ -37,10 +39,10 @@ impl<'a> Section<'a> {
             start = Start::from_frame_type(number(408).map(|kind| u16::try_from(kind).unwrap_or(u16::MAX)))?;
         }
         let headers = packet::parse(start, record.octets(at)?);
-        let counts = [field::OCTETS, field::PACKETS, field::OCTETS_TOTAL, field::PACKETS_TOTAL].map(|field| field.id());
+        let counts = [field::OCTETS, field::PACKETS, field::OCTETS_TOTAL, field::PACKETS_TOTAL].map(Field::id);
         let counted = counts.into_iter().any(|id| record.template.provides(id));
-        let frame = || number(312).and_then(|octets| u32::try_from(octets).ok()).unwrap_or(0);
-        Some(Self { headers, octets: (!counted).then(|| headers.network_len(frame())) })
+        let frame = number(312).and_then(|octets| u32::try_from(octets).ok()).unwrap_or(0);
+        Some(Self { headers, frame, alone: !counted })
     }
 
     pub(super) const fn headers(&self) -> &Headers<'a> {
@@ -49,10 +51,11 @@ impl<'a> Section<'a> {
 
     pub(super) fn value(&self, id: FieldId) -> Option<FieldValue<'static>> {
         if id == field::PACKETS.id() {
-            return self.octets.map(|_| FieldValue::Unsigned(1));
+            return self.alone.then_some(FieldValue::Unsigned(1));
         }
         if id == field::OCTETS.id() {
-            return self.octets?.map(|octets| FieldValue::Unsigned(u64::from(octets)));
+            let octets = self.headers.network_len(self.frame).filter(|_| self.alone);
+            return octets.map(|octets| FieldValue::Unsigned(u64::from(octets)));
         }
         self.headers.value(id)
     }

@@ -152,31 +152,19 @@ impl<'a> RecordSet<'a> {
                 let record = RecordRef { template, context: self.context, templates, raw: &[], bases: &[] };
                 fill_rows(record, self.octets, scratch, each);
             }
-            Of::Template { .. } => self.one_by_one(scratch, each, |record, row| record.fill(row)),
-            Of::Samples { .. } => {
-                let prototype = sampled::prototype(self.context);
-                self.one_by_one(scratch, each, |record, row| {
-                    *row = prototype;
-                    record.finish_sample(row);
-                });
-            }
+            Of::Template { .. } => self.one_by_one(scratch, each),
+            Of::Samples { depth, .. } => sampled::rows(self.context, self.octets, depth, scratch, each),
         }
     }
 
-    #[inline]
-    fn one_by_one(
-        &self,
-        scratch: &mut RowScratch,
-        mut each: impl FnMut(&[FlowRecord]),
-        fill: impl Fn(&Record<'a>, &mut FlowRecord),
-    ) {
+    fn one_by_one(&self, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
         let mut records = self.records();
         loop {
             let rows = scratch.rows();
             let mut count = 0_usize;
             // The rows go first: when they run out, no record may be taken in vain.
             for (row, record) in rows.iter_mut().zip(&mut records) {
-                fill(&record, row);
+                record.fill(row);
                 count = count.saturating_add(1);
             }
             if count == 0 {

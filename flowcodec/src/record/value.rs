@@ -168,7 +168,6 @@ fn decode<'a>(data_type: DataType, octets: &'a [u8], record: RecordRef<'a>) -> O
 pub struct Elements<'a>(Source<'a>);
 
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 enum Source<'a> {
     Fields { record: RecordRef<'a>, fields: core::slice::Iter<'a, TemplateField>, at: usize },
     Sample(SampleElements<'a>),

@@ -137,7 +137,17 @@ const fn add(number: &mut u32, more: u32) {
 
 impl Sample<'_> {
     /// Walks this sample: counts its records, and gives every fault to `found`. The octets it and its faults add are the sample's.
-    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
+    #[inline]
+    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, found: impl FnMut(Fault)) {
+        if self.is_plain() {
+            add(&mut tally.records, self.record_count());
+            add(&mut tally.octets, self.octets());
+        } else {
+            self.tally_records(depth, tally, found);
+        }
+    }
+
+    fn tally_records(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
         if matches!(self.kind(), SampleKind::Unknown) {
             add(&mut tally.unknown_samples, 1);
             add(&mut tally.octets, self.octets());
@@ -189,9 +199,30 @@ impl<'a> Samples<'a> {
         Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::Datagram)
     }
 
+    /// What the next sample is about, as far as its format says; `None` at the end.
+    #[inline]
+    pub(crate) fn ahead(&self) -> Option<SampleKind> {
+        if self.done {
+            return None;
+        }
+        Some(self.rest.first_chunk().map_or(SampleKind::Unknown, |word| SampleKind::of(u32::from_be_bytes(*word))))
+    }
+
+    /// Whether they ended as the header said.
+    #[inline]
+    pub(crate) const fn is_over(&self) -> bool {
+        self.rest.is_empty() && self.seen == self.count
+    }
+
+    /// Octets not read yet.
+    #[inline]
+    pub(crate) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Whether the samples ended otherwise than the header said.
     const fn broken(&self) -> bool {
-        !self.rest.is_empty() || self.seen < self.count
+        !self.is_over()
     }
 
     #[cold]

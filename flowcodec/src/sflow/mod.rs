@@ -27,6 +27,7 @@
 pub mod encode;
 mod flow;
 mod message;
+mod plain;
 mod reason;
 mod sample;
 mod structure;
@@ -39,6 +40,8 @@ pub use flow::{
     LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay,
     Url, User, VlanTunnel, Vni,
 };
+pub(crate) use plain::TakePlain;
+
 pub use message::{Datagram, Header, Samples, Tally};
 pub use reason::DropReason;
 pub use sample::{CountersHead, DiscardHead, FlowHead, Interface, Sample, SampleHead, SampleKind, Source};

@@ -22,6 +22,19 @@ pub enum SampleKind {
     Unknown,
 }
 
+impl SampleKind {
+    /// By the format of a sample.
+    #[inline]
+    pub(super) const fn of(format: u32) -> Self {
+        match format {
+            Sample::FLOW | Sample::FLOW_EXPANDED => Self::Flow,
+            Sample::COUNTERS | Sample::COUNTERS_EXPANDED => Self::Counters,
+            Sample::DISCARD => Self::Discard,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// The source of a sample (`sflow_data_source`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "frozen by sFlow version 5")]
@@ -152,6 +165,14 @@ pub enum SampleHead {
     Discard(DiscardHead),
 }
 
+/// What rows need of the head of a flow sample.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FlowWords {
+    pub(crate) rate: u32,
+    pub(crate) in_if: Option<u32>,
+    pub(crate) out_if: Option<u32>,
+}
+
 /// One sample of a datagram.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'a> {
@@ -192,7 +213,7 @@ impl<'a> Sample<'a> {
 
     /// Octets in front of the records, their count included.
     #[inline]
-    const fn head_octets(&self) -> usize {
+    pub(super) const fn head_octets(&self) -> usize {
         match self.format.0 {
             Self::FLOW | Self::DISCARD => 32,
             Self::COUNTERS => 12,
@@ -212,12 +233,7 @@ impl<'a> Sample<'a> {
     #[must_use]
     #[inline]
     pub const fn kind(&self) -> SampleKind {
-        match self.format.0 {
-            Self::FLOW | Self::FLOW_EXPANDED => SampleKind::Flow,
-            Self::COUNTERS | Self::COUNTERS_EXPANDED => SampleKind::Counters,
-            Self::DISCARD => SampleKind::Discard,
-            _ => SampleKind::Unknown,
-        }
+        SampleKind::of(self.format.0)
     }
 
     /// Whether sources and interfaces stand in two words each, as in the expanded forms and discarded packets.
@@ -359,6 +375,27 @@ impl<'a> Sample<'a> {
         match self.output() {
             _ if self.format.0 == Self::DISCARD => Some(DropReason(self.word(24))),
             Some(Interface::Discarded(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The ifIndexes of a flow sample, read at once, and its rate; `None` for all other samples.
+    #[inline]
+    pub(crate) fn flow_words(&self) -> Option<FlowWords> {
+        // What is no ifIndex has a format in the upper 2 bits, and ifIndex 0 is none.
+        let compact = |word: u32| Some(word).filter(|word| word.wrapping_sub(1) < Interface::INTERNAL);
+        let expanded = |format: u32, value: u32| Some(value).filter(|_| format == 0 && value != 0);
+        match self.format.0 {
+            Self::FLOW => {
+                let words = self.body.first_chunk::<32>()?;
+                let (in_if, out_if) = (compact(be32(words, 20)), compact(be32(words, 24)));
+                Some(FlowWords { rate: be32(words, 8), in_if, out_if })
+            }
+            Self::FLOW_EXPANDED => {
+                let words = self.body.first_chunk::<44>()?;
+                let in_if = expanded(be32(words, 24), be32(words, 28));
+                Some(FlowWords { rate: be32(words, 12), in_if, out_if: expanded(be32(words, 32), be32(words, 36)) })
+            }
             _ => None,
         }
     }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::netflow5;
-use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE};
+use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, Shuffle};
 use super::sampling::{Sampler, SamplingTable};
 use super::{Template, Templates, variable_end};
 use crate::context::Context;
+use crate::kernel::Clock;
 use crate::model::{
     FieldId, FieldValue, FlowRecord, HOT, Mac, Numbers, address_of_octets, field, octets_of_address, presence_bit,
 };
@@ -171,7 +171,7 @@ impl<'a> RecordRef<'a> {
         if self.context.sampling_fixed {
             return self.context.sampling_rate;
         }
-        let fields = self.template.plan().sampling;
+        let fields = &self.template.plan().sampling;
         let number = |at: u16| self.octets(at).and_then(unsigned);
         let table = self.templates.sampling();
         let by_sampler = || table?.rate(Sampler::Selector(number(fields.selector?)?));
@@ -206,7 +206,7 @@ impl<'a> RecordRef<'a> {
 
     /// Fills a row with all that this record and its message say.
     pub(crate) fn fill(&self, row: &mut FlowRecord) {
-        *row = self.prototype();
+        *row = self.prototype(0);
         for op in self.template.plan().rows() {
             self.general(op, row);
             if op.kind == RowKind::IcmpOfPort
@@ -218,8 +218,8 @@ impl<'a> RecordRef<'a> {
         self.finish(row);
     }
 
-    /// The part of a row that all records of the message share.
-    fn prototype(&self) -> FlowRecord {
+    /// The part of a row that all records of the message share, and the presence bits of other fields they all have.
+    fn prototype(&self, others: u64) -> FlowRecord {
         let context = self.context;
         let mut row = FlowRecord::EMPTY;
         row.put(const { place(field::RECEIVED.id()) }, context.received.as_nanos().to_ne_bytes());
@@ -228,6 +228,8 @@ impl<'a> RecordRef<'a> {
         row.put(const { place(field::DOMAIN.id()) }, context.domain.to_ne_bytes());
         row.put(const { place(field::PROTOCOL.id()) }, [context.protocol.code()]);
         row.put(const { place(field::COUNTERS_SCALED.id()) }, [context.counters_scaled.code()]);
+        row.put(const { place(field::TEMPLATE.id()) }, self.template.id().to_ne_bytes());
+        let of_template = if self.template.id() == 0 { 0 } else { presence_bit(field::TEMPLATE.id()) };
         row.mark(
             const {
                 presence_bit(field::RECEIVED.id())
@@ -236,12 +238,9 @@ impl<'a> RecordRef<'a> {
                     | presence_bit(field::DOMAIN.id())
                     | presence_bit(field::PROTOCOL.id())
                     | presence_bit(field::COUNTERS_SCALED.id())
-            },
+            } | of_template
+                | others,
         );
-        if self.template.id() != 0 {
-            row.put(const { place(field::TEMPLATE.id()) }, self.template.id().to_ne_bytes());
-            row.mark(presence_bit(field::TEMPLATE.id()));
-        }
         row
     }
 
@@ -261,7 +260,7 @@ impl<'a> RecordRef<'a> {
 
     /// Whether every record of the message has the same rate.
     fn rate_is_shared(&self) -> bool {
-        let fields = self.template.plan().sampling;
+        let fields = &self.template.plan().sampling;
         self.context.sampling_fixed
             || (fields.selector.is_none()
                 && fields.parameters.is_none()
@@ -317,6 +316,7 @@ pub struct RowScratch {
     rows: Box<[FlowRecord]>,
     // Start of each segment of each record of the run, record by record.
     bases: Vec<u32>,
+    portable: bool,
 }
 
 /// Rows of one run: enough to amortise an operation, few enough to stay in the first-level cache.
@@ -326,7 +326,14 @@ impl RowScratch {
     /// Room for one run of rows.
     #[must_use]
     pub fn new() -> Self {
-        Self { rows: vec![FlowRecord::EMPTY; RUN].into_boxed_slice(), bases: Vec::new() }
+        Self { rows: vec![FlowRecord::EMPTY; RUN].into_boxed_slice(), bases: Vec::new(), portable: false }
+    }
+
+    /// The same, to be filled without vector code: what processors without it do. The rows are the same to the bit; this is for those who
+    /// want to compare.
+    #[must_use]
+    pub fn portable() -> Self {
+        Self { portable: true, ..Self::new() }
     }
 
     /// The rows of one run, for those who fill them record by record.
@@ -343,13 +350,21 @@ impl Default for RowScratch {
 
 /// Runs the plan over `octets`, which hold whole records, and hands the rows out in runs.
 pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
-    let mut prototype = record.prototype();
     let plan = record.template.plan();
+    let fast = if scratch.portable { None } else { plan.shuffle().and_then(|shuffle| Fast::new(shuffle, record.context)) };
+    let (ops, always) = match &fast {
+        Some(fast) => (&*fast.shuffle.after, fast.always()),
+        None => (plan.rows(), plan.always),
+    };
+    let mut prototype = record.prototype(always);
     let shared_rate = record.rate_is_shared();
     if shared_rate {
         record.finish(&mut prototype);
     }
-    prototype.mark(plan.always);
+    for &to in fast.iter().flat_map(|fast| &fast.shuffle.mapped) {
+        prototype.put(usize::from(to), octets_of_address(IpAddr::from([0_u8; 4])));
+    }
+    let one_by_one = !shared_rate || ops.iter().any(|op| op.kind == RowKind::General);
     let fixed = record.template.record_len().and_then(|length| usize::try_from(length).ok());
     let mut rest = octets;
     while !rest.is_empty() {
@@ -364,17 +379,14 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
         if rows.is_empty() {
             return;
         }
-        if record.template.is_netflow5() {
-            netflow5::rows(record.context, prototype, run, rows);
-            each(rows);
-            rest = rest.get(used..).unwrap_or_default();
-            continue;
-        }
-        rows.fill(prototype);
-        for op in plan.rows() {
-            if op.kind == RowKind::General {
-                continue;
+        match &fast {
+            Some(fast) => {
+                let places = rows.iter_mut().map(FlowRecord::as_octets_mut);
+                fast.shuffle.kernel.run(run, fast.clock, prototype.as_octets(), places);
             }
+            None => rows.fill(prototype),
+        }
+        for op in ops.iter().filter(|op| op.kind != RowKind::General) {
             match fixed {
                 Some(length) => run_op(op, record.context, rows, Fixed { octets: run, length }),
                 None => run_op(
@@ -385,7 +397,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
                 ),
             }
         }
-        if !shared_rate || plan.rows().iter().any(|op| op.kind == RowKind::General) {
+        if one_by_one {
             let mut left = run;
             for row in rows.iter_mut() {
                 let Some((raw, next)) = record.template.record_at(left).and_then(|length| left.split_at_checked(length)) else {
@@ -393,7 +405,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
                 };
                 left = next;
                 let one = RecordRef { raw, bases: &[], ..record };
-                for op in plan.rows().iter().filter(|op| op.kind == RowKind::General) {
+                for op in ops.iter().filter(|op| op.kind == RowKind::General) {
                     one.general(op, row);
                 }
                 if !shared_rate {
@@ -403,6 +415,29 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
         }
         each(rows);
         rest = rest.get(used..).unwrap_or_default();
+    }
+}
+
+/// The vector code of a plan, and what it needs to know of the message.
+struct Fast<'a> {
+    shuffle: &'a Shuffle,
+    clock: Option<Clock>,
+}
+
+impl<'a> Fast<'a> {
+    /// `None` where it cannot do the times of this message.
+    fn new(shuffle: &'a Shuffle, context: &Context) -> Option<Self> {
+        let uptime = context.uptime_ms.filter(|_| shuffle.uptimes != 0);
+        let clock = uptime.map(|now| Clock::new(context.exported.as_nanos(), now));
+        if clock == Some(None) {
+            return None;
+        }
+        Some(Self { shuffle, clock: clock.flatten() })
+    }
+
+    /// Presence bits that all rows get.
+    const fn always(&self) -> u64 {
+        self.shuffle.always | if self.clock.is_some() { self.shuffle.uptimes } else { 0 }
     }
 }
 
@@ -533,8 +568,9 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
         RowKind::IcmpOfPort => {
             records.each::<2>(rows, (segment, offset), |row, [kind, code]| {
                 if matches!(row.ip_protocol(), Some(1 | 58)) {
-                    row.set(field::ICMP_TYPE.id(), FieldValue::Unsigned(u64::from(kind)));
-                    row.set(field::ICMP_CODE.id(), FieldValue::Unsigned(u64::from(code)));
+                    row.put(const { place(field::ICMP_TYPE.id()) }, [kind]);
+                    row.put(const { place(field::ICMP_CODE.id()) }, [code]);
+                    row.mark(const { presence_bit(field::ICMP_TYPE.id()) | presence_bit(field::ICMP_CODE.id()) });
                 }
             });
         }

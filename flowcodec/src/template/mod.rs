@@ -6,7 +6,6 @@
 pub mod encode;
 mod exec;
 mod list;
-mod netflow5;
 mod plan;
 mod sampling;
 mod store;
@@ -281,11 +280,6 @@ impl Template {
     #[must_use]
     pub fn min_record_len(&self) -> u32 {
         self.skips.iter().fold(self.tail, |octets, &skip| octets.saturating_add(u32::from(skip)).saturating_add(1))
-    }
-
-    /// Whether this is the built-in layout of v5, told by its length from those of v1 and v7, and by its fields from v1's short one.
-    pub(crate) fn is_netflow5(&self) -> bool {
-        self.id == 0 && self.tail == 48 && self.fields.len() == 20
     }
 
     /// Whether a field is a list (RFC 6313).

@@ -2,6 +2,7 @@
 
 use super::TemplateField;
 use crate::ie::{DataType, ElementId, REVERSE_PEN};
+use crate::kernel::{self, Move, PAIR, Pair};
 use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
 
 /// How a value is taken from the octets of one template field.
@@ -127,6 +128,20 @@ pub(crate) struct Plan {
     rows: Box<[RowOp]>,
     pub(crate) always: u64,
     pub(crate) sampling: SamplingFields,
+    shuffle: Option<Shuffle>,
+}
+
+/// The rows of a plan by vector code: for records of fixed length, where the processor has what it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Shuffle {
+    pub(crate) kernel: kernel::Rows,
+    /// What the kernel cannot do, to be done after it.
+    pub(crate) after: Box<[RowOp]>,
+    /// Presence bits that all rows get, and those they get where the exporter's uptime is known.
+    pub(crate) always: u64,
+    pub(crate) uptimes: u64,
+    /// Places in the row of addresses whose last four octets the kernel brings.
+    pub(crate) mapped: Box<[u16]>,
 }
 
 impl Plan {
@@ -166,7 +181,13 @@ impl Plan {
             line_card: find(141),
             interfaces: find(10).or_else(|| find(14)).is_some(),
         };
-        Self { bindings, rows, always, sampling }
+        let shuffle = Shuffle::compile(fields, &bindings, &rows, always);
+        Self { bindings, rows, always, sampling, shuffle }
+    }
+
+    /// The fast way to rows, if there is one.
+    pub(crate) const fn shuffle(&self) -> Option<&Shuffle> {
+        self.shuffle.as_ref()
     }
 
     /// The places of one field, best first.
@@ -188,9 +209,98 @@ impl Plan {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.bindings).saturating_add(size_of_val(&*self.rows))
+        let shuffle = self.shuffle.as_ref().map_or(0, |shuffle| {
+            let after = size_of_val(&*shuffle.after).saturating_add(size_of_val(&*shuffle.mapped));
+            after.saturating_add(shuffle.kernel.bytes())
+        });
+        size_of_val(&*self.bindings).saturating_add(size_of_val(&*self.rows)).saturating_add(shuffle)
     }
 }
+
+impl Shuffle {
+    fn compile(fields: &[TemplateField], bindings: &[Binding], rows: &[RowOp], always: u64) -> Option<Self> {
+        let last = fields.last()?;
+        if fields.iter().any(TemplateField::is_variable) {
+            return None;
+        }
+        let length = usize::from(last.offset).saturating_add(usize::from(last.length));
+        let steps: Vec<Option<Step>> = rows.iter().map(|op| Step::of(op, fields, bindings)).collect();
+        let of_pair = [PAIR, PAIR.saturating_add(8)];
+        let factors = of_pair.map(|to| steps.iter().flatten().find(|step| step.octets.to == to).map_or(0, |step| step.factor));
+        let ago = of_pair.map(|to| steps.iter().flatten().any(|step| step.octets.to == to && step.ago));
+        // Both ends of a flow are told in the same way; where they are not, the exporter's uptime is read by the portable executor.
+        let pair = match (factors, ago) {
+            ([0, 0], [false, false]) => Pair::Plain,
+            ([0, 0], _) => Pair::Ago(ago),
+            _ => Pair::Scale(factors),
+        };
+        let (mut moves, mut after, mut mapped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut always, mut uptimes) = (always, 0);
+        for (op, step) in rows.iter().zip(steps) {
+            let Some(step) = step.filter(|step| !step.ago || matches!(pair, Pair::Ago(_))) else {
+                after.push(*op);
+                continue;
+            };
+            moves.push(step.octets);
+            if step.ago {
+                uptimes |= op.bit;
+            } else {
+                always |= op.bit;
+            }
+            if step.mapped {
+                mapped.push(op.to);
+            }
+        }
+        let kernel = kernel::Rows::compile(length, &moves, pair)?;
+        Some(Self { kernel, after: after.into(), always, uptimes, mapped: mapped.into() })
+    }
+}
+
+/// How the kernel does an operation.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    octets: Move,
+    /// Nanoseconds of one, for times that are counted from 1970; 0 for what is no time.
+    factor: u32,
+    /// For times by the exporter's uptime.
+    ago: bool,
+    /// For IPv4 addresses.
+    mapped: bool,
+}
+
+impl Step {
+    /// `None` for what the kernel cannot do: fields of several sources, numbers that may not fit, text and the like.
+    fn of(op: &RowOp, fields: &[TemplateField], bindings: &[Binding]) -> Option<Self> {
+        let (first, count) = op.bindings;
+        let binding = bindings.get(usize::from(first)).filter(|binding| count == 1 && !binding.nonzero)?;
+        let (from, to, len) = (usize::from(op.offset), usize::from(op.to), fields.get(usize::from(binding.at))?.length);
+        let len = usize::from(len);
+        let plain = Self { octets: Move { from, to, len, reversed: false }, factor: 0, ago: false, mapped: false };
+        let octets = |from, len| Self { octets: Move { from, to, len, reversed: true }, ..plain };
+        Some(match binding.extract {
+            Extract::Unsigned if len <= usize::from(width(binding.field)) => octets(from, len),
+            Extract::HighOctet => octets(from, 1),
+            Extract::LowOctet => octets(from.checked_add(1)?, 1),
+            Extract::Ipv4 => {
+                let octets = Move { to: to.checked_add(12)?, ..plain.octets };
+                Self { octets, mapped: true, ..plain }
+            }
+            Extract::Ipv6 | Extract::Mac => plain,
+            Extract::Seconds => Self { factor: 1_000_000_000, ..octets(from, len) },
+            Extract::Millis => Self { factor: 1_000_000, ..octets(from, len) },
+            // Its lower 32 bits.
+            Extract::Uptime if binding.with == NONE => Self { ago: true, ..octets(from.checked_add(len.checked_sub(4)?)?, 4) },
+            _ => return None,
+        })
+    }
+}
+
+/// The times of the row stand where the kernel reckons with them.
+const _: () = {
+    #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    let places = [HOT[field::START.id().number() as usize] as usize, HOT[field::END.id().number() as usize] as usize];
+    assert!(places[0] == PAIR && places[1] == PAIR + 8, "a field has moved: the kernel has to follow");
+};
 
 /// Uptimes without a known boot time give nothing, nor do ports of what is not ICMP.
 const fn may_be_absent(kind: RowKind) -> bool {

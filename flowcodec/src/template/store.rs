@@ -10,6 +10,7 @@ mod scopes;
 mod standing;
 mod templates;
 
+use core::hash::Hash;
 use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
@@ -44,12 +45,23 @@ pub struct ScopePolicy {
 type Hasher = foldhash::fast::RandomState;
 
 /// Whose state it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerKey {
     /// An exporter's address, over UDP.
     Address([u8; 16]),
     /// A byte stream.
     Stream(Session),
+}
+
+impl Hash for OwnerKey {
+    /// In one piece: it is looked up for every message.
+    #[inline]
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Address(octets) => state.write_u128(u128::from_ne_bytes(*octets)),
+            Self::Stream(session) => session.hash(state),
+        }
+    }
 }
 
 /// One exporter.
@@ -153,6 +165,8 @@ pub(crate) struct Store {
     bytes: usize,
     /// Bytes of tables elsewhere.
     beside: usize,
+    /// Whether something was added since the caps were looked at.
+    grown: bool,
     uids: u64,
     /// Fields that templates may still look up in this call.
     lookups: u32,
@@ -160,7 +174,7 @@ pub(crate) struct Store {
 }
 
 /// Gives back the room of a table that was emptied, as soon as its entries' accounts no longer pay for it.
-pub(crate) fn shrink<K: Eq + core::hash::Hash, V>(table: &mut HashMap<K, V, Hasher>) {
+pub(crate) fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V, Hasher>) {
     // Two fifths of the places, of which seven in eight may be taken: half as many then do.
     if table.capacity() > 64 && table.len().saturating_mul(24) < table.capacity().saturating_mul(11) {
         table.shrink_to(table.len());
@@ -194,6 +208,7 @@ impl Store {
             leaving: List::EMPTY,
             bytes: 0,
             beside: 0,
+            grown: false,
             uids: 0,
             lookups: LOOKUPS,
             gone: VecDeque::new(),
@@ -211,6 +226,7 @@ impl Store {
     /// What the tables take that are kept by the side of this one.
     pub(crate) const fn set_beside(&mut self, bytes: usize) {
         self.beside = bytes;
+        self.grown = true;
     }
 
     /// Whether something is gone that has to be told, or ready to be delivered.
@@ -253,7 +269,8 @@ impl Store {
     #[inline]
     pub(crate) fn enforce(&mut self, owner: Owner, scope: Option<ScopeId>, limits: &Limits) {
         let above = self.owners.get(owner.0).is_some_and(|state| state.bytes > limits.exporter_bytes);
-        if above || self.bytes() > limits.total_bytes {
+        // The sum of all is taken when something was added since.
+        if above || (core::mem::take(&mut self.grown) && self.bytes() > limits.total_bytes) {
             self.shed(owner, scope, limits);
         }
     }

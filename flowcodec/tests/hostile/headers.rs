@@ -10,7 +10,6 @@ fn versions_that_are_not_decoded_cost_the_datagram() {
     let zeros = [0_u8; 30];
     for (head, kind, protocol) in [
         (wire![8_u16, 1_u16], UnsupportedVersion, Protocol::NetFlow8),
-        (wire![0_u16, 5_u16], UnsupportedVersion, Protocol::Sflow),
         (wire![0_u16, 4_u16], UnsupportedVersion, Protocol::Sflow),
         (wire![0_u16, 2_u16], UnsupportedVersion, Protocol::Sflow),
         (wire![0_u16, 3_u16], UnknownVersion, Protocol::Unknown),

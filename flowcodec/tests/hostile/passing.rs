@@ -177,7 +177,7 @@ fn a_snapshot_of_another_version_is_refused_whole() {
     written["version"] = 7.into();
     let other: Snapshot = serde_json::from_value(written).unwrap();
     let mut decoder = Decoder::default();
-    assert_eq!(decoder.restore(&other), Err(SnapshotError::Version { found: 7, expected: 2 }));
+    assert_eq!(decoder.restore(&other), Err(SnapshotError::Version { found: 7, expected: 3 }));
     assert_eq!((decoder.templates().count(), decoder.bytes_held()), (0, 0));
 }
 
@@ -187,10 +187,10 @@ fn a_snapshot_of_another_version_may_have_any_shape() {
         [r#"{"version":9,"exporters":{"by":"name"},"more":[1]}"#, r#"{"exporters":[[1],[2]],"version":9}"#, r#"{"version":9}"#]
     {
         let other: Snapshot = serde_json::from_str(written).unwrap();
-        assert_eq!(Decoder::default().restore(&other), Err(SnapshotError::Version { found: 9, expected: 2 }), "{written}");
+        assert_eq!(Decoder::default().restore(&other), Err(SnapshotError::Version { found: 9, expected: 3 }), "{written}");
     }
     for wrong in
-        [r#"{"version":2,"exporters":[1]}"#, r#"{"exporters":[1],"version":2}"#, r#"{"exporters":[]}"#, r#"{"version":2}"#]
+        [r#"{"version":3,"exporters":[1]}"#, r#"{"exporters":[1],"version":3}"#, r#"{"exporters":[]}"#, r#"{"version":3}"#]
     {
         assert!(serde_json::from_str::<Snapshot>(wrong).is_err(), "{wrong}");
     }

@@ -1,60 +1,83 @@
 //! What a person or program gets to see.
 
+mod cell;
+mod csv;
+mod exporters;
+mod grid;
 mod table;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use flowcodec::model::Schema;
-use flowcodec::{Event, RecordSet, io as formats};
+use flowcodec::{Event, Record, RecordSet, io as formats};
 
+use crate::fields::Columns;
+use crate::filter::Filter;
+
+pub use csv::Csv;
+pub use exporters::{exporters_as_json, exporters_as_table};
+pub use grid::{Grid, Heading};
 pub use table::Table;
 
-/// One of the forms of `--format`.
+/// Shows the records that pass a filter, in one of the forms of `--format`.
 #[derive(Debug)]
-pub enum Output {
+pub struct Output {
+    schema: Arc<Schema>,
+    form: Form,
+    filter: Option<Filter>,
+    line: String,
+}
+
+/// The forms.
+#[derive(Debug)]
+pub enum Form {
     /// Aligned columns.
-    Table(Box<Table>),
-    /// The common model, one JSON object a line.
-    Json(String),
-    /// Every element by name, one JSON object a line.
-    Elements(String),
+    Table(Table),
+    /// The common model, one JSON object a line: all fields, or those that were chosen.
+    Json(Option<Columns>),
+    /// Comma-separated values.
+    Csv(Csv),
+    /// Every element by name, one JSON object a line; options and counters too.
+    Elements,
     /// Nothing.
     Quiet,
 }
 
 impl Output {
+    /// Shows the fields of `schema`.
+    #[must_use]
+    pub const fn new(schema: Arc<Schema>, form: Form, filter: Option<Filter>) -> Self {
+        Self { schema, form, filter, line: String::new() }
+    }
+
     /// Shows the records of an event.
     ///
     /// # Errors
     /// When `out` does not take them.
     pub fn event(&mut self, out: &mut dyn Write, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::Flows(set) | Event::Options(set) | Event::Counters(set) => {
-                self.records(out, *set, matches!(event, Event::Flows(_)))
-            }
+            Event::Flows(set) => self.records(out, *set),
+            Event::Options(set) | Event::Counters(set) if matches!(self.form, Form::Elements) => self.records(out, *set),
             _ => Ok(()),
         }
     }
 
-    fn records(&mut self, out: &mut dyn Write, set: RecordSet<'_>, flows: bool) -> io::Result<()> {
-        match self {
-            Self::Table(table) if flows => set.records().try_for_each(|record| table.record(out, &record)),
-            Self::Json(line) if flows => {
-                let schema = Schema::common();
-                set.records().try_for_each(|record| {
-                    line.clear();
-                    formats::write_record(line, &record, &schema);
-                    line.push('\n');
-                    out.write_all(line.as_bytes())
-                })
+    fn records(&mut self, out: &mut dyn Write, set: RecordSet<'_>) -> io::Result<()> {
+        let (schema, filter, line) = (&*self.schema, self.filter.as_ref(), &mut self.line);
+        let mut wanted = set.records().filter(|record| filter.is_none_or(|filter| filter.matches(record)));
+        match &mut self.form {
+            Form::Table(table) => wanted.try_for_each(|record| table.record(out, &record)),
+            Form::Csv(csv) => {
+                csv.head(out, schema)?;
+                wanted.try_for_each(|record| csv.record(out, &record))
             }
-            Self::Elements(line) => set.records().try_for_each(|record| {
-                line.clear();
-                formats::write_elements(line, &record);
-                line.push('\n');
-                out.write_all(line.as_bytes())
-            }),
-            _ => Ok(()),
+            Form::Json(None) => lines(out, line, wanted, |line, record| formats::write_record(line, record, schema)),
+            Form::Json(Some(columns)) => {
+                lines(out, line, wanted, |line, record| formats::write_chosen(line, record, schema, columns.ids()))
+            }
+            Form::Elements => lines(out, line, wanted, formats::write_elements),
+            Form::Quiet => Ok(()),
         }
     }
 
@@ -63,9 +86,26 @@ impl Output {
     /// # Errors
     /// When `out` does not take it.
     pub fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Self::Table(table) => table.flush(out),
+        match &mut self.form {
+            Form::Table(table) => table.flush(out),
+            Form::Csv(csv) => csv.head(out, &self.schema),
             _ => Ok(()),
         }
     }
+}
+
+/// One line a record, as `write` has it.
+fn lines<'a>(
+    out: &mut dyn Write,
+    line: &mut String,
+    records: impl Iterator<Item = Record<'a>>,
+    write: impl Fn(&mut String, &Record<'a>),
+) -> io::Result<()> {
+    for record in records {
+        line.clear();
+        write(line, &record);
+        line.push('\n');
+        out.write_all(line.as_bytes())?;
+    }
+    Ok(())
 }

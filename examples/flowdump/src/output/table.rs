@@ -1,56 +1,72 @@
-//! Aligned columns a person can read.
+//! Flows in aligned columns a person can read: the usual ones, or those that were chosen.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use flowcodec::model::{Schema, word};
 use flowcodec::{Civil, Record, Text, Timestamp, field};
 
-/// Records looked at before the first line is printed: they decide which columns there are, and how wide.
-const SAMPLE: usize = 1_000;
+use super::cell::Cell;
+use super::grid::{Grid, Heading};
+use crate::fields::{Columns, is_number};
+use crate::names;
 
-/// The columns, in order; one that is empty in the whole sample is left out.
-const HEADINGS: [&str; 13] = [
-    "START",
-    "DURATION",
-    "PROTO",
-    "SOURCE",
-    "DESTINATION",
-    "PACKETS",
-    "OCTETS",
-    "FLAGS",
-    "DIR",
-    "IN>OUT",
-    "FROM",
-    "TO",
-    "EXPORTER",
-];
-/// Columns of numbers stand right.
-const RIGHT: [bool; 13] = [false, true, false, false, false, true, true, false, false, false, false, false, false];
-
-type Row = [String; 13];
-
-/// A table that prints itself when it has seen enough rows to know its columns.
-#[derive(Debug, Default)]
+/// Flows, one a line.
+#[derive(Debug)]
 pub struct Table {
-    held: Vec<Row>,
-    widths: Option<[usize; 13]>,
+    /// Fields of the schema; without any, what a person asks for first.
+    columns: Option<Columns>,
+    grid: Grid,
 }
 
 impl Table {
+    /// The usual columns: several fields go into one where people write them so. One that is empty in the whole sample is left out.
+    #[must_use]
+    pub fn usual() -> Self {
+        let headings = vec![
+            Heading::left("START"),
+            Heading::right("DURATION"),
+            Heading::left("PROTO"),
+            Heading::left("SOURCE"),
+            Heading::left("DESTINATION"),
+            Heading::right("PACKETS"),
+            Heading::right("OCTETS"),
+            Heading::left("FLAGS"),
+            Heading::left("DIR"),
+            Heading::left("IN>OUT"),
+            Heading::left("FROM"),
+            Heading::left("TO"),
+            Heading::left("EXPORTER"),
+        ];
+        Self { columns: None, grid: Grid::new(headings) }
+    }
+
+    /// A column for each of these fields, whether or not a flow has it.
+    #[must_use]
+    pub fn of(columns: Columns, schema: &Schema) -> Self {
+        let headings = columns.ids().iter().filter_map(|&id| {
+            let spec = schema.field(id)?;
+            let name = spec.name.to_uppercase();
+            let shown_as_number = is_number(spec.column) && word(id, 0).is_none();
+            Some(if shown_as_number { Heading::right(name) } else { Heading::left(name) }.always())
+        });
+        Self { grid: Grid::new(headings.collect()), columns: Some(columns) }
+    }
+
     /// Adds a flow.
     ///
     /// # Errors
     /// When `out` does not take the line.
     pub fn record(&mut self, out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
-        let row = row(record);
-        match &self.widths {
-            Some(widths) => line(out, widths, &row),
-            None => {
-                self.held.push(row);
-                if self.held.len() < SAMPLE { Ok(()) } else { self.flush(out) }
+        let cells = match &self.columns {
+            None => usual(record).into(),
+            // A dash keeps the number of words in a line the same, for programs that count them.
+            Some(columns) => {
+                let cell = |id| Cell::of(record, id).map_or_else(|| "-".to_owned(), |cell| cell.to_string());
+                columns.ids().iter().copied().map(cell).collect()
             }
-        }
+        };
+        self.grid.row(out, cells)
     }
 
     /// Prints what is held back.
@@ -58,38 +74,11 @@ impl Table {
     /// # Errors
     /// When `out` does not take it.
     pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        if self.widths.is_some() || self.held.is_empty() {
-            return Ok(());
-        }
-        let mut widths = [0; 13];
-        for row in &self.held {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = cell.chars().count().max(*width);
-            }
-        }
-        for (width, heading) in widths.iter_mut().zip(HEADINGS) {
-            if *width != 0 {
-                *width = heading.len().max(*width);
-            }
-        }
-        self.widths = Some(widths);
-        line(out, &widths, &HEADINGS.map(str::to_owned))?;
-        self.held.drain(..).try_for_each(|row| line(out, &widths, &row))
+        self.grid.flush(out)
     }
 }
 
-fn line(out: &mut dyn Write, widths: &[usize; 13], row: &Row) -> io::Result<()> {
-    let mut text = String::new();
-    for ((cell, &width), right) in row.iter().zip(widths).zip(RIGHT).filter(|((_, width), _)| **width != 0) {
-        if !text.is_empty() {
-            text.push_str("  ");
-        }
-        let _ = if right { write!(text, "{cell:>width$}") } else { write!(text, "{cell:<width$}") };
-    }
-    writeln!(out, "{}", text.trim_end())
-}
-
-fn row(record: &Record<'_>) -> Row {
+fn usual(record: &Record<'_>) -> [String; 13] {
     let start = record.get(field::START);
     let shown = start
         .or_else(|| record.get(field::OBSERVED))
@@ -140,7 +129,7 @@ fn or_dash(number: Option<u32>) -> String {
 }
 
 /// To the millisecond: what most exporters know.
-fn shown_time(time: Timestamp) -> String {
+pub(super) fn shown_time(time: Timestamp) -> String {
     let Civil { year, month, day, hour, minute, second, nanosecond, .. } = time.to_civil();
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:03}", nanosecond / 1_000_000)
 }
@@ -151,24 +140,7 @@ fn duration(nanos: i64) -> String {
 }
 
 fn protocol_name(number: u8) -> String {
-    let name = match number {
-        1 => "ICMP",
-        2 => "IGMP",
-        4 => "IPIP",
-        6 => "TCP",
-        17 => "UDP",
-        41 => "IPv6",
-        47 => "GRE",
-        50 => "ESP",
-        51 => "AH",
-        58 => "ICMPv6",
-        89 => "OSPF",
-        103 => "PIM",
-        112 => "VRRP",
-        132 => "SCTP",
-        other => return other.to_string(),
-    };
-    name.to_owned()
+    names::ip_protocol(number).map_or_else(|| number.to_string(), str::to_owned)
 }
 
 /// A flow that is not IP is told by its Ethernet type.

@@ -131,6 +131,7 @@ impl Store {
         if let Some(state) = self.owners.get_mut(owner.0) {
             state.bytes = state.bytes.saturating_add(bytes);
             self.bytes = self.bytes.saturating_add(bytes);
+            self.grown = true;
         }
     }
 

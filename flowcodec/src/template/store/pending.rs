@@ -167,6 +167,7 @@ impl Store {
         }
         self.discharge(owner, cost);
         self.bytes = self.bytes.saturating_add(LEFT_COST);
+        self.grown = true;
     }
 
     /// The next set that is left of an exporter that went.
