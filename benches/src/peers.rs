@@ -78,6 +78,7 @@ impl Peer {
         };
         let writers = match path.name {
             "json" => outputs::Writer::json(&rows()),
+            "goflow2_bin" => outputs::Writer::protobuf(&rows()),
             _ => return Self::all(workload),
         };
         writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect()

@@ -4,6 +4,7 @@ use core::hint::black_box;
 use std::net::IpAddr;
 
 use flowcodec::{FlowRecord, Protocol, Timestamp};
+use prost::Message;
 use serde::{Serialize, Serializer};
 
 use crate::outputs::BATCH;
@@ -19,14 +20,19 @@ pub(super) struct Writer {
 enum Way {
     SerdeJson(Vec<JsonFlow>),
     SonicRs(Vec<JsonFlow>),
+    Prost(Vec<GoflowMessage>),
 }
 
 impl Writer {
     /// Those that write JSON.
-    pub(super) fn json(rows: &[FlowRecord]) -> [(&'static str, Self); 2] {
+    pub(super) fn json(rows: &[FlowRecord]) -> Vec<(&'static str, Self)> {
         let flows: Vec<_> = rows.iter().map(JsonFlow::new).collect();
-        [("serde_json", Way::SerdeJson(flows.clone())), ("sonic-rs", Way::SonicRs(flows))]
-            .map(|(name, way)| (name, Self::new(way)))
+        vec![("serde_json", Self::new(Way::SerdeJson(flows.clone()))), ("sonic-rs", Self::new(Way::SonicRs(flows)))]
+    }
+
+    /// Those that write goflow2's message.
+    pub(super) fn protobuf(rows: &[FlowRecord]) -> Vec<(&'static str, Self)> {
+        vec![("prost", Self::new(Way::Prost(rows.iter().map(GoflowMessage::new).collect())))]
     }
 
     fn new(way: Way) -> Self {
@@ -49,6 +55,7 @@ impl Writer {
                     true
                 })
             }),
+            Way::Prost(messages) => each(messages, out, |message, out| message.encode_length_delimited(out).is_ok()),
         }
     }
 }
@@ -65,6 +72,152 @@ fn each<T>(items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8
     black_box(&*out);
     out.clear();
     count
+}
+
+/// goflow2's message, version 2, as prost would have it from its schema.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct GoflowMessage {
+    #[prost(uint32, tag = "1")]
+    r#type: u32,
+    #[prost(uint64, tag = "3")]
+    sampling_rate: u64,
+    #[prost(uint32, tag = "4")]
+    sequence_num: u32,
+    #[prost(bytes = "vec", tag = "6")]
+    src_addr: Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    dst_addr: Vec<u8>,
+    #[prost(uint64, tag = "9")]
+    bytes: u64,
+    #[prost(uint64, tag = "10")]
+    packets: u64,
+    #[prost(bytes = "vec", tag = "11")]
+    sampler_address: Vec<u8>,
+    #[prost(bytes = "vec", tag = "12")]
+    next_hop: Vec<u8>,
+    #[prost(uint32, tag = "13")]
+    next_hop_as: u32,
+    #[prost(uint32, tag = "14")]
+    src_as: u32,
+    #[prost(uint32, tag = "15")]
+    dst_as: u32,
+    #[prost(uint32, tag = "16")]
+    src_net: u32,
+    #[prost(uint32, tag = "17")]
+    dst_net: u32,
+    #[prost(uint32, tag = "18")]
+    in_if: u32,
+    #[prost(uint32, tag = "19")]
+    out_if: u32,
+    #[prost(uint32, tag = "20")]
+    proto: u32,
+    #[prost(uint32, tag = "21")]
+    src_port: u32,
+    #[prost(uint32, tag = "22")]
+    dst_port: u32,
+    #[prost(uint32, tag = "23")]
+    ip_tos: u32,
+    #[prost(uint32, tag = "24")]
+    forwarding_status: u32,
+    #[prost(uint32, tag = "25")]
+    ip_ttl: u32,
+    #[prost(uint32, tag = "26")]
+    tcp_flags: u32,
+    #[prost(uint64, tag = "27")]
+    src_mac: u64,
+    #[prost(uint64, tag = "28")]
+    dst_mac: u64,
+    #[prost(uint32, tag = "29")]
+    vlan_id: u32,
+    #[prost(uint32, tag = "30")]
+    etype: u32,
+    #[prost(uint32, tag = "31")]
+    icmp_type: u32,
+    #[prost(uint32, tag = "32")]
+    icmp_code: u32,
+    #[prost(uint32, tag = "33")]
+    src_vlan: u32,
+    #[prost(uint32, tag = "34")]
+    dst_vlan: u32,
+    #[prost(uint32, tag = "35")]
+    fragment_id: u32,
+    #[prost(uint32, tag = "36")]
+    fragment_offset: u32,
+    #[prost(uint32, tag = "37")]
+    ipv6_flow_label: u32,
+    #[prost(uint32, tag = "38")]
+    ip_flags: u32,
+    #[prost(uint32, tag = "70")]
+    observation_domain_id: u32,
+    #[prost(uint32, tag = "71")]
+    observation_point_id: u32,
+    #[prost(uint32, repeated, tag = "80")]
+    mpls_ttl: Vec<u32>,
+    #[prost(uint32, repeated, tag = "81")]
+    mpls_label: Vec<u32>,
+    #[prost(bytes = "vec", repeated, tag = "82")]
+    mpls_ip: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", tag = "100")]
+    bgp_next_hop: Vec<u8>,
+    #[prost(uint32, repeated, tag = "101")]
+    bgp_communities: Vec<u32>,
+    #[prost(uint32, repeated, tag = "102")]
+    as_path: Vec<u32>,
+    #[prost(int32, repeated, tag = "103")]
+    layer_stack: Vec<i32>,
+    #[prost(uint32, repeated, tag = "104")]
+    layer_size: Vec<u32>,
+    #[prost(bytes = "vec", repeated, tag = "105")]
+    ipv6_routing_header_addresses: Vec<Vec<u8>>,
+    #[prost(uint32, tag = "106")]
+    ipv6_routing_header_seg_left: u32,
+    #[prost(uint64, tag = "110")]
+    time_received_ns: u64,
+    #[prost(uint64, tag = "111")]
+    time_flow_start_ns: u64,
+    #[prost(uint64, tag = "112")]
+    time_flow_end_ns: u64,
+}
+
+impl GoflowMessage {
+    fn new(row: &FlowRecord) -> Self {
+        let octets = |address: Option<IpAddr>| match address {
+            Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
+            Some(IpAddr::V6(v6)) => v6.octets().to_vec(),
+            None => Vec::new(),
+        };
+        let nanos = |time: Option<Timestamp>| time.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0);
+        Self {
+            // The workload is of IPFIX, IPv4 and IPv6.
+            r#type: 4,
+            etype: if row.src_addr().is_some_and(|address| address.is_ipv4()) { 0x0800 } else { 0x86dd },
+            src_addr: octets(row.src_addr()),
+            dst_addr: octets(row.dst_addr()),
+            bytes: row.octets().unwrap_or(0),
+            packets: row.packets().unwrap_or(0),
+            sampler_address: octets(row.exporter()),
+            next_hop: octets(row.next_hop()),
+            src_as: row.src_as().unwrap_or(0),
+            dst_as: row.dst_as().unwrap_or(0),
+            src_net: row.src_prefix_len().map_or(0, u32::from),
+            dst_net: row.dst_prefix_len().map_or(0, u32::from),
+            in_if: row.in_if().unwrap_or(0),
+            out_if: row.out_if().unwrap_or(0),
+            proto: row.ip_protocol().map_or(0, u32::from),
+            src_port: row.src_port().map_or(0, u32::from),
+            dst_port: row.dst_port().map_or(0, u32::from),
+            ip_tos: row.tos().map_or(0, u32::from),
+            tcp_flags: row.tcp_flags().map_or(0, u32::from),
+            vlan_id: row.vlan().map_or(0, u32::from),
+            src_vlan: row.vlan().map_or(0, u32::from),
+            dst_vlan: row.post_vlan().map_or(0, u32::from),
+            observation_domain_id: row.domain().unwrap_or(0),
+            time_received_ns: nanos(row.received()),
+            time_flow_start_ns: nanos(row.start()),
+            time_flow_end_ns: nanos(row.end()),
+            ..Self::default()
+        }
+    }
 }
 
 /// A row as a serde struct: the members, their names, order and values are those of [`flowcodec::io::write_rows`].

@@ -82,6 +82,17 @@ impl<'a> Line<'a> {
         self.room.get_mut(at..)?.first_chunk_mut()
     }
 
+    /// Where `N` octets have room: at `at`, or at the start when the room had to be emptied.
+    #[inline]
+    pub(super) fn make_room<const N: usize>(&mut self, at: usize) -> usize {
+        if at > const { ROOM.checked_sub(N).expect("a place fits the room") } {
+            self.go_on_at(at);
+            self.flush();
+            return 0;
+        }
+        at
+    }
+
     /// One character of ASCII at `at`. Gives where it ends.
     #[inline]
     pub(super) fn mark_at(&mut self, at: usize, mark: u8) -> usize {

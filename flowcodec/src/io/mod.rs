@@ -2,6 +2,8 @@
 
 #[cfg(feature = "json")]
 mod elements;
+#[cfg(feature = "goflow2")]
+pub mod goflow2;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]

@@ -6,7 +6,7 @@
 use super::row::{FlowRecord, TakesFields};
 use super::schema::{Field, FieldSpec, Source, Take};
 use super::types::{
-    Address, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
+    Address, ColumnType, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
 };
 
 /// Antrea's enterprise number since 0.11.
@@ -67,6 +67,9 @@ macro_rules! fields {
             $(FieldSpec::core(stringify!($name), <$ty as FieldType>::COLUMN, Unit::$unit, $doc, &[$($source),*]),)*
             $(FieldSpec::core(stringify!($bname), <$bty as FieldType>::COLUMN, Unit::$bunit, $bdoc, &[$($bsource),*]),)*
         ];
+
+        /// The type of each field, for the compiler to know.
+        pub(crate) const COLUMNS: &[ColumnType] = &[$(<$ty as FieldType>::COLUMN,)* $(<$bty as FieldType>::COLUMN,)*];
 
         /// Place of each field of the row; the position here is the field's number and its presence bit.
         pub(crate) const HOT: &[u16] = &[$($offset),*];

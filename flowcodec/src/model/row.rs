@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::schema::{Field, FieldId, hot_offset};
 use super::types::{ColumnType, FieldType, FieldValue, Mac};
-use super::{CORE, HOT};
+use super::{COLUMNS, CORE, HOT};
 use crate::time::Timestamp;
 
 /// The common numbers, times and addresses of one flow: 192 octets of plain data, no pointer, no `Drop`.
@@ -44,7 +44,15 @@ impl FlowRecord {
     #[inline]
     pub fn value(&self, id: FieldId) -> Option<FieldValue<'static>> {
         let offset = hot_offset(id)?;
-        self.load(id, usize::from(offset), CORE.get(id.index())?.column)
+        self.load(id, usize::from(offset), *COLUMNS.get(id.index())?)
+    }
+
+    /// An address as the number its 16 octets are, IPv4 mapped.
+    #[inline]
+    pub(crate) fn address_bits(&self, id: FieldId) -> Option<u128> {
+        let (offset, column) = (hot_offset(id)?, *COLUMNS.get(id.index())?);
+        let there = self.present() & bit(id) != 0 && matches!(column, ColumnType::Address);
+        there.then(|| u128::from_be_bytes(self.at(usize::from(offset))))
     }
 
     /// Whether a field was present.
