@@ -247,6 +247,7 @@ impl<'a, const RARE: bool> View<'a, RARE> {
             Form::Octets => self.octets(),
             Form::Packets => self.packets(),
             Form::Number(id) => self.unsigned(id).unwrap_or(0),
+            Form::VlanId => self.unsigned(field::VLAN.id()).unwrap_or(0),
             Form::TopBits(id) => self.unsigned(id).unwrap_or(0) >> 5,
             Form::Time(moment, scale) => self.moment(moment, dialect).map_or(0, |time| since_1970(time, scale)),
             Form::Mac(one, other) => match self.value(one).or_else(|| self.value(other)) {

@@ -19,17 +19,24 @@
 //!   not know them passes over them.
 //! - `layer_stack` and what else 2.2 tells of headers is written of flows that were read from goflow2, and else empty.
 
+mod decode;
+mod draft;
 mod json;
 mod message;
+mod parse;
 mod protobuf;
+mod reader;
 mod table;
 mod words;
 
 use std::sync::{Arc, LazyLock};
 
+pub use decode::read_protobuf;
 pub use json::write_json;
 pub use message::Message;
+pub use parse::read_json;
 pub use protobuf::{write_protobuf, write_protobuf_rows, write_protobuf_set};
+pub use reader::{Format, MOST, Reader, ReaderStats, recognise};
 
 use crate::model::{COLUMNS, FieldDef, FieldId, Octets, Schema, U32, U32List, Unit};
 
@@ -70,6 +77,27 @@ impl Framing {
 
     const fn has_separator(self) -> bool {
         matches!(self, Self::BareLines | Self::PrefixedLines)
+    }
+}
+
+/// What of messages is not in the flows that were read from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// Fields that the message of goflow2 does not have: mapped ones, for example.
+    pub unknown_fields: u64,
+    /// Values that the common model cannot hold: an address of five octets, a port above 65,535, a second VLAN.
+    pub refused_values: u64,
+}
+
+impl Skipped {
+    const fn count_unknown(&mut self) {
+        self.unknown_fields = self.unknown_fields.saturating_add(1);
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.unknown_fields = self.unknown_fields.saturating_add(other.unknown_fields);
+        self.refused_values = self.refused_values.saturating_add(other.refused_values);
     }
 }
 

@@ -278,12 +278,10 @@ fn spread(value: u64) -> u64 {
     (value & 0x007f_007f_007f_007f) | (value & 0x3f80_3f80_3f80_3f80) << 1
 }
 
-/// The first bit of each of so many octets: another one follows.
+/// The first bit of each of so many octets, seven at most: another one follows.
 #[inline]
-const fn more(octets: usize) -> u64 {
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "ten at most")]
-    let bits = octets as u32 * 8;
-    0x8080_8080_8080_8080 & !(u64::MAX.wrapping_shl(bits))
+fn more(octets: usize) -> u64 {
+    0x8080_8080_8080_8080 & !(u64::MAX << (8 * octets))
 }
 
 /// A tag and a number as a varint, at `at`: up to 18 octets are overwritten. Gives where it ends.
@@ -315,7 +313,8 @@ fn varint(room: &mut [u8], at: usize, tag: Tag, bits: u32, value: u64) -> usize 
 fn long_varint(room: &mut [u8], at: usize, tag: Tag, value: u64) -> usize {
     let groups = groups(value);
     let at = lay(room, at, tag.octets.to_le_bytes(), tag.len);
-    let low = spread(value & 0x00ff_ffff_ffff_ffff) | if groups > 8 { more(8) } else { more(groups.wrapping_sub(1)) };
+    let low =
+        spread(value & 0x00ff_ffff_ffff_ffff) | if groups > 8 { 0x8080_8080_8080_8080 } else { more(groups.wrapping_sub(1)) };
     lay(room, at, low.to_le_bytes(), 8);
     let high = u16::try_from(value >> 56).unwrap_or(0);
     let high = (high & 0x7f) | (high & 0x80) << 1 | if groups > 9 { 0x80 } else { 0 };

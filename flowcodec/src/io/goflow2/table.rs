@@ -63,6 +63,8 @@ pub(super) enum Form {
     Packets,
     /// A number.
     Number(FieldId),
+    /// VLAN of the packet's own tag.
+    VlanId,
     /// The upper three bits of an octet.
     TopBits(FieldId),
     /// A moment in some unit since 1970.
@@ -163,7 +165,7 @@ impl Form {
         match self {
             Self::Type | Self::TopBits(_) => 3,
             Self::Protocol | Self::Network { .. } => 8,
-            Self::Etype => 16,
+            Self::Etype | Self::VlanId => 16,
             Self::Number(id) => match column(id) {
                 ColumnType::U8 => 8,
                 ColumnType::U16 => 16,
@@ -257,7 +259,7 @@ table! {
     DST_MAC: p(28, "DstMac"), p(28, "dst_mac"), Form::Mac(field::DST_MAC.id(), field::POST_DST_MAC.id());
     SRC_VLAN: p(33, "SrcVlan"), p(33, "src_vlan"), Form::Number(field::VLAN.id());
     DST_VLAN: p(34, "DstVlan"), p(34, "dst_vlan"), Form::Number(field::POST_VLAN.id());
-    VLAN_ID: p(29, "VlanId"), p(29, "vlan_id"), Form::Number(field::VLAN.id());
+    VLAN_ID: p(29, "VlanId"), p(29, "vlan_id"), Form::VlanId;
     INGRESS_VRF_ID: p(39, "IngressVrfID"), NOT, Form::Number(field::INGRESS_VRF.id());
     EGRESS_VRF_ID: p(40, "EgressVrfID"), NOT, Form::Number(field::EGRESS_VRF.id());
     IP_TOS: p(23, "IPTos"), p(23, "ip_tos"), Form::Number(field::TOS.id());
