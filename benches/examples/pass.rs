@@ -1,28 +1,35 @@
-//! Runs one path for a while, to be profiled.
-#![allow(clippy::unwrap_used)]
+//! Goes over one path again and again, and nothing else: for profilers.
+//!
+//!     cargo run --release -p benches --example pass -- sflow_rows 4000
+#![deny(unsafe_code)]
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use anyhow::Context as _;
 use benches::paths::{Ours, PATHS};
 use benches::workload::{Size, Workload};
-fn main() {
-    let name = std::env::args().nth(1).unwrap();
-    let n: u32 = std::env::args().nth(2).unwrap().parse().unwrap();
-    let path = PATHS.iter().find(|p| p.name == name).unwrap();
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().context("the name of a path, as `versus` has it, and how many passes")?;
+    let passes: u32 = arguments.next().context("how many passes")?.parse().context("how many passes")?;
+    let path = PATHS.iter().find(|path| path.name == name).with_context(|| format!("there is no path {name}"))?;
     let mut workload = Workload::new(path.shape, Size::Small);
     let mut ours = Ours::new(&workload);
-    let mut t = std::time::Duration::ZERO;
-    let mut best = f64::MAX;
-    for pass in 0..n {
+    let mut best = f64::INFINITY;
+    for pass in 0..passes {
         workload.number(pass);
-        let s = std::time::Instant::now();
+        let start = Instant::now();
         std::hint::black_box((path.run)(&mut ours, &workload));
-        let e = s.elapsed();
-        t += e;
-        best = best.min(e.as_nanos() as f64 / workload.records() as f64);
+        best = best.min(start.elapsed().as_secs_f64());
     }
-    println!(
-        "{} records {} datagrams; {name}: {:.2} avg {:.2} best ns/record",
-        workload.records(),
-        workload.len(),
-        t.as_nanos() as f64 / (workload.records() * u64::from(n)) as f64,
-        best
-    );
+    let records = f64::from(u32::try_from(workload.records())?);
+    writeln!(
+        std::io::stdout(),
+        "{name}: {:.2} ns a record in the best pass, {} datagrams each",
+        best * 1e9 / records,
+        workload.len()
+    )?;
+    Ok(())
 }

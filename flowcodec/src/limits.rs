@@ -43,7 +43,7 @@ pub struct Limits {
     /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it the one heard longest ago goes. Default 1,024.
     pub exporter_sessions: usize,
     /// Data sources of one sFlow session whose sample sequence numbers are followed; fewer where they would take more than a quarter of
-    /// [`exporter_bytes`](Self::exporter_bytes). Over it the one known longest goes. Default 4,096: three for each port of a large switch.
+    /// [`exporter_bytes`](Self::exporter_bytes). Over it any one of them goes. Default 4,096: three for each port of a large switch.
     pub session_sources: usize,
     /// Samplers remembered for each observation domain. Default 1,024.
     pub domain_samplers: usize,

@@ -6,7 +6,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
-use flowcodec::{Decoder, Event, Exporter, RecordSet, RowScratch, Timestamp, field, ipfix, netflow5, netflow9};
+use std::sync::Arc;
+
+use flowcodec::model::Schema;
+use flowcodec::{Decoder, Event, Exporter, RecordSet, RowScratch, Timestamp, field, ipfix, netflow5, netflow9, sflow};
 
 /// Counts the allocations of each thread, so that tests may run side by side.
 struct Counting;
@@ -57,11 +60,30 @@ fn read(set: RecordSet<'_>, scratch: &mut RowScratch) -> u64 {
     read
 }
 
+/// Every common field of every record, and its JSON.
+fn whole(set: RecordSet<'_>, schema: &Arc<Schema>, text: &mut String) {
+    for record in set {
+        black_box(record.fields(schema).count());
+        black_box(record.headers().map(|headers| headers.inner().is_some()));
+        for structure in record.structures() {
+            black_box(structure.flow().is_ok());
+            black_box(structure.values().map(Iterator::count));
+        }
+        text.clear();
+        #[cfg(feature = "json")]
+        {
+            flowcodec::io::write_record(text, &record, schema);
+            flowcodec::io::write_elements(text, &record);
+        }
+        black_box(text.len());
+    }
+}
+
 /// Decodes `datagram` (whose sequence number stands at `sequence`) a thousand times after a few to warm up; `step` is what it counts up by.
 /// `announce` comes first.
 fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u32, elements: u64) {
     let mut decoder = Decoder::default();
-    let mut scratch = RowScratch::new();
+    let (mut scratch, schema, mut text) = (RowScratch::new(), Schema::common(), String::new());
     let exporter = Exporter::new([192, 0, 2, 1].into(), 4739);
     if let Some(announce) = announce {
         drop(decoder.datagram(exporter, NOW, announce));
@@ -74,8 +96,9 @@ fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u
         datagram[sequence..sequence + 4].copy_from_slice(&(number * step).to_be_bytes());
         let mut events = decoder.datagram(exporter, NOW, datagram);
         while let Some(event) = events.next() {
-            if let Event::Flows(set) = event {
+            if let Event::Flows(set) | Event::Counters(set) | Event::Unknown(set) = event {
                 read_all += read(set, &mut scratch);
+                whole(set, &schema, &mut text);
             }
         }
     }
@@ -180,4 +203,90 @@ fn a_template_announced_again() {
     let sets = [set(2, &template), set(260, &[7; 26])].concat();
     let mut datagram = ipfix_message(&sets);
     steady(None, &mut datagram, 8, 1, 9);
+}
+
+/// A structure of sFlow: format, length, octets, padding.
+fn structure(format: u32, octets: &[u8]) -> Vec<u8> {
+    let mut out = [format, u32::try_from(octets.len()).unwrap()].map(u32::to_be_bytes).concat();
+    out.extend_from_slice(octets);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// Flow samples as switches and routers send them, with text in them and without; counters; a dropped packet; and what nobody knows.
+fn sflow_samples() -> Vec<Vec<u8>> {
+    let frame = [
+        &[2, 0, 0, 0, 0, 0x0b, 2, 0, 0, 0, 0, 0x0a, 0x81, 0, 0, 100, 8, 0][..],
+        &[0x45, 0, 0, 120, 0, 1, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, 0x9c, 0x42, 0x12, 0xb5, 0, 100, 0, 0],
+        // VXLAN, and a frame inside.
+        &[8, 0, 0, 0, 0, 0, 7, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 60, 0, 1, 0, 0, 64, 6, 0, 0],
+        &[10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 0, 90],
+    ]
+    .concat();
+    let header = [words(&[1, 142, 4, u32::try_from(frame.len()).unwrap()]), frame].concat();
+    let path = words(&[1, 0xc000_0201, 1, 2, 3, 2, 2, 2, 64_500, 64_501, 1, 1, 64_502, 2, 7, 8, 100]);
+    let user = [words(&[106, 5]), b"alice\0\0\0".to_vec(), words(&[106, 3]), b"bob\0".to_vec()].concat();
+    let records = [
+        structure(1, &header),
+        structure(1001, &words(&[100, 0, 200, 0])),
+        structure(1002, &words(&[1, 0xc000_02fe, 24, 22])),
+        structure(1003, &path),
+        structure(1004, &user),
+        structure(1006, &words(&[0, 2, 0x003e_8100, 0x0001_1140, 0])),
+        structure((4300 << 12) + 7, &[1, 2, 3]),
+        structure((4300 << 12) + 7, &[4]),
+    ];
+    let plain = &records[..4];
+    let flow = |format, head: &[u32], records: &[Vec<u8>]| {
+        let head = [head, &[u32::try_from(records.len()).unwrap()]].concat();
+        structure(format, &[words(&head), records.concat()].concat())
+    };
+    let interface: Vec<u32> = (1..=22).collect();
+    let counters = [structure(1, &words(&interface)), structure(1005, &words(&[4, 0x6574_6831]))];
+    vec![
+        flow(1, &[1, 3, 100, 100, 0, 1, 2], plain),
+        flow(1, &[2, 3, 100, 200, 0, 1, 2], &records),
+        flow(3, &[1, 0, 70_000, 100, 100, 0, 0, 1, 2, 3], plain),
+        flow(5, &[1, 0, 3, 0, 1, 0, 258], &records[..1]),
+        flow(2, &[1, 3], &counters),
+        flow(4, &[1, 0, 70_000], &counters),
+        structure((4300 << 12) + 1_002, &[1, 2, 3]),
+    ]
+}
+
+#[test]
+fn sflow_decoder_and_views() {
+    let samples = sflow_samples();
+    let head = words(&[5, 1, 0xc000_0209, 0, 1, 1_000, u32::try_from(samples.len()).unwrap()]);
+    let mut datagram = [head, samples.concat()].concat();
+    let views = sflow::Datagram::parse(&datagram).unwrap();
+    let in_sample = |sample: &sflow::Sample<'_>| {
+        let records: usize = sample.records().map(|record| record.unwrap().values().map_or(1, Iterator::count)).sum();
+        records + sample.values().map_or(1, Iterator::count)
+    };
+    let before = ALLOCATIONS.get();
+    let elements: usize = views.samples().map(|sample| in_sample(&sample.unwrap())).sum();
+    let tally = views.tally(&flowcodec::Limits::default(), |fault| panic!("{fault}"));
+    assert_eq!((tally.samples, tally.unknown_samples, tally.unknown_records), (7, 1, 2));
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    steady(None, &mut datagram, 16, 1, u64::try_from(elements).unwrap());
+}
+
+/// Sections of packets in templated records.
+#[test]
+fn ipfix_of_psamp() {
+    let announce = ipfix_message(&set(2, &[&[1, 4, 0, 2][..], &specifiers(&[(315, 64), (410, 2)])].concat()));
+    let frame = [
+        &[2, 0, 0, 0, 0, 0x0b, 2, 0, 0, 0, 0, 0x0a, 8, 0][..],
+        &[0x45, 0, 0, 120, 0, 1, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, 0x9c, 0x42, 0x12, 0xb5, 0, 100, 0, 0],
+        &[0; 22],
+        &[0, 42],
+    ]
+    .concat();
+    let mut datagram = ipfix_message(&set(260, &frame.repeat(12)));
+    steady(Some(&announce), &mut datagram, 8, 12, 12 * 2);
 }

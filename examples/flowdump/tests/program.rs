@@ -211,6 +211,8 @@ fn counters() {
             "options_templates": 1,
             "withdrawals": 0,
             "sets_without_template": 0,
+            "unknown_samples": 0,
+            "unknown_records": 0,
             "bytes_decoded": 119_840,
             "bytes_reported": 0,
             "bytes_pending": 0,

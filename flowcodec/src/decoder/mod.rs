@@ -29,7 +29,8 @@ use crate::context::Context;
 use crate::error::{Fault, LimitedBy};
 use crate::exporter::{Exporter, Session};
 use crate::netflow5::Layouts;
-use crate::record::MOST_BASES;
+use crate::record::{MOST_BASES, MOST_PLACES};
+use crate::sflow::Places;
 use crate::template::{Dialect, OwnerKey, SamplingChange, Slot, Store, Template, TemplateKind};
 use crate::time::Timestamp;
 use sessions::Sessions;
@@ -71,6 +72,8 @@ pub struct Decoder {
     /// Where the segments of the records of the set at hand begin, record by record; empty when they have one each. Room for it is made
     /// once and for all.
     bases: Vec<u32>,
+    /// Where the records of each sFlow sample of the run at hand stand, of the commonest samples. Room for it, too.
+    places: Vec<Option<Places>>,
 }
 
 /// An event without a borrow, on its way out.
@@ -110,6 +113,7 @@ impl Decoder {
             notes: VecDeque::new(),
             faults_elsewhere: 0,
             bases: Vec::with_capacity(MOST_BASES),
+            places: Vec::with_capacity(MOST_PLACES),
         }
     }
 

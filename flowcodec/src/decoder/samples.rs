@@ -1,8 +1,10 @@
 //! The walk through the samples of an sFlow datagram.
 
 use super::message::{Found, Message, Show, Step, Which};
+use super::sources::{Followed, SampleNumber};
 use super::{Decoder, ExporterChange, What};
-use crate::sflow::{Sample, SampleKind, Samples, Tally};
+use crate::record::MOST_PLACES;
+use crate::sflow::{RecordFaults, Sample, SampleKind, Samples, Tally};
 
 impl Show {
     const fn of_sample(kind: SampleKind) -> Self {
@@ -16,32 +18,31 @@ impl Show {
 
 impl<'d> Message<'d> {
     /// The next run of samples that are given as one event, or what is wrong in front of them.
+    #[inline(never)]
     pub(super) fn samples(&mut self, decoder: &mut Decoder, samples: &mut Samples<'d>) -> Step<'d> {
         let start = samples.rest();
         let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);
-        while let Some(kind) = samples.ahead() {
-            let show = Show::of_sample(kind);
+        decoder.places.clear();
+        while let Some((sample, behind)) = samples.peek() {
+            let show = Show::of_sample(sample.kind());
             if run.is_some_and(|run| run != show) {
                 break;
             }
-            match samples.next() {
-                Some(Ok(sample)) => {
-                    self.sample(decoder, &sample);
-                    run = Some(show);
-                    end = samples.left();
-                    len = len.wrapping_add(1);
-                }
-                Some(Err(fault)) => {
-                    // Told behind the run, which ends here.
-                    self.counted = None;
-                    decoder.fault(&self.context, fault);
-                    if run.is_none() {
-                        return Step::Again;
-                    }
-                    break;
-                }
-                None => break,
+            self.sample(decoder, sample, samples);
+            samples.take(behind);
+            run = Some(show);
+            end = behind.len();
+            len = len.wrapping_add(1);
+            // What is to be told of a sample is told behind it, before more of that is found.
+            if self.bad.is_some() || decoder.is_loud() {
+                break;
             }
+        }
+        if run.is_none()
+            && let Some(Err(fault)) = samples.next()
+        {
+            decoder.fault(&self.context, fault);
+            return Step::Again;
         }
         let Some(show) = run else { return Step::Done };
         let counter = match show {
@@ -50,7 +51,6 @@ impl<'d> Message<'d> {
             Show::Flows | Show::Options => &mut decoder.stats.flows,
         };
         *counter = counter.saturating_add(u64::from(len));
-        self.counted = self.counted.map(|counted| counted.wrapping_add(len));
         if show != Show::Unknown {
             self.tally.records = self.tally.records.saturating_add(u64::from(len));
             decoder.store.prove(self.owner, self.context.received);
@@ -60,10 +60,39 @@ impl<'d> Message<'d> {
     }
 
     /// Walks one sample: its octets, what is wrong inside, and the number its source gave it.
-    fn sample(&mut self, decoder: &mut Decoder, sample: &Sample<'_>) {
-        let mut tally = Tally::default();
+    #[inline]
+    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, samples: &Samples<'d>) {
+        let places = sample.places();
+        // Room for it is made once and for all; the samples behind are read the long way.
+        if decoder.places.len() < MOST_PLACES {
+            decoder.places.push(places);
+        }
+        if places.is_some() {
+            decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(sample.octets()));
+        } else {
+            self.odd_sample(decoder, samples);
+        }
+        let Some(number) = SampleNumber::of(&sample) else { return };
+        match decoder.sessions.sampled(self.owner, self.session, number, &mut decoder.store, &decoder.settings.limits) {
+            Followed::Nothing | Followed::New => {}
+            Followed::Change(change) => decoder.sequence(&self.context, change),
+            Followed::Instead(source) => {
+                decoder.note(&self.context, What::Exporter(ExporterChange::SourceEvicted(source)));
+            }
+        }
+    }
+
+    /// A sample that is none of the commonest, record by record: the next of these. (Taking the sample itself would put it in memory for
+    /// all the others too.)
+    #[cold]
+    fn odd_sample(&mut self, decoder: &mut Decoder, samples: &Samples<'d>) {
+        let rest = samples.rest();
+        let Some((sample, _)) = Sample::split_first(rest.bytes(), rest.offset()) else { return };
+        let (mut tally, mut bad) = (Tally::default(), false);
         let depth = decoder.settings.limits.list_depth;
-        sample.tally(depth, &mut tally, |fault| decoder.fault(&self.context, fault));
+        sample.tally(depth, &mut tally, |_| bad = true);
+        // They may be thousands: each is told before the next is looked for.
+        self.bad = bad.then(|| RecordFaults::new(&sample, depth));
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(tally.octets));
         decoder.stats.unknown_records = decoder.stats.unknown_records.saturating_add(u64::from(tally.unknown_records));
         debug_assert_eq!(
@@ -71,12 +100,5 @@ impl<'d> Message<'d> {
             sample.octets(),
             "every octet of a sample is told of once"
         );
-        let followed = decoder.sessions.sampled(self.owner, self.session, sample, &mut decoder.store, &decoder.settings.limits);
-        if let Some(source) = followed.evicted {
-            decoder.note(&self.context, What::Exporter(ExporterChange::SourceEvicted(source)));
-        }
-        if let Some(change) = followed.change {
-            decoder.sequence(&self.context, change);
-        }
     }
 }

@@ -104,19 +104,28 @@ impl Tracker {
         Way::ALL.map(|way| self.verdict(way, step))
     }
 
-    /// Whether the step is like all the ones before it, so that taking it moves on and changes nothing else: every way fits that always
-    /// did, and none that never did.
+    /// Which ways fit, when the step goes on in the same domain and no way is in doubt: then nothing needs to be judged.
     #[inline]
-    fn is_settled(&self, step: &Step, domain: u32) -> bool {
+    fn plain_fits(&self, step: &Step, domain: u32) -> Option<[bool; 3]> {
         let delta = step.sequence.wrapping_sub(self.last);
-        let [before, with, messages] = self.streaks;
-        let way = |expected: Option<u32>, streak: u8| match expected {
-            Some(expected) if expected == delta => streak == SETTLED,
-            Some(_) => streak == 0,
-            None => false,
-        };
-        let settled = way(self.records, before) & way(step.records, with) & way(Some(1), messages);
-        settled && delta != 0 && self.gaps == 0 && domain == self.domain && self.streaks != [0; 3]
+        if delta == 0 || domain != self.domain {
+            return None;
+        }
+        match (self.records, step.records) {
+            (Some(before), Some(with)) => Some([delta == before, delta == with, delta == 1]),
+            // Records are not counted, and never were what is counted here (sFlow).
+            _ if matches!(self.streaks, [0, 0, _]) => Some([false, false, delta == 1]),
+            _ => None,
+        }
+    }
+
+    /// Takes such a step, as [`advance`](Self::advance) would.
+    #[inline]
+    fn take_plain(&mut self, step: &Step, fits: [bool; 3]) {
+        for (streak, fits) in self.streaks.iter_mut().zip(fits) {
+            *streak = if fits { streak.saturating_add(1).min(SETTLED) } else { 0 };
+        }
+        (self.last, self.records, self.exported) = (step.sequence, step.records, step.exported);
     }
 
     /// Takes the step. `keep` leaves the ways that did not fit as they were: the step was a gap, not another way of counting.
@@ -161,13 +170,14 @@ pub(super) fn follow(
     step: &Step,
     domain: u32,
 ) -> Option<SequenceChange> {
-    // Nearly every message.
+    // Nearly every message: what the exporter is known to count went on as it should.
     if let (Some(own), Some(shared)) = (&mut *own, &mut *shared)
-        && own.is_settled(step, domain)
-        && shared.is_settled(step, domain)
+        && let (Some(fits), Some(shared_fits)) = (own.plain_fits(step, domain), shared.plain_fits(step, domain))
+        && own.gaps == 0
+        && own.streaks.iter().zip(fits).any(|(&streak, fits)| fits && streak >= ESTABLISHED)
     {
-        own.restart(step, domain);
-        shared.restart(step, domain);
+        own.take_plain(step, fits);
+        shared.take_plain(step, shared_fits);
         return None;
     }
     let own_verdicts = own.as_ref().map(|tracker| tracker.verdicts(step));

@@ -6,13 +6,12 @@ use std::net::IpAddr;
 
 use super::exporter_of;
 use super::sequence::{self, Step, Tracker};
-use super::sources::{Followed, SOURCE_COST, Sources};
+use super::sources::{Followed, SOURCE_COST, SampleNumber, Sources};
 use super::status::ExporterStatus;
 use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
 use crate::exporter::{Exporter, Protocol};
 use crate::limits::Limits;
-use crate::sflow::Sample;
 use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
 
@@ -87,10 +86,11 @@ struct SessionState {
     lost_packets: u64,
     faults: u64,
     clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources, the one known longest first.
+    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources.
     booted: Timestamp,
     epoch: u32,
-    sources: List,
+    sources: Sources,
+    sources_told: bool,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -105,11 +105,13 @@ struct Shared {
 #[derive(Debug, Clone, Copy)]
 struct Peer {
     sessions: List,
+    /// Data sources of all its sessions.
+    sources: usize,
     skew_told: bool,
 }
 
 impl Peer {
-    const NEW: Self = Self { sessions: List::EMPTY, skew_told: false };
+    const NEW: Self = Self { sessions: List::EMPTY, sources: 0, skew_told: false };
 }
 
 /// Which session of its exporter a message belongs to, if it is the one heard last: nearly always.
@@ -126,7 +128,6 @@ pub(super) struct Sessions {
     shared: Slab<Shared>,
     all_shared: List,
     by_key: HashMap<(Owner, SessionKey), Index, Hasher>,
-    sources: Sources,
 }
 
 /// What one message adds to its session.
@@ -145,28 +146,20 @@ pub(super) struct Begun {
     pub(super) first: bool,
     /// Set once, when the exporter's clock is found to be far off: by so many nanoseconds it is ahead.
     pub(super) skewed: Option<i64>,
-    /// A session that had to go.
-    pub(super) evicted: Option<(SessionKey, ExporterChange)>,
+    /// A session that had to go. (In a box: nearly no message has one, and all of them are moved about.)
+    pub(super) evicted: Option<Box<(SessionKey, ExporterChange)>>,
 }
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self {
-            peers: Vec::new(),
-            states: Slab::new(),
-            shared: Slab::new(),
-            all_shared: List::EMPTY,
-            by_key: HashMap::default(),
-            sources: Sources::new(),
-        }
+        Self { peers: Vec::new(), states: Slab::new(), shared: Slab::new(), all_shared: List::EMPTY, by_key: HashMap::default() }
     }
 
     /// Bytes of the tables themselves, on no exporter's account. While one doubles, old and new are there together, which is counted
     /// before it happens.
     fn overhead(&self) -> usize {
         let peers = self.peers.capacity().saturating_mul(size_of::<Peer>()).saturating_mul(3);
-        let tables = self.states.overhead().saturating_add(self.shared.overhead()).saturating_add(self.sources.overhead());
-        peers.saturating_add(tables)
+        peers.saturating_add(self.states.overhead()).saturating_add(self.shared.overhead())
     }
 
     /// Forgets an exporter that is gone.
@@ -183,9 +176,10 @@ impl Sessions {
     /// Gives what it cost.
     fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
-        let Some(mut session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
+        let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
-        let mut cost = SESSION_COST.saturating_add(self.sources.clear(&mut session.sources).saturating_mul(SOURCE_COST));
+        peer.sources = peer.sources.saturating_sub(session.sources.len());
+        let mut cost = SESSION_COST.saturating_add(session.sources.len().saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
             if shared.users == 0 {
@@ -260,7 +254,8 @@ impl Sessions {
             clock_ahead: 0,
             booted: now,
             epoch: 0,
-            sources: List::EMPTY,
+            sources: Sources::default(),
+            sources_told: false,
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
@@ -281,7 +276,7 @@ impl Sessions {
             Some(index) => (index, None),
             None => self.make(owner, key, context.received, store, limits),
         };
-        let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted };
+        let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted: evicted.map(Box::new) };
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return begun };
         self.states.touch(&mut peer.sessions, index);
         let Some(session) = self.states.get_mut(index) else { return begun };
@@ -298,26 +293,43 @@ impl Sessions {
     }
 
     /// One sample of an sFlow session.
+    #[inline]
     pub(super) fn sampled(
         &mut self,
         owner: Owner,
         id: SessionId,
-        sample: &Sample<'_>,
+        number: SampleNumber,
         store: &mut Store,
         limits: &Limits,
     ) -> Followed {
-        let Some(session) = self.states.get_mut(id.0) else { return Followed::default() };
-        let followed = self.sources.follow(id.0, &mut session.sources, session.epoch, sample, limits);
-        if let Some(SequenceChange::Gap { lost: Some(lost), .. }) = followed.change {
+        let Some(session) = self.states.get_mut(id.0) else { return Followed::Nothing };
+        let Some(followed) = session.sources.follow(session.epoch, number, limits) else {
+            return self.source(owner, id, number, store, limits);
+        };
+        if let Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) = followed {
             session.lost_records = session.lost_records.saturating_add(u64::from(lost));
         }
-        if followed.new {
-            if followed.evicted.is_none() {
-                store.charge(owner, SOURCE_COST);
-            }
-            store.set_beside(self.overhead());
-        }
         followed
+    }
+
+    /// A data source that is not known. Those of all sessions of the exporter may take a quarter of what it may hold.
+    #[cold]
+    fn source(&mut self, owner: Owner, id: SessionId, number: SampleNumber, store: &mut Store, limits: &Limits) -> Followed {
+        let peer = place(owner).and_then(|at| self.peers.get_mut(at));
+        let (Some(session), Some(peer)) = (self.states.get_mut(id.0), peer) else { return Followed::Nothing };
+        let most = limits.exporter_bytes / (4 * SOURCE_COST);
+        let full = session.sources.len() >= limits.session_sources.max(1) || peer.sources >= most;
+        let followed = session.sources.make(session.epoch, number, full);
+        if followed == Followed::New {
+            peer.sources = peer.sources.saturating_add(1);
+            store.charge(owner, SOURCE_COST);
+            store.enforce(owner, None, limits);
+        }
+        // Once: with more sources than there are places for, nearly every sample would tell it again.
+        match followed {
+            Followed::Instead(_) if core::mem::replace(&mut session.sources_told, true) => Followed::Nothing,
+            followed => followed,
+        }
     }
 
     /// A message has ended.
@@ -434,15 +446,22 @@ impl SessionState {
     /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
     fn boot(&mut self, context: &Context) {
         const UNCERTAIN: u64 = 60_000_000_000;
+        const DRIFT: i64 = 1_000_000;
         if context.protocol != Protocol::Sflow {
             return;
         }
         let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
         if self.messages == 1 {
             self.booted = booted;
-        } else if booted.since(self.booted).unsigned_abs() > UNCERTAIN {
+            return;
+        }
+        let moved = booted.since(self.booted);
+        if moved.unsigned_abs() > UNCERTAIN {
             self.booted = booted;
             self.epoch = self.epoch.wrapping_add(1);
+        } else {
+            // Clocks drift apart over weeks: followed in steps that no delay of a datagram is as short as.
+            self.booted = self.booted.offset(moved.clamp(-DRIFT, DRIFT));
         }
     }
 

@@ -8,19 +8,26 @@ use super::sequence::{DOUBTED, ESTABLISHED};
 use super::{SequenceChange, SequenceUnit};
 use crate::limits::Limits;
 use crate::sflow::{Sample, SampleKind, Source};
-use crate::template::{Index, List, Slab, indexed, shrink};
-
-type State = foldhash::fast::RandomState;
+use crate::template::indexed;
 
 /// Bytes of one source.
-pub(super) const SOURCE_COST: usize = Slab::<SourceState>::COST + indexed::<SourceKey, Index>();
+pub(super) const SOURCE_COST: usize = indexed::<SourceKey, SourceState>();
 
-/// One counter of samples: of a source, in a session.
+/// One counter of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SourceKey {
-    session: Index,
     kind: SampleKind,
     source: Source,
+}
+
+impl SourceKey {
+    const fn unit(self) -> SequenceUnit {
+        match self.kind {
+            SampleKind::Counters => SequenceUnit::CounterSamples(self.source),
+            SampleKind::Discard => SequenceUnit::Discards(self.source),
+            SampleKind::Flow | SampleKind::Unknown => SequenceUnit::FlowSamples(self.source),
+        }
+    }
 }
 
 impl Hash for SourceKey {
@@ -28,104 +35,102 @@ impl Hash for SourceKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let kind = match self.kind {
-            SampleKind::Flow => 0_u32,
+            SampleKind::Flow | SampleKind::Unknown => 0_u64,
             SampleKind::Counters => 1,
-            _ => 2,
+            SampleKind::Discard => 2,
         };
-        let (high, low) = ((u64::from(self.session) << 32) | u64::from(kind), u64::from(self.source.class) << 32);
-        state.write_u128((u128::from(high) << 64) | u128::from(low | u64::from(self.source.index)));
+        state.write_u64((u64::from(self.source.class) << 34) ^ (kind << 32) ^ u64::from(self.source.index));
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct SourceState {
-    key: SourceKey,
     last: u32,
     /// The agent has begun anew when the session's number is another.
     epoch: u32,
-    /// Numbers in a row that followed one another, and gaps in a row.
+    /// Numbers in a row that followed one another; gaps of one size in a row, and that size.
     streak: u8,
     gaps: u8,
+    stride: u32,
 }
 
-/// The sources of all sessions.
-#[derive(Debug)]
+/// The number a sample has from its source.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SampleNumber {
+    key: SourceKey,
+    sequence: u32,
+}
+
+impl SampleNumber {
+    #[inline]
+    pub(super) fn of(sample: &Sample<'_>) -> Option<Self> {
+        let key = SourceKey { kind: sample.kind(), source: sample.source()? };
+        Some(Self { key, sequence: sample.sequence()? })
+    }
+}
+
+/// The sources of one session.
+#[derive(Debug, Default)]
 pub(super) struct Sources {
-    states: Slab<SourceState>,
-    by_key: HashMap<SourceKey, Index, State>,
+    states: HashMap<SourceKey, SourceState, foldhash::fast::RandomState>,
 }
 
 /// What one sample's number showed.
-#[derive(Debug, Default)]
-pub(super) struct Followed {
-    pub(super) change: Option<SequenceChange>,
-    /// A source that had to go.
-    pub(super) evicted: Option<Source>,
-    /// Whether its own place was made for it.
-    pub(super) new: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// Nothing.
+    Nothing,
+    /// Samples are missing.
+    Change(SequenceChange),
+    /// A source was not known, and has a place now.
+    New,
+    /// The same, in the place of this one; or this one is not followed, for want of a place.
+    Instead(Source),
 }
 
 impl Sources {
-    pub(super) fn new() -> Self {
-        Self { states: Slab::new(), by_key: HashMap::default() }
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.states.len()
     }
 
-    pub(super) fn overhead(&self) -> usize {
-        self.states.overhead()
-    }
-
-    /// Forgets all sources of a session; gives how many there were.
-    pub(super) fn clear(&mut self, list: &mut List) -> usize {
-        let mut count = 0_usize;
-        while let Some(state) = list.front().and_then(|front| self.states.remove(list, front)) {
-            self.by_key.remove(&state.key);
-            count = count.saturating_add(1);
+    /// Takes the number of a sample; `None` when its source is not known. `epoch` counts the agent's beginnings.
+    #[inline]
+    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Option<Followed> {
+        let SampleNumber { key, sequence } = number;
+        let state = self.states.get_mut(&key)?;
+        if state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0 {
+            state.last = sequence;
+            state.streak = state.streak.saturating_add(1);
+            return Some(Followed::Nothing);
         }
-        shrink(&mut self.by_key);
-        count
+        Some(state.step(key, epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change))
     }
 
-    /// Takes the number of a sample of `session`, whose sources are in `list`.
-    pub(super) fn follow(
-        &mut self,
-        session: Index,
-        list: &mut List,
-        epoch: u32,
-        sample: &Sample<'_>,
-        limits: &Limits,
-    ) -> Followed {
-        let (Some(sequence), Some(source)) = (sample.sequence(), sample.source()) else { return Followed::default() };
-        let key = SourceKey { session, kind: sample.kind(), source };
-        let Some(&index) = self.by_key.get(&key) else { return self.make(key, list, epoch, sequence, limits) };
-        let Some(state) = self.states.get_mut(index) else { return Followed::default() };
-        if state.epoch != epoch {
-            (state.epoch, state.streak, state.gaps, state.last) = (epoch, 0, 0, sequence);
-            return Followed::default();
+    /// Makes a place for a source that is not known; in a session that is `full`, in that of another one.
+    pub(super) fn make(&mut self, epoch: u32, number: SampleNumber, full: bool) -> Followed {
+        let SampleNumber { key, sequence } = number;
+        let mut made = Followed::New;
+        if full {
+            // Any of them goes, so that nobody can choose which; where there is none, there is no place.
+            let Some(evicted) = self.states.keys().next().copied() else { return Followed::Instead(key.source) };
+            self.states.remove(&evicted);
+            made = Followed::Instead(evicted.source);
         }
-        Followed { change: state.step(sequence, limits), ..Followed::default() }
-    }
-
-    #[cold]
-    fn make(&mut self, key: SourceKey, list: &mut List, epoch: u32, sequence: u32, limits: &Limits) -> Followed {
-        let mut followed = Followed { new: true, ..Followed::default() };
-        // They may take a quarter of what the exporter may hold.
-        let most = limits.session_sources.min(limits.exporter_bytes / (4 * SOURCE_COST)).max(1);
-        if usize::try_from(list.len()).unwrap_or(usize::MAX) >= most
-            && let Some(state) = list.front().and_then(|front| self.states.remove(list, front))
-        {
-            self.by_key.remove(&state.key);
-            followed.evicted = Some(state.key.source);
-        }
-        let index = self.states.insert(list, SourceState { key, last: sequence, epoch, streak: 0, gaps: 0 });
-        self.by_key.insert(key, index);
-        followed
+        self.states.insert(key, SourceState { last: sequence, epoch, streak: 0, gaps: 0, stride: 0 });
+        made
     }
 }
 
 impl SourceState {
     /// Whether samples are missing in front of number `sequence`. Nobody is accused before numbers have followed one another for some
     /// steps.
-    fn step(&mut self, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
+    #[cold]
+    fn step(&mut self, key: SourceKey, epoch: u32, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
+        if self.epoch != epoch {
+            *self = Self { last: sequence, epoch, streak: 0, gaps: 0, stride: 0 };
+            return None;
+        }
         let off = sequence.wrapping_sub(self.last).wrapping_sub(1).cast_signed();
         // Late or repeated; the datagram's own number tells of it.
         if off < 0 && off.unsigned_abs() <= limits.reorder_window {
@@ -141,17 +146,15 @@ impl SourceState {
             self.streak = 0;
             return None;
         }
-        self.gaps = self.gaps.saturating_add(1);
+        // Loss comes in gaps of all sizes; the same gap again and again is another way of counting.
+        let again = self.gaps != 0 && self.stride == off.unsigned_abs();
+        self.gaps = if again { self.gaps.saturating_add(1) } else { 1 };
+        self.stride = off.unsigned_abs();
         if self.gaps >= DOUBTED {
             (self.streak, self.gaps) = (0, 0);
         }
-        let unit = match self.key.kind {
-            SampleKind::Counters => SequenceUnit::CounterSamples(self.key.source),
-            SampleKind::Discard => SequenceUnit::Discards(self.key.source),
-            _ => SequenceUnit::FlowSamples(self.key.source),
-        };
         let lost = (off.unsigned_abs() <= limits.gap_window).then_some(off.unsigned_abs());
-        Some(SequenceChange::Gap { lost, unit })
+        Some(SequenceChange::Gap { lost, unit: key.unit() })
     }
 }
 
@@ -164,9 +167,9 @@ mod tests {
     /// `None` for nothing shown, `Some(None)` for a gap of unknown size.
     #[expect(clippy::option_option, reason = "short to write expectations in")]
     fn run(numbers: &[u32]) -> Vec<Option<Option<u32>>> {
-        let key = SourceKey { session: 0, kind: SampleKind::Flow, source: SOURCE };
-        let mut state = SourceState { key, last: numbers[0], epoch: 0, streak: 0, gaps: 0 };
-        let steps = numbers[1..].iter().map(|&number| state.step(number, &Limits::default()));
+        let key = SourceKey { kind: SampleKind::Flow, source: SOURCE };
+        let mut state = SourceState { last: numbers[0], epoch: 0, streak: 0, gaps: 0, stride: 0 };
+        let steps = numbers[1..].iter().map(|&number| state.step(key, 0, number, &Limits::default()));
         let lost = |change| match change {
             SequenceChange::Gap { lost, unit: SequenceUnit::FlowSamples(SOURCE) } => lost,
             other => panic!("{other:?}"),
@@ -189,6 +192,12 @@ mod tests {
             [None, None, None, None, None, None, None, Some(Some(2))]
         );
         assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 7]), [None; 5]);
+    }
+
+    #[test]
+    fn sustained_loss_goes_on_being_told() {
+        let seen = run(&[1, 2, 3, 4, 5, 8, 10, 14, 16, 17, 20]);
+        assert_eq!(seen.iter().flatten().flatten().copied().collect::<Vec<_>>(), [2, 1, 3, 1, 2]);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Events<'d> {
     held: Option<Pending>,
     /// What is still to be done with its records.
     study: Option<Study>,
+    /// Whether all has been told.
+    over: bool,
 }
 
 /// Where events come from.
@@ -75,19 +77,19 @@ impl<'d> Events<'d> {
         decoder.stats.datagrams = decoder.stats.datagrams.saturating_add(1);
         decoder.stats.bytes = decoder.stats.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let walk = Walk::new(exporter, session, received, bytes);
-        Self { decoder, source: Source::Bytes(walk), note: None, held: None, study: None }
+        Self { decoder, source: Source::Bytes(walk), note: None, held: None, study: None, over: false }
     }
 
     pub(super) const fn notes(decoder: &'d mut Decoder) -> Self {
-        Self { decoder, source: Source::Notes, note: None, held: None, study: None }
+        Self { decoder, source: Source::Notes, note: None, held: None, study: None, over: false }
     }
 
     pub(super) const fn tick(decoder: &'d mut Decoder, now: Timestamp) -> Self {
-        Self { decoder, source: Source::Tick(Sweep::new(now)), note: None, held: None, study: None }
+        Self { decoder, source: Source::Tick(Sweep::new(now)), note: None, held: None, study: None, over: false }
     }
 
     pub(super) const fn finish(decoder: &'d mut Decoder) -> Self {
-        Self { decoder, source: Source::Finish { owner: 0 }, note: None, held: None, study: None }
+        Self { decoder, source: Source::Finish { owner: 0 }, note: None, held: None, study: None, over: false }
     }
 
     /// The next event.
@@ -111,7 +113,7 @@ impl<'d> Events<'d> {
                     }
                     Which::Samples { offset } => {
                         let depth = self.decoder.settings.limits.list_depth;
-                        return Some(show.event(RecordSet::samples(context, octets, offset, len, depth)));
+                        return Some(show.event(RecordSet::samples(context, octets, offset, &self.decoder.places, len, depth)));
                     }
                 };
                 show.event(RecordSet::new(context, template, templates, octets, bases(&self.decoder.bases, template), len))
@@ -161,6 +163,7 @@ impl<'d> Events<'d> {
                 Source::Finish { owner } => finish_step(self.decoder, owner),
             };
             if !more && !self.decoder.is_loud() {
+                self.over = true;
                 return None;
             }
         }
@@ -221,7 +224,7 @@ impl<'d> Events<'d> {
 
 impl Drop for Events<'_> {
     fn drop(&mut self) {
-        while self.find().is_some() {}
+        while !self.over && self.find().is_some() {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON of sFlow samples: everything in them, under sflow.org's names.
 
-use super::json::{address, float, hex, key, mac, put, quoted, text, unsigned};
-use crate::ie::lookup;
+use super::json::{address, float, hex, key, mac, put, quoted, quoted_display, text, unsigned};
+use crate::ie::{SflowStructure, lookup};
 use crate::model::{CORE, FieldId, FieldValue, field};
 use crate::packet::{Headers, Tunnel};
 use crate::record::Record;
@@ -17,33 +17,63 @@ pub(super) fn object(out: &mut String, record: &Record<'_>, sample: &Sample<'_>)
         hex(out, sample.body());
     }
     head(out, sample);
-    let structures: Vec<Structure<'_>> = record.structures().collect();
-    for (at, structure) in structures.iter().enumerate() {
-        let same = |other: &&Structure<'_>| other.id() == structure.id();
-        if structures.iter().take(at).any(|other| same(&other)) {
-            continue;
-        }
+    let nothing = Structure::new(SflowStructure::Flow(0), &[], 0);
+    let (mut few, mut many) = ([(0, nothing); FEW], Vec::new());
+    let mut header = record.headers();
+    for same in groups(record, &mut few, &mut many).chunk_by(|one, other| one.0 == other.0) {
+        let Some((_, first)) = same.first() else { continue };
         comma(out);
-        match structure.layout() {
+        match first.layout() {
             Some(layout) => key(out, layout.name),
-            None => quoted_format(out, structure.format()),
+            None => quoted_format(out, first.format()),
         }
-        let repeated = structures.iter().filter(same).count() > 1;
-        if repeated {
+        if same.len() > 1 {
             out.push('[');
         }
-        for (number, structure) in structures.iter().filter(same).enumerate() {
+        for (number, (_, structure)) in same.iter().enumerate() {
             if number != 0 {
                 out.push(',');
             }
-            let headers = if number == 0 { record.headers().filter(|_| is_header(structure)) } else { None };
+            let headers = if is_header(structure) { header.take() } else { None };
             structure_value(out, structure, headers.as_ref());
         }
-        if repeated {
+        if same.len() > 1 {
             out.push(']');
         }
     }
     out.push('}');
+}
+
+/// As many records as nearly every sample has: they are put in order without allocation.
+const FEW: usize = 32;
+
+/// The records of a sample, those of one structure together, in the order their first ones stand in. Each comes with the place of that
+/// first one.
+fn groups<'a, 's>(
+    record: &Record<'a>,
+    few: &'s mut [(u32, Structure<'a>); FEW],
+    many: &'s mut Vec<(u32, Structure<'a>)>,
+) -> &'s [(u32, Structure<'a>)] {
+    let all = if record.structures().nth(FEW).is_none() {
+        let mut count = 0_usize;
+        for (place, structure) in few.iter_mut().zip(record.structures()) {
+            *place = (0, structure);
+            count = count.saturating_add(1);
+        }
+        few.get_mut(..count).unwrap_or_default()
+    } else {
+        many.extend(record.structures().map(|structure| (0, structure)));
+        many
+    };
+    all.sort_unstable_by_key(|(_, structure)| (structure.id(), structure.offset()));
+    for same in all.chunk_by_mut(|(_, one), (_, other)| one.id() == other.id()) {
+        let first = same.first().map_or(0, |(_, structure)| structure.offset());
+        for (place, _) in &mut *same {
+            *place = first;
+        }
+    }
+    all.sort_unstable_by_key(|(first, structure)| (*first, structure.offset()));
+    all
 }
 
 fn is_header(structure: &Structure<'_>) -> bool {
@@ -58,7 +88,7 @@ fn comma(out: &mut String) {
 }
 
 fn quoted_format(out: &mut String, format: DataFormat) {
-    quoted(out, &format.to_string());
+    quoted_display(out, format);
     out.push(':');
 }
 
@@ -136,7 +166,9 @@ fn value(out: &mut String, value: &XdrValue<'_>) {
     }
 }
 
-/// Items of one field as they are, items of several as objects.
+/// Items of one field as they are, items of several as objects. (Not inlined: templated lists within lists would have room for these
+/// too on the stack, level by level.)
+#[inline(never)]
 pub(super) fn list(out: &mut String, list: &List<'_>) {
     let fields = list.fields();
     out.push('[');

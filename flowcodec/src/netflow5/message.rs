@@ -71,6 +71,8 @@ pub struct Packet<'a> {
     header: Header,
     body: Input<'a>,
     record_len: usize,
+    /// Whole records present.
+    len: usize,
 }
 
 impl<'a> Packet<'a> {
@@ -96,14 +98,14 @@ impl<'a> Packet<'a> {
 
     /// Whole records present, at most the header's count.
     #[must_use]
-    pub fn len(&self) -> usize {
-        usize::from(self.header.count).min(self.body.bytes().len().checked_div(self.record_len).unwrap_or(0))
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// Whether no whole record is present.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The octets of the whole records, and where they begin.
@@ -183,7 +185,8 @@ fn packet(input: Input<'_>) -> Parsed<'_, Packet<'_>> {
         _ => 48,
     };
     let rest = Input::at(&[], body.offset().saturating_add(body.len32()), LimitedBy::Datagram);
-    Ok((rest, Packet { header, body, record_len }))
+    let len = usize::from(header.count).min(body.bytes().len().checked_div(record_len).unwrap_or(0));
+    Ok((rest, Packet { header, body, record_len, len }))
 }
 
 /// All three begin alike; what v1 does not have reads as zero.

@@ -47,6 +47,8 @@
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
 
+use crate::model::{FlowRecord, put};
+
 mod headers;
 mod lower;
 mod plain;
@@ -70,6 +72,22 @@ pub const DEPTH: u8 = 4;
 #[inline]
 pub fn parse(start: Start, bytes: &[u8]) -> Headers<'_> {
     parse_to_depth(start, bytes, DEPTH)
+}
+
+/// Reads headers straight into a row: their fields, and the octets of the packet from its network header on. `frame` are the octets of
+/// the packet on the wire. The same as [`parse`], [`Headers::fill`] and [`Headers::network_len`], without what stands between.
+#[inline]
+pub(crate) fn fill(start: Start, bytes: &[u8], frame: u32, row: &mut FlowRecord) {
+    if start == Start::ETHERNET && plain::parse_into(bytes, row) {
+        return;
+    }
+    let headers = parse(start, bytes);
+    headers.fill(row);
+    if let Some(octets) = headers.network_len(frame) {
+        let mut present = 0;
+        put!(row, present, OCTETS, u64::from(octets).to_ne_bytes());
+        row.mark(present);
+    }
 }
 
 /// The same, with `depth` levels of inner headers; 0 for none.

@@ -12,27 +12,21 @@ use crate::model::{FlowRecord, put};
 /// Octets up to the end of a TCP header.
 pub(super) const SIZE: usize = 54;
 
+/// Writes all fields of such headers, and the packet's octets; `false` for all other packets.
+#[inline]
+pub(super) fn parse_into(bytes: &[u8], row: &mut FlowRecord) -> bool {
+    let Some((head, _, _)) = shape(bytes) else { return false };
+    let mut present = 0;
+    put!(row, present, OCTETS, u64::from(u16::from_be_bytes([head[16], head[17]])).to_ne_bytes());
+    row.mark(present);
+    fill(head, row);
+    true
+}
+
 /// What the walk would find; `None` for all other packets.
 #[inline]
 pub(super) fn headers(bytes: &[u8], depth: u8) -> Option<Headers<'_>> {
-    let head = bytes.first_chunk::<SIZE>()?;
-    let total = usize::from(u16::from_be_bytes([head[16], head[17]]));
-    let (typed, whole) = (head[12..15] == [0x08, 0x00, 0x45], (head[20] & 0x1f) | head[21] == 0);
-    // Octets behind the packet's own length would have to be left out.
-    if !typed || !whole || total.wrapping_add(14) < bytes.len() {
-        return None;
-    }
-    let (layer, end) = match head[23] {
-        6 => {
-            let size = usize::from(head[46] >> 4).wrapping_mul(4);
-            if size < 20 || bytes.len() < size.wrapping_add(34) {
-                return None;
-            }
-            (Layer::Tcp, size.wrapping_add(34))
-        }
-        17 if !is_tunnel_port(u16::from_be_bytes([head[36], head[37]])) => (Layer::Udp, 42),
-        _ => return None,
-    };
+    let (head, layer, end) = shape(bytes)?;
     // Made in one piece, where the caller wants it: copying it right behind narrow writes would cost as much as all of the above.
     Some(Headers {
         plain: true,
@@ -48,6 +42,27 @@ pub(super) fn headers(bytes: &[u8], depth: u8) -> Option<Headers<'_>> {
         end_at: Place::new(end),
         ..Headers::new(bytes, depth)
     })
+}
+
+/// The octets of such headers, the transport header and where it ends.
+#[inline]
+fn shape(bytes: &[u8]) -> Option<(&[u8; SIZE], Layer, usize)> {
+    let head = bytes.first_chunk::<SIZE>()?;
+    let total = usize::from(u16::from_be_bytes([head[16], head[17]]));
+    let (typed, whole) = (head[12..15] == [0x08, 0x00, 0x45], (head[20] & 0x1f) | head[21] == 0);
+    // Octets behind the packet's own length would have to be left out.
+    if !typed || !whole || total.wrapping_add(14) < bytes.len() {
+        return None;
+    }
+    match head[23] {
+        6 => {
+            let size = usize::from(head[46] >> 4).wrapping_mul(4);
+            let whole = size >= 20 && bytes.len() >= size.wrapping_add(34);
+            whole.then_some((head, Layer::Tcp, size.wrapping_add(34)))
+        }
+        17 if !is_tunnel_port(u16::from_be_bytes([head[36], head[37]])) => Some((head, Layer::Udp, 42)),
+        _ => None,
+    }
 }
 
 /// Writes all fields of such headers.

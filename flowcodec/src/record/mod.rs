@@ -17,4 +17,5 @@ pub use set::{RecordSet, Records};
 pub use value::{Element, Elements, Value};
 
 pub(crate) use list::check;
+pub(crate) use sampled::MOST_PLACES;
 pub(crate) use whole::{MOST_BASES, whole_records};

@@ -1,7 +1,7 @@
 //! One record.
 
 use super::fields::Fields;
-use super::sampled::{self, SampleRef};
+use super::sampled::SampleRef;
 use super::section::Section;
 use super::value::{Element, Elements};
 use crate::context::Context;
@@ -205,7 +205,7 @@ impl<'a> Record<'a> {
                     section.fill(row);
                 }
             }
-            Of::Sample(it) => it.fill(&sampled::prototype(it.context), row),
+            Of::Sample(it) => it.fill(row),
         }
     }
 

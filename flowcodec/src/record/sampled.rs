@@ -11,8 +11,8 @@ use crate::ie::{ElementId, SflowStructure};
 use crate::model::{FieldId, FieldValue, FlowRecord, Numbers, field, octets_of_address, put};
 use crate::packet::{self, Headers, Start};
 use crate::sflow::{
-    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, RawHeader, Router, Sample,
-    SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, TakePlain, User, table,
+    self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, PlainFlow, RawHeader,
+    Router, Sample, SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
 };
 use crate::template::RowScratch;
 use crate::text::Text;
@@ -60,21 +60,17 @@ impl<'a> SampleRef<'a> {
     /// The rate of the settings where they outrank, else the sample's own; a notice of a dropped packet stands for that packet alone.
     #[inline]
     fn sampling_rate(&self) -> Option<f64> {
-        rate_of(self.context, self.sample.sampling_rate().or(self.context.sampling_fixed.then_some(0))?)
+        rate_of(self.context, self.sample.sampling_rate()?)
     }
 
-    /// Fills a row; `prototype` is what all samples of the message share.
-    #[inline]
-    pub(super) fn fill(&self, prototype: &FlowRecord, row: &mut FlowRecord) {
-        *row = *prototype;
-        if !fill_plain(self.context, &self.sample, row) {
-            *row = *prototype;
-            self.fill_any(row);
-        }
+    /// Fills a row.
+    pub(super) fn fill(&self, row: &mut FlowRecord) {
+        *row = prototype(self.context);
+        self.finish(row);
     }
 
-    #[inline(never)]
-    fn fill_any(&self, row: &mut FlowRecord) {
+    /// Fills what the message did not.
+    fn finish(&self, row: &mut FlowRecord) {
         if let Some(rate) = self.sampling_rate() {
             let mut present = 0;
             put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
@@ -90,89 +86,51 @@ fn rate_of(context: &Context, own: u32) -> Option<f64> {
     if context.sampling_fixed || own == 0 { context.sampling_rate } else { Some(f64::from(own)) }
 }
 
-/// Fills a row from a flow sample that has only the commonest records, as [`Parts::fill`] would; `false` for all others, and then the
-/// row may hold anything.
+/// Fills a row from a flow sample that has only the commonest records, as [`Parts::fill`] would.
 #[inline]
-fn fill_plain(context: &Context, sample: &Sample<'_>, row: &mut FlowRecord) -> bool {
-    let Some(words) = sample.flow_words() else { return false };
+fn fill_plain(context: &Context, sample: &PlainFlow<'_>, row: &mut FlowRecord) {
     let mut present = 0;
-    if let Some(in_if) = words.in_if {
+    if let Some(in_if) = sample.in_if {
         put!(row, present, IN_IF, in_if.to_ne_bytes());
     }
-    if let Some(out_if) = words.out_if {
+    if let Some(out_if) = sample.out_if {
         put!(row, present, OUT_IF, out_if.to_ne_bytes());
     }
-    if let Some(rate) = rate_of(context, words.rate) {
+    if let Some(rate) = rate_of(context, sample.rate) {
         put!(row, present, SAMPLING_RATE, rate.to_ne_bytes());
     }
-    let mut filler = Filler { row, present, tagged: false };
-    let plain = sample.take_plain(&mut filler);
-    filler.row.mark(filler.present);
-    plain
-}
-
-/// Puts what the commonest records say into a row.
-struct Filler<'r> {
-    row: &'r mut FlowRecord,
-    present: u64,
-    /// Whether the packet's own VLAN tag is in the row.
-    tagged: bool,
-}
-
-impl TakePlain<'_> for Filler<'_> {
-    #[inline]
-    fn header(&mut self, protocol: u32, frame_length: u32, stripped: u32, header: &[u8]) {
-        let Self { row, present, tagged } = self;
-        let headers = packet::parse(Start::from_sflow(protocol), header);
-        put!(row, *present, PACKETS, 1_u64.to_ne_bytes());
-        if let Some(octets) = headers.network_len(frame_length.saturating_sub(stripped)) {
-            put!(row, *present, OCTETS, u64::from(octets).to_ne_bytes());
+    if let Some(switch) = sample.switch() {
+        if let Some(vlan) = narrow(switch.src_vlan, MOST_VLAN) {
+            put!(row, present, VLAN, vlan.to_ne_bytes());
         }
-        *tagged = headers.vlan_tags() != 0;
-        headers.fill(row);
-    }
-
-    #[inline]
-    fn switch(&mut self, src_vlan: u32, dst_vlan: u32) {
-        let Self { row, present, tagged } = self;
-        if let Some(vlan) = narrow(src_vlan, MOST_VLAN).filter(|_| !*tagged) {
-            put!(row, *present, VLAN, vlan.to_ne_bytes());
-        }
-        if let Some(vlan) = narrow(dst_vlan, MOST_VLAN) {
-            put!(row, *present, POST_VLAN, vlan.to_ne_bytes());
+        if let Some(vlan) = narrow(switch.dst_vlan, MOST_VLAN) {
+            put!(row, present, POST_VLAN, vlan.to_ne_bytes());
         }
     }
-
-    #[inline]
-    fn next_hop4(&mut self, address: &[u8; 4]) {
-        let Self { row, present, .. } = self;
-        put!(row, *present, NEXT_HOP, octets_of_address(IpAddr::from(*address)));
-    }
-
-    #[inline]
-    fn next_hop6(&mut self, address: &[u8; 16]) {
-        let Self { row, present, .. } = self;
-        put!(row, *present, NEXT_HOP, *address);
-    }
-
-    #[inline]
-    fn masks(&mut self, src_mask_len: u32, dst_mask_len: u32) {
-        let Self { row, present, .. } = self;
-        if let Ok(bits) = u8::try_from(src_mask_len) {
-            put!(row, *present, SRC_PREFIX_LEN, [bits]);
+    if let Some(router) = sample.router() {
+        if let Some(octets) = router.next_hop {
+            put!(row, present, NEXT_HOP, octets);
         }
-        if let Ok(bits) = u8::try_from(dst_mask_len) {
-            put!(row, *present, DST_PREFIX_LEN, [bits]);
+        if let Ok(bits) = u8::try_from(router.src_mask_len) {
+            put!(row, present, SRC_PREFIX_LEN, [bits]);
+        }
+        if let Ok(bits) = u8::try_from(router.dst_mask_len) {
+            put!(row, present, DST_PREFIX_LEN, [bits]);
         }
     }
-
-    #[inline]
-    fn gateway(&mut self, src_as: u32, dst_as: Option<u32>) {
-        let Self { row, present, .. } = self;
-        put!(row, *present, SRC_AS, src_as.to_ne_bytes());
-        if let Some(dst_as) = dst_as {
-            put!(row, *present, DST_AS, dst_as.to_ne_bytes());
+    if let Some(gateway) = sample.gateway() {
+        put!(row, present, SRC_AS, gateway.src_as.to_ne_bytes());
+        if let Some(dst_as) = gateway.dst_as {
+            put!(row, present, DST_AS, dst_as.to_ne_bytes());
         }
+    }
+    if let Some(header) = sample.header() {
+        put!(row, present, PACKETS, 1_u64.to_ne_bytes());
+        row.mark(present);
+        let frame = header.frame_length.saturating_sub(header.stripped);
+        packet::fill(Start::from_sflow(header.protocol), header.header, frame, row);
+    } else {
+        row.mark(present);
     }
 }
 
@@ -191,16 +149,28 @@ pub(super) fn prototype(context: &Context) -> FlowRecord {
 }
 
 /// All samples as rows, in runs that stand in `scratch`.
-pub(super) fn rows(context: &Context, octets: &[u8], depth: u8, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
+pub(super) fn rows(
+    context: &Context,
+    octets: &[u8],
+    places: &[Option<Places>],
+    depth: u8,
+    scratch: &mut RowScratch,
+    mut each: impl FnMut(&[FlowRecord]),
+) {
     let prototype = prototype(context);
-    let mut rest = octets;
+    let (mut rest, mut places) = (octets, places.iter());
     loop {
         let rows = scratch.rows();
         let mut count = 0_usize;
         for row in &mut *rows {
-            let Some((sample, behind)) = Sample::split_first(rest, 0) else { break };
+            let Some((format, body, behind)) = sflow::split(rest) else { break };
+            *row = prototype;
+            let noted = places.next().copied().flatten();
+            match noted.and_then(|places| PlainFlow::new(format, body, places)) {
+                Some(sample) => fill_plain(context, &sample, row),
+                None => finish_first(context, rest, depth, row),
+            }
             rest = behind;
-            SampleRef { context, sample, raw: &[], depth }.fill(&prototype, row);
             count = count.wrapping_add(1);
         }
         if count == 0 {
@@ -209,6 +179,18 @@ pub(super) fn rows(context: &Context, octets: &[u8], depth: u8, scratch: &mut Ro
         each(rows.get(..count).unwrap_or_default());
     }
 }
+
+/// Fills what the message did not, the long way: from the first of `octets`. (Taking the sample itself would put it in memory for all
+/// the others too.)
+#[inline(never)]
+fn finish_first(context: &Context, octets: &[u8], depth: u8, row: &mut FlowRecord) {
+    if let Some((sample, _)) = Sample::split_first(octets, 0) {
+        SampleRef { context, sample, raw: &[], depth }.finish(row);
+    }
+}
+
+/// Samples of a run whose places are noted at most: 20 KiB. A datagram of 64 KiB with real samples has fewer.
+pub(crate) const MOST_PLACES: usize = 1_024;
 
 /// Common fields that samples can have, in the schema's order.
 pub(super) const FIELDS: &[FieldId] = &[
@@ -380,65 +362,68 @@ impl<'a> Parts<'a> {
         let ends = || self.rare.ends.as_ref();
         let ends_of = || ends().and_then(|ends| ends.packet);
         Some(match id {
-            _ if id == field::SRC_ADDR.id() => FieldValue::Address(ends()?.src),
-            _ if id == field::DST_ADDR.id() => FieldValue::Address(ends()?.dst),
-            _ if id == field::SRC_PORT.id() => within(ends()?.src_port, 0xffff)?,
-            _ if id == field::DST_PORT.id() => within(ends()?.dst_port, 0xffff)?,
-            _ if id == field::IP_PROTOCOL.id() => within(ends()?.protocol, 0xff)?,
-            _ if id == field::TCP_FLAGS.id() => within(ends_of().filter(|_| ends().is_some_and(is_tcp))?.1, 0xffff)?,
-            _ if id == field::TOS.id() => within(ends_of()?.2, 0xff)?,
-            _ if id == field::OCTETS.id() => number(self.octets()?),
-            _ if id == field::PACKETS.id() => number(u32::from(self.packets()?)),
-            _ if id == field::IN_IF.id() => number(self.in_if()?),
-            _ if id == field::OUT_IF.id() => number(index(sample.output()?)?),
-            _ if id == field::OUT_IF_COUNT.id() => match sample.output()? {
+            id::SRC_ADDR => address(ends()?.src),
+            id::DST_ADDR => address(ends()?.dst),
+            id::SRC_PORT => within(ends()?.src_port, 0xffff)?,
+            id::DST_PORT => within(ends()?.dst_port, 0xffff)?,
+            id::IP_PROTOCOL => within(ends()?.protocol, 0xff)?,
+            id::TCP_FLAGS => within(ends_of().filter(|_| ends().is_some_and(is_tcp))?.1, 0xffff)?,
+            id::TOS => within(ends_of()?.2, 0xff)?,
+            id::OCTETS => number(self.octets()?),
+            id::PACKETS => number(u32::from(self.packets()?)),
+            id::IN_IF => number(self.in_if()?),
+            id::OUT_IF => number(index(sample.output()?)?),
+            id::OUT_IF_COUNT => match sample.output()? {
                 Interface::Multiple(count) => number(count),
                 _ => return None,
             },
-            _ if id == field::NEXT_HOP.id() => FieldValue::Address(self.next_hop()?),
-            _ if id == field::SRC_AS.id() => number(self.gateway?.src_as),
-            _ if id == field::DST_AS.id() => number(self.gateway?.dst_as_path.last()?),
-            _ if id == field::SRC_PREFIX_LEN.id() => within(self.router?.src_mask_len, 0xff)?,
-            _ if id == field::DST_PREFIX_LEN.id() => within(self.router?.dst_mask_len, 0xff)?,
-            _ if id == field::VLAN.id() => within(self.switch?.src_vlan, MOST_VLAN)?,
-            _ if id == field::POST_VLAN.id() => within(self.switch?.dst_vlan, MOST_VLAN)?,
-            _ if id == field::SRC_MAC.id() => FieldValue::Mac(self.rare.ethernet?.src_mac),
-            _ if id == field::DST_MAC.id() => FieldValue::Mac(self.rare.ethernet?.dst_mac),
-            _ if id == field::ETHERTYPE.id() => within(self.rare.ethernet?.ether_type, 0xffff)?,
-            _ if id == field::IP_VERSION.id() => number(ends().map(|ends| if ends.src.is_ipv4() { 4 } else { 6 })?),
-            _ if id == field::OBSERVATION_POINT.id() => {
+            id::NEXT_HOP => address(self.next_hop()?),
+            id::SRC_AS => number(self.gateway?.src_as),
+            id::DST_AS => number(self.gateway?.dst_as_path.last()?),
+            id::SRC_PREFIX_LEN => within(self.router?.src_mask_len, 0xff)?,
+            id::DST_PREFIX_LEN => within(self.router?.dst_mask_len, 0xff)?,
+            id::VLAN => within(self.switch?.src_vlan, MOST_VLAN)?,
+            id::POST_VLAN => within(self.switch?.dst_vlan, MOST_VLAN)?,
+            id::SRC_MAC => FieldValue::Mac(self.rare.ethernet?.src_mac),
+            id::DST_MAC => FieldValue::Mac(self.rare.ethernet?.dst_mac),
+            id::ETHERTYPE => within(self.rare.ethernet?.ether_type, 0xffff)?,
+            id::IP_VERSION => number(ends().map(|ends| if ends.src.is_ipv4() { 4 } else { 6 })?),
+            id::OBSERVATION_POINT => {
                 let source = sample.source()?;
                 FieldValue::Unsigned((u64::from(source.class) << 32) | u64::from(source.index))
             }
-            _ if id == field::OBSERVED.id() => FieldValue::Time(self.rare.observed?),
-            _ if id == field::LAYER2_OCTETS.id() || id == field::FRAME_LENGTH.id() => number(self.frame_length()?),
-            _ if id == field::SAMPLE_POOL.id() => number(sample.pool()?),
-            _ if id == field::SAMPLE_DROPS.id() => number(sample.drops()?),
-            _ if id == field::IN_IF_NAME.id() => FieldValue::Text(self.rare.if_name?),
-            _ if id == field::BGP_NEXT_HOP.id() => FieldValue::Address(self.gateway?.next_hop?),
-            _ if id == field::NEXT_AS.id() => number(self.gateway?.dst_as_path.first()?),
-            _ if id == field::PREVIOUS_AS.id() => number(self.gateway?.src_peer_as),
-            _ if id == field::AS_PATH.id() => numbers(self.gateway?.dst_as_path.to_numbers()?)?,
-            _ if id == field::BGP_COMMUNITIES.id() => numbers(self.gateway?.communities.into())?,
-            _ if id == field::LOCAL_PREF.id() => number(self.gateway?.local_pref),
-            _ if id == field::MPLS_LABELS.id() => {
+            id::OBSERVED => FieldValue::Time(self.rare.observed?),
+            id::LAYER2_OCTETS | id::FRAME_LENGTH => number(self.frame_length()?),
+            id::SAMPLE_POOL => number(sample.pool()?),
+            id::SAMPLE_DROPS => number(sample.drops()?),
+            id::IN_IF_NAME => FieldValue::Text(self.rare.if_name?),
+            id::BGP_NEXT_HOP => address(self.gateway?.next_hop?),
+            id::NEXT_AS => number(self.gateway?.dst_as_path.first()?),
+            id::PREVIOUS_AS => number(self.gateway?.src_peer_as),
+            id::AS_PATH => numbers(self.gateway?.dst_as_path.to_numbers()?)?,
+            id::BGP_COMMUNITIES => numbers(self.gateway?.communities.into())?,
+            id::LOCAL_PREF => number(self.gateway?.local_pref),
+            id::MPLS_LABELS => {
+                // The first ten of a deeper stack, as from a header.
                 let mut labels = Numbers::default();
-                let all = self.rare.mpls?.in_stack.iter().all(|entry| labels.push(entry >> 12));
-                numbers(if all { labels } else { return None })?
+                for entry in self.rare.mpls?.in_stack.iter().take(Numbers::MOST) {
+                    labels.push(entry >> 12);
+                }
+                numbers(labels)?
             }
-            _ if id == field::POST_NAT_SRC_ADDR.id() => FieldValue::Address(self.rare.nat?.src_address?),
-            _ if id == field::POST_NAT_DST_ADDR.id() => FieldValue::Address(self.rare.nat?.dst_address?),
-            _ if id == field::POST_NAT_SRC_PORT.id() => within(self.rare.nat_port?.src_port, 0xffff)?,
-            _ if id == field::POST_NAT_DST_PORT.id() => within(self.rare.nat_port?.dst_port, 0xffff)?,
-            _ if id == field::SRC_USER.id() => FieldValue::Text(self.rare.user?.src_user),
-            _ if id == field::DST_USER.id() => FieldValue::Text(self.rare.user?.dst_user),
-            _ if id == field::TUNNEL_KEY.id() => FieldValue::Octets(self.rare.vni?),
-            _ if id == field::TUNNEL_SRC_ADDR.id() => FieldValue::Address(self.rare.tunnel?.src),
-            _ if id == field::TUNNEL_DST_ADDR.id() => FieldValue::Address(self.rare.tunnel?.dst),
-            _ if id == field::TUNNEL_PROTOCOL.id() => within(self.rare.tunnel?.protocol, 0xff)?,
-            _ if id == field::TUNNEL_SRC_PORT.id() => within(self.rare.tunnel?.src_port, 0xffff)?,
-            _ if id == field::TUNNEL_DST_PORT.id() => within(self.rare.tunnel?.dst_port, 0xffff)?,
-            _ if id == field::DROP_REASON.id() => number(sample.reason()?.0),
+            id::POST_NAT_SRC_ADDR => address(self.rare.nat?.src_address?),
+            id::POST_NAT_DST_ADDR => address(self.rare.nat?.dst_address?),
+            id::POST_NAT_SRC_PORT => within(self.rare.nat_port?.src_port, 0xffff)?,
+            id::POST_NAT_DST_PORT => within(self.rare.nat_port?.dst_port, 0xffff)?,
+            id::SRC_USER => FieldValue::Text(self.rare.user?.src_user),
+            id::DST_USER => FieldValue::Text(self.rare.user?.dst_user),
+            id::TUNNEL_KEY => FieldValue::Octets(self.rare.vni?),
+            id::TUNNEL_SRC_ADDR => address(self.rare.tunnel?.src),
+            id::TUNNEL_DST_ADDR => address(self.rare.tunnel?.dst),
+            id::TUNNEL_PROTOCOL => within(self.rare.tunnel?.protocol, 0xff)?,
+            id::TUNNEL_SRC_PORT => within(self.rare.tunnel?.src_port, 0xffff)?,
+            id::TUNNEL_DST_PORT => within(self.rare.tunnel?.dst_port, 0xffff)?,
+            id::DROP_REASON => number(sample.reason()?.0),
             _ => return None,
         })
     }
@@ -554,13 +539,19 @@ impl<'a> Parts<'a> {
 }
 
 impl<'a> Rare<'a> {
+    fn packet(&mut self, ends: impl FnOnce() -> Option<Ends>) {
+        if self.ends.is_none_or(|ends| ends.packet.is_none()) {
+            self.ends = ends().or(self.ends);
+        }
+    }
+
     #[inline(never)]
     fn take(&mut self, record: &Structure<'a>) {
         match record.id() {
             SflowStructure::Flow(2) => first(&mut self.ethernet, || Ethernet::of(record).ok()),
             // What is said of a packet counts more than what is said of a socket.
-            SflowStructure::Flow(3) => self.ends = Ipv4::of(record).ok().map(Ends::from).or(self.ends),
-            SflowStructure::Flow(4) => self.ends = Ipv6::of(record).ok().map(Ends::from).or(self.ends),
+            SflowStructure::Flow(3) => self.packet(|| Ipv4::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(4) => self.packet(|| Ipv6::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(2100) => first(&mut self.ends, || SocketIpv4::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(2101) => first(&mut self.ends, || SocketIpv6::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(1004) => first(&mut self.user, || User::of(record).ok()),
@@ -617,12 +608,35 @@ fn narrow(number: u32, most: u32) -> Option<u16> {
     u16::try_from(number).ok().filter(|_| number <= most)
 }
 
+/// IPv4 as IPv4, as rows have it.
+const fn address(address: IpAddr) -> FieldValue<'static> {
+    FieldValue::Address(address.to_canonical())
+}
+
 fn number(number: u32) -> FieldValue<'static> {
     FieldValue::Unsigned(u64::from(number))
 }
 
 fn within(value: u32, most: u32) -> Option<FieldValue<'static>> {
     (value <= most).then(|| number(value))
+}
+
+/// The numbers as patterns.
+mod id {
+    use crate::model::{FieldId, field};
+
+    macro_rules! ids {
+        ($($name:ident)*) => { $(pub(super) const $name: FieldId = field::$name.id();)* };
+    }
+
+    ids! {
+        SRC_ADDR DST_ADDR SRC_PORT DST_PORT IP_PROTOCOL TCP_FLAGS TOS OCTETS PACKETS IN_IF OUT_IF OUT_IF_COUNT NEXT_HOP SRC_AS
+        DST_AS SRC_PREFIX_LEN DST_PREFIX_LEN VLAN POST_VLAN SRC_MAC DST_MAC ETHERTYPE IP_VERSION OBSERVATION_POINT OBSERVED
+        LAYER2_OCTETS FRAME_LENGTH SAMPLE_POOL SAMPLE_DROPS IN_IF_NAME BGP_NEXT_HOP NEXT_AS PREVIOUS_AS AS_PATH
+        BGP_COMMUNITIES LOCAL_PREF MPLS_LABELS POST_NAT_SRC_ADDR POST_NAT_DST_ADDR POST_NAT_SRC_PORT POST_NAT_DST_PORT
+        SRC_USER DST_USER TUNNEL_KEY TUNNEL_SRC_ADDR TUNNEL_DST_ADDR TUNNEL_PROTOCOL TUNNEL_SRC_PORT TUNNEL_DST_PORT
+        DROP_REASON
+    }
 }
 
 /// An empty list is no value.
@@ -655,7 +669,7 @@ impl<'a> SampleElement<'a> {
 /// element, field 0 of it; so is a sample of an unknown format.
 #[derive(Debug, Clone)]
 pub(super) struct SampleElements<'a> {
-    unknown: Option<SampleElement<'a>>,
+    unknown: Option<(SflowStructure, &'a [u8])>,
     values: Option<table::Values<'a>>,
     records: sflow::Records<'a>,
     depth: u8,
@@ -664,8 +678,7 @@ pub(super) struct SampleElements<'a> {
 impl<'a> SampleElements<'a> {
     pub(super) fn new(it: SampleRef<'a>) -> Self {
         let sample = it.sample;
-        let raw = || SampleElement::raw(SflowStructure::Sample(sample.format().0), sample.body());
-        let unknown = sample.layout().is_none().then(raw);
+        let unknown = sample.layout().is_none().then(|| (SflowStructure::Sample(sample.format().0), sample.body()));
         Self { unknown, values: sample.values(), records: sample.records(), depth: it.depth }
     }
 }
@@ -674,8 +687,8 @@ impl<'a> Iterator for SampleElements<'a> {
     type Item = SampleElement<'a>;
 
     fn next(&mut self) -> Option<SampleElement<'a>> {
-        if let Some(unknown) = self.unknown.take() {
-            return Some(unknown);
+        if let Some((structure, body)) = self.unknown.take() {
+            return Some(SampleElement::raw(structure, body));
         }
         loop {
             if let Some(Ok(value)) = self.values.as_mut().and_then(Iterator::next) {

@@ -6,7 +6,7 @@ use super::whole::whole_records;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::model::FlowRecord;
-use crate::sflow::Sample;
+use crate::sflow::{Places, Sample};
 use crate::template::{RecordRef, RowScratch, Template, Templates, fill_rows};
 use crate::wire::Input;
 
@@ -27,9 +27,10 @@ enum Of<'a> {
         templates: Templates<'a>,
         bases: &'a [u32],
     },
-    /// Where the first sample begins in its datagram, and how deep records within records are read.
+    /// Where the first sample begins in its datagram, what was noted of each, and how deep records within records are read.
     Samples {
         offset: u32,
+        places: &'a [Option<Places>],
         depth: u8,
     },
 }
@@ -48,8 +49,15 @@ impl<'a> RecordSet<'a> {
     }
 
     /// `octets` hold exactly `len` samples, which can be read.
-    pub(crate) const fn samples(context: &'a Context, octets: &'a [u8], offset: u32, len: u32, depth: u8) -> Self {
-        Self { context, octets, len, of: Of::Samples { offset, depth } }
+    pub(crate) const fn samples(
+        context: &'a Context,
+        octets: &'a [u8],
+        offset: u32,
+        places: &'a [Option<Places>],
+        len: u32,
+        depth: u8,
+    ) -> Self {
+        Self { context, octets, len, of: Of::Samples { offset, places, depth } }
     }
 
     /// The records in the `body` of a data set, for those who bring their own state; the decoder does this by itself. The whole records
@@ -153,7 +161,7 @@ impl<'a> RecordSet<'a> {
                 fill_rows(record, self.octets, scratch, each);
             }
             Of::Template { .. } => self.one_by_one(scratch, each),
-            Of::Samples { depth, .. } => sampled::rows(self.context, self.octets, depth, scratch, each),
+            Of::Samples { places, depth, .. } => sampled::rows(self.context, self.octets, places, depth, scratch, each),
         }
     }
 
@@ -221,7 +229,7 @@ impl<'a> Iterator for Records<'a> {
         self.left = self.left.checked_sub(1)?;
         match self.set.of {
             Of::Template { template, templates, .. } => self.of_template(template, templates),
-            Of::Samples { offset, depth } => {
+            Of::Samples { offset, depth, .. } => {
                 let before = self.set.octets.len().wrapping_sub(self.rest.len());
                 let offset = offset.wrapping_add(u32::try_from(before).unwrap_or(u32::MAX));
                 let (sample, rest) = Sample::split_first(self.rest, offset)?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::list::List;
 use super::sampled::{SampleElement, SampleElements, SampleRef};
 use crate::ie::{DataType, ElementId};
-use crate::model::{Mac, address_of_octets};
+use crate::model::Mac;
 use crate::sflow::table::{self, XdrValue};
 use crate::template::{RecordRef, TemplateField, variable};
 use crate::text::Text;
@@ -53,7 +53,7 @@ impl<'a> From<XdrValue<'a>> for Value<'a> {
             XdrValue::Address(Some(address)) => Self::Address(address),
             XdrValue::Address(None) => Self::Octets(&[]),
             XdrValue::Ipv4(address) => Self::Address(IpAddr::V4(address)),
-            XdrValue::Ipv6(address) => Self::Address(address_of_octets(address.octets())),
+            XdrValue::Ipv6(address) => Self::Address(IpAddr::V6(address)),
             XdrValue::Mac(mac) => Self::Mac(mac),
             XdrValue::Text(text) => Self::Text(text),
             XdrValue::Octets(octets) => Self::Octets(octets),

@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::wire::{Input, be32, len32};
 
 use super::sample::{Sample, SampleKind};
-use super::structure::{end, past, split};
+use super::structure::{Records, end, past, split};
 use super::xdr::{Bad, Reader, Xdr};
 
 /// The header of a datagram (`sample_datagram_v5`).
@@ -137,17 +137,7 @@ const fn add(number: &mut u32, more: u32) {
 
 impl Sample<'_> {
     /// Walks this sample: counts its records, and gives every fault to `found`. The octets it and its faults add are the sample's.
-    #[inline]
-    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, found: impl FnMut(Fault)) {
-        if self.is_plain() {
-            add(&mut tally.records, self.record_count());
-            add(&mut tally.octets, self.octets());
-        } else {
-            self.tally_records(depth, tally, found);
-        }
-    }
-
-    fn tally_records(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
+    pub(crate) fn tally(&self, depth: u8, tally: &mut Tally, mut found: impl FnMut(Fault)) {
         if matches!(self.kind(), SampleKind::Unknown) {
             add(&mut tally.unknown_samples, 1);
             add(&mut tally.octets, self.octets());
@@ -169,6 +159,27 @@ impl Sample<'_> {
                 }
             }
         }
+    }
+}
+
+/// What is wrong with the records of a sample, fault by fault.
+#[derive(Debug)]
+pub(crate) struct RecordFaults<'a> {
+    records: Records<'a>,
+    depth: u8,
+}
+
+impl<'a> RecordFaults<'a> {
+    pub(crate) fn new(sample: &Sample<'a>, depth: u8) -> Self {
+        Self { records: sample.records(), depth }
+    }
+}
+
+impl Iterator for RecordFaults<'_> {
+    type Item = Fault;
+
+    fn next(&mut self) -> Option<Fault> {
+        self.records.find_map(|record| record.and_then(|record| record.known(self.depth)).err())
     }
 }
 
@@ -199,25 +210,23 @@ impl<'a> Samples<'a> {
         Input::at(self.rest, self.end.saturating_sub(len32(self.rest)), LimitedBy::Datagram)
     }
 
-    /// What the next sample is about, as far as its format says; `None` at the end.
+    /// The next sample, and what is behind it; `None` when there is none that can be read. Its offset is not told.
     #[inline]
-    pub(crate) fn ahead(&self) -> Option<SampleKind> {
-        if self.done {
-            return None;
-        }
-        Some(self.rest.first_chunk().map_or(SampleKind::Unknown, |word| SampleKind::of(u32::from_be_bytes(*word))))
+    pub(crate) fn peek(&self) -> Option<(Sample<'a>, &'a [u8])> {
+        if self.seen == self.count { None } else { Sample::split_first(self.rest, 0) }
+    }
+
+    /// Takes the sample that was [peeked](Self::peek) at.
+    #[inline]
+    pub(crate) const fn take(&mut self, behind: &'a [u8]) {
+        self.rest = behind;
+        self.seen = self.seen.wrapping_add(1);
     }
 
     /// Whether they ended as the header said.
     #[inline]
     pub(crate) const fn is_over(&self) -> bool {
         self.rest.is_empty() && self.seen == self.count
-    }
-
-    /// Octets not read yet.
-    #[inline]
-    pub(crate) const fn left(&self) -> usize {
-        self.rest.len()
     }
 
     /// Whether the samples ended otherwise than the header said.
@@ -254,6 +263,21 @@ impl<'a> Iterator for Samples<'a> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
+    // Nearly every datagram: version 5 of an IPv4 agent.
+    if let Some((head, rest)) = bytes.split_first_chunk::<28>()
+        && be32(head, 0) == 5
+        && be32(head, 4) == 1
+    {
+        let agent = Some(IpAddr::from(be32(head, 8).to_be_bytes()));
+        let [sub_agent_id, sequence, uptime_ms, samples] = [12, 16, 20, 24].map(|at| be32(head, at));
+        let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
+        return Ok(Datagram { header, body: Input::at(rest, 28, LimitedBy::Datagram) });
+    }
+    parse_any(bytes)
+}
+
+#[cold]
+fn parse_any(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
     let whole = Input::new(bytes);
     let bad = |fault: Fault| Fault { layer: Layer::Header, limit: LimitedBy::Datagram, ..fault }.costing(whole.len32());
     let mut reader = Reader(bytes);

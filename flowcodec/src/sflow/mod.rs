@@ -40,7 +40,9 @@ pub use flow::{
     LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay,
     Url, User, VlanTunnel, Vni,
 };
-pub(crate) use plain::TakePlain;
+pub(crate) use message::RecordFaults;
+pub(crate) use plain::{Places, PlainFlow};
+pub(crate) use structure::split;
 
 pub use message::{Datagram, Header, Samples, Tally};
 pub use reason::DropReason;

@@ -22,19 +22,6 @@ pub enum SampleKind {
     Unknown,
 }
 
-impl SampleKind {
-    /// By the format of a sample.
-    #[inline]
-    pub(super) const fn of(format: u32) -> Self {
-        match format {
-            Sample::FLOW | Sample::FLOW_EXPANDED => Self::Flow,
-            Sample::COUNTERS | Sample::COUNTERS_EXPANDED => Self::Counters,
-            Sample::DISCARD => Self::Discard,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 /// The source of a sample (`sflow_data_source`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "frozen by sFlow version 5")]
@@ -165,18 +152,13 @@ pub enum SampleHead {
     Discard(DiscardHead),
 }
 
-/// What rows need of the head of a flow sample.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FlowWords {
-    pub(crate) rate: u32,
-    pub(crate) in_if: Option<u32>,
-    pub(crate) out_if: Option<u32>,
-}
-
 /// One sample of a datagram.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'a> {
     format: DataFormat,
+    kind: SampleKind,
+    /// Octets in front of the records, their count included.
+    head: u8,
     offset: u32,
     octets: u32,
     /// Not shorter than the head of its format.
@@ -190,19 +172,34 @@ impl<'a> Sample<'a> {
     pub(super) const COUNTERS_EXPANDED: u32 = 4;
     pub(super) const DISCARD: u32 = 5;
 
-    /// The first of the samples that stand in `octets`, which begin at `offset` of the datagram, and what is behind it.
+    /// The first of the samples that stand in `octets`, which begin at `offset` of the datagram, and what is behind it; `None` when it
+    /// cannot be read.
     #[inline]
     pub(crate) fn split_first(octets: &'a [u8], offset: u32) -> Option<(Self, &'a [u8])> {
         let (format, body, rest) = split(octets)?;
-        let sample = Self::read(format, offset, len32(octets).wrapping_sub(len32(rest)), body).ok()?;
-        Some((sample, rest))
+        let taken = octets.len().wrapping_sub(rest.len());
+        let sample = Self::new(format, offset, u32::try_from(taken).unwrap_or(u32::MAX), body);
+        if body.len() < sample.head_octets() { None } else { Some((sample, rest)) }
     }
 
     /// Reads the head. A body too short for it is a fault that costs the sample.
     #[inline]
     pub(super) fn read(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Result<Self, Fault> {
-        let sample = Self { format: DataFormat(format), offset, octets, body };
+        let sample = Self::new(format, offset, octets, body);
         if body.len() < sample.head_octets() { Err(sample.short()) } else { Ok(sample) }
+    }
+
+    #[inline]
+    const fn new(format: u32, offset: u32, octets: u32, body: &'a [u8]) -> Self {
+        let (kind, head) = match format {
+            Self::FLOW => (SampleKind::Flow, 32),
+            Self::FLOW_EXPANDED => (SampleKind::Flow, 44),
+            Self::COUNTERS => (SampleKind::Counters, 12),
+            Self::COUNTERS_EXPANDED => (SampleKind::Counters, 16),
+            Self::DISCARD => (SampleKind::Discard, 32),
+            _ => (SampleKind::Unknown, 0),
+        };
+        Self { format: DataFormat(format), kind, head, offset, octets, body }
     }
 
     #[cold]
@@ -213,14 +210,8 @@ impl<'a> Sample<'a> {
 
     /// Octets in front of the records, their count included.
     #[inline]
-    pub(super) const fn head_octets(&self) -> usize {
-        match self.format.0 {
-            Self::FLOW | Self::DISCARD => 32,
-            Self::COUNTERS => 12,
-            Self::FLOW_EXPANDED => 44,
-            Self::COUNTERS_EXPANDED => 16,
-            _ => 0,
-        }
+    pub(super) fn head_octets(&self) -> usize {
+        usize::from(self.head)
     }
 
     /// Enterprise and format of the sample.
@@ -233,7 +224,7 @@ impl<'a> Sample<'a> {
     #[must_use]
     #[inline]
     pub const fn kind(&self) -> SampleKind {
-        SampleKind::of(self.format.0)
+        self.kind
     }
 
     /// Whether sources and interfaces stand in two words each, as in the expanded forms and discarded packets.
@@ -375,27 +366,6 @@ impl<'a> Sample<'a> {
         match self.output() {
             _ if self.format.0 == Self::DISCARD => Some(DropReason(self.word(24))),
             Some(Interface::Discarded(reason)) => Some(reason),
-            _ => None,
-        }
-    }
-
-    /// The ifIndexes of a flow sample, read at once, and its rate; `None` for all other samples.
-    #[inline]
-    pub(crate) fn flow_words(&self) -> Option<FlowWords> {
-        // What is no ifIndex has a format in the upper 2 bits, and ifIndex 0 is none.
-        let compact = |word: u32| Some(word).filter(|word| word.wrapping_sub(1) < Interface::INTERNAL);
-        let expanded = |format: u32, value: u32| Some(value).filter(|_| format == 0 && value != 0);
-        match self.format.0 {
-            Self::FLOW => {
-                let words = self.body.first_chunk::<32>()?;
-                let (in_if, out_if) = (compact(be32(words, 20)), compact(be32(words, 24)));
-                Some(FlowWords { rate: be32(words, 8), in_if, out_if })
-            }
-            Self::FLOW_EXPANDED => {
-                let words = self.body.first_chunk::<44>()?;
-                let in_if = expanded(be32(words, 24), be32(words, 28));
-                Some(FlowWords { rate: be32(words, 12), in_if, out_if: expanded(be32(words, 32), be32(words, 36)) })
-            }
             _ => None,
         }
     }

@@ -246,7 +246,7 @@ pub(super) fn end(rest: Input<'_>, count: u32, seen: u32, layer: Layer) -> Optio
 
 /// Format word, body by its length, and what is behind body and padding. The padding of the last structure may be missing.
 #[inline]
-pub(super) fn split(octets: &[u8]) -> Option<(u32, &[u8], &[u8])> {
+pub(crate) fn split(octets: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     let ([a, b, c, d, e, f, g, h], after) = octets.split_first_chunk::<8>()?;
     let length = u32::from_be_bytes([*e, *f, *g, *h]);
     let (body, rest) = after.split_at_checked(usize::try_from(length).ok()?)?;

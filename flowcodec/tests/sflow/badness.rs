@@ -1,10 +1,12 @@
 //! A bad record between good ones costs itself, in every kind of sample, for every layout and every kind of badness; offsets included.
+//! What the views say, the decoder says with its events.
 
 use flowcodec::ie::SflowStructure;
-use flowcodec::sflow::table::Kind;
-use flowcodec::sflow::{Datagram, Tally};
+use flowcodec::sflow::table::{self, Kind};
+use flowcodec::sflow::{Datagram, Structure, Tally};
 use flowcodec::{Fault, FaultKind, Layer, LimitedBy, Limits};
 
+use super::heard::{self, Bench};
 use super::layouts::{Case, cases};
 
 /// Words of a datagram.
@@ -54,15 +56,62 @@ const fn records_at(format: u32) -> u32 {
 
 fn seen(octets: &[u8]) -> (Tally, Vec<Fault>) {
     let mut faults = Vec::new();
-    let tally = Datagram::parse(octets).unwrap().tally(&Limits::default(), |fault| faults.push(fault));
+    let datagram = Datagram::parse(octets).unwrap();
+    let tally = datagram.tally(&Limits::default(), |fault| faults.push(fault));
     assert_eq!(tally.octets + tally.lost_octets, len32(octets), "{faults:?}");
+    decoded(octets, &tally, &faults);
     (tally, faults)
+}
+
+/// The decoder gives the same samples with the same records, and the same faults; and it counts the same.
+fn decoded(octets: &[u8], tally: &Tally, faults: &[Fault]) {
+    let mut bench = Bench::new();
+    let said = bench.hear(octets);
+    assert_eq!(heard::faults(&said), faults);
+    let samples: Vec<_> = Datagram::parse(octets).unwrap().samples().flatten().collect();
+    let seen = heard::all(&said);
+    assert_eq!(seen.len(), samples.len());
+    for (seen, sample) in seen.iter().zip(&samples) {
+        assert_eq!((seen.kind, seen.offset), (sample.kind(), sample.offset()));
+        let fit = |record: &Structure<'_>| record.check(&Limits::default()).is_ok();
+        assert_eq!(seen.ids(), sample.records().flatten().filter(fit).map(|record| record.id()).collect::<Vec<_>>());
+    }
+    let stats = bench.decoder.stats();
+    let counted = [stats.flows + stats.counters + stats.unknown_samples, stats.unknown_samples, stats.unknown_records];
+    assert_eq!(counted, [tally.samples, tally.unknown_samples, tally.unknown_records].map(u64::from));
+    assert_eq!([stats.bytes_decoded, stats.bytes_reported], [tally.octets, tally.lost_octets].map(u64::from));
+    let heard = bench.decoder.exporters().next().unwrap();
+    assert_eq!((heard.faults, heard.records), (stats.faults.total(), stats.flows + stats.counters));
+}
+
+/// The records around the one that is tried, as the decoder's records give them: all their values, and the common fields they feed.
+fn neighbours(octets: &[u8], stand: &Stand, good: &[u32]) {
+    let said = Bench::cursory().hear(octets);
+    let sample = &heard::all(&said)[0];
+    let (name, fields): (&str, &[(&str, &str)]) = match stand.case.id {
+        SflowStructure::Counter(_) => ("vlan_counters", &[]),
+        _ => ("extended_switch", &[("post_vlan", "3")]),
+    };
+    let around = sample.structures.iter().filter(|(id, _)| table::layout(*id).is_some_and(|layout| layout.name == name));
+    let values: Vec<_> = around.map(|(_, values)| values.iter().map(|(_, value)| &**value).collect::<Vec<_>>()).collect();
+    let expected: &[&str] = match stand.case.id {
+        // octets is a hyper of two words.
+        SflowStructure::Counter(_) => &["1", "8589934595", "4", "5", "6", "7"],
+        _ => &["1", "2", "3", "4"],
+    };
+    // Where that structure itself is tried, it stands there with other values.
+    let around = good.iter().filter(|format| **format == stand.around.0).count();
+    assert_eq!(values.iter().filter(|values| **values == expected).count(), around.min(2), "{}", stand.case.name);
+    assert_eq!(values.len(), around);
+    for (field, value) in fields {
+        assert_eq!(sample.field(field), Some(*value), "{}", stand.case.name);
+    }
 }
 
 /// The formats of records in the first sample that fit, in order.
 fn good(octets: &[u8]) -> Vec<u32> {
     let sample = Datagram::parse(octets).unwrap().samples().next().unwrap().unwrap();
-    let fit = |record: &flowcodec::sflow::Structure<'_>| record.check(&Limits::default()).is_ok();
+    let fit = |record: &Structure<'_>| record.check(&Limits::default()).is_ok();
     sample.records().filter_map(Result::ok).filter(fit).map(|record| record.format().0).collect()
 }
 
@@ -95,6 +144,7 @@ fn between(stand: &Stand, middle: &[u8], mut check: impl FnMut(&str, u32, Vec<u3
         let octets = datagram(&[first, sample(form, 1, &around)]);
         let (tally, faults) = seen(&octets);
         assert_eq!((tally.samples, tally.bad_samples), (2, 0));
+        neighbours(&octets, stand, &good(&octets));
         check(&stand.case.name, records_at(form) + len32(&around), good(&octets), tally, faults);
     }
 }

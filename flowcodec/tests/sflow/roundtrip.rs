@@ -8,12 +8,15 @@ use flowcodec::sflow::encode::{DatagramWriter, Settings};
 use flowcodec::sflow::table::{self, FieldDef, Kind, Layout, List, XdrValue};
 use flowcodec::sflow::{
     AsPath, AsSegment, CountersHead, DataFormat, Datagram, DiscardHead, DropReason, FlowHead, FlowView, Form, Gateway,
-    HeaderProtocol, Interface, Mpls, RawHeader, SampleHead, SampleKind, Source, Switch, User,
+    HeaderProtocol, Interface, Mpls, RawHeader, Sample, SampleHead, SampleKind, Source, Structure, Switch, User,
 };
 use flowcodec::{Limits, Text};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use super::build::packet;
+use super::heard::{self, Bench, Seen};
 
 /// A record to write.
 #[derive(Debug, Clone)]
@@ -61,13 +64,32 @@ fn octets() -> impl Strategy<Value = &'static [u8]> {
     vec(any::<u8>(), 0..70).prop_map(|octets| &*octets.leak())
 }
 
+/// Header protocols that are read, mostly.
+fn protocol() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => 1_u32..17, 1 => any::<u32>()]
+}
+
+/// The beginning of a frame, with or without a tag.
+fn frame() -> impl Strategy<Value = &'static [u8]> {
+    (any::<bool>(), any::<[u8; 2]>(), 0..47_usize).prop_map(|(tagged, tag, length)| {
+        let mut frame = packet();
+        if tagged {
+            frame.splice(12..12, [0x81, 0, tag[0], tag[1]]);
+        }
+        frame.truncate(length);
+        &*frame.leak()
+    })
+}
+
 fn view() -> impl Strategy<Value = FlowView<'static>> {
     let segment = (1_u32..3, words()).prop_map(|(kind, numbers)| AsSegment { kind, numbers: numbers.into() });
     let path = vec(segment, 0..4).prop_map(|segments| AsPath::from(&*segments.leak()));
     prop_oneof![
-        (any::<[u32; 3]>(), octets()).prop_map(|([protocol, frame_length, stripped], header)| {
-            FlowView::Header(RawHeader { protocol: HeaderProtocol(protocol), frame_length, stripped, header })
-        }),
+        (protocol(), any::<[u32; 2]>(), prop_oneof![octets(), frame()]).prop_map(
+            |(protocol, [frame_length, stripped], header)| {
+                FlowView::Header(RawHeader { protocol: HeaderProtocol(protocol), frame_length, stripped, header })
+            }
+        ),
         any::<[u32; 4]>().prop_map(|[src_vlan, src_priority, dst_vlan, dst_priority]| {
             FlowView::Switch(Switch { src_vlan, src_priority, dst_vlan, dst_priority })
         }),
@@ -139,6 +161,16 @@ fn sample() -> impl Strategy<Value = (SampleHead, Form, Vec<Written>)> {
     )
 }
 
+/// What the decoder gives of a sample is what the views have.
+fn same(seen: &Seen, sample: &Sample<'_>, records: &[Structure<'_>]) {
+    assert_eq!((seen.kind, seen.offset, seen.structures.len()), (sample.kind(), sample.offset(), records.len()));
+    for ((id, values), record) in seen.structures.iter().zip(records) {
+        let read = record.values().into_iter().flatten().map(|value| value.unwrap());
+        let read: Vec<_> = read.map(|value| (value.def.name.to_owned(), value.value.to_string())).collect();
+        assert_eq!((*id, values), (record.id(), &read));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
@@ -160,7 +192,11 @@ proptest! {
         writer.flush(5, |datagram| sent.push(datagram.to_vec()));
         prop_assert_eq!(writer.sequence(), sequence.wrapping_add(u32::try_from(sent.len()).unwrap()));
         let mut back = samples.iter();
+        let mut bench = Bench::new();
         for (at, octets) in (0..).zip(&sent) {
+            let said = bench.hear(octets);
+            prop_assert_eq!(heard::faults(&said), vec![]);
+            let mut heard = heard::all(&said).into_iter();
             prop_assert!(octets.len() <= usize::from(most));
             let datagram = Datagram::parse(octets).unwrap();
             let header = datagram.header();
@@ -177,6 +213,7 @@ proptest! {
                 prop_assert_eq!(sample.is_expanded(), *form == Form::Expanded || sample.kind() == SampleKind::Discard);
                 let read: Vec<_> = sample.records().map(|record| record.unwrap()).collect();
                 prop_assert_eq!(read.len(), records.len());
+                same(&heard.next().unwrap(), &sample, &read);
                 for (read, record) in read.iter().zip(records) {
                     match record {
                         Written::View(view) => prop_assert_eq!(&read.flow().unwrap(), view),
@@ -191,6 +228,8 @@ proptest! {
             }
         }
         prop_assert!(back.next().is_none());
+        let stats = bench.decoder.stats();
+        prop_assert_eq!(stats.flows + stats.counters, u64::try_from(samples.len()).unwrap());
     }
 
     #[test]
@@ -214,6 +253,10 @@ proptest! {
             octets[at] = octet;
         }
         octets.truncate(cut.index(octets.len() * 2).max(1));
+        // A datagram of another protocol would say other things.
+        if octets.starts_with(&[0, 0, 0, 5]) {
+            Bench::new().hear(&octets);
+        }
         let mut lost = 0;
         match Datagram::parse(&octets) {
             Ok(datagram) => {

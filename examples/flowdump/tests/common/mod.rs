@@ -14,42 +14,6 @@ use flowcodec::{Decoder, Event, Settings};
 use flowdump::feed::Feed;
 use flowdump::input::Options;
 
-/// Groups of sFlow, which the library does not decode yet. Empty this list when it does: then all their counts and values are demanded.
-pub(crate) const LEFT_OUT: [&str; 32] = [
-    "akvorado-sflow__data-1140",
-    "akvorado-sflow__data-icmpv4",
-    "akvorado-sflow__data-icmpv6",
-    "akvorado-sflow__data-sflow-ipv4-data",
-    "akvorado-sflow__data-sflow-raw-ipv4",
-    "fluentd__sflow.v5.ipv4_without_vlan",
-    "logstash-sflow__sflow_counters_sample",
-    "logstash-sflow__sflow_flow_sample",
-    "ndpi__sflow",
-    "sflow-parser__sflow",
-    "src-gopacket_sflow__gopacket_sflow.01",
-    "src-gopacket_sflow__gopacket_sflow.02",
-    "src-gopacket_sflow__gopacket_sflow.03",
-    "src-gopacket_sflow__gopacket_sflow.04",
-    "src-gopacket_sflow__gopacket_sflow.05",
-    "src-gopacket_sflow__gopacket_sflow.06",
-    "src-gopacket_sflow__gopacket_sflow.07",
-    "src-gopacket_sflow__gopacket_sflow.08",
-    "src-gopacket_sflow__gopacket_sflow.09",
-    "src-gopacket_sflow__gopacket_sflow.10",
-    "src-gopacket_sflow__gopacket_sflow.11",
-    "src-gopacket_sflow__gopacket_sflow.12",
-    "src-gopacket_sflow__gopacket_sflow.13",
-    "src-gopacket_sflow__gopacket_sflow.14",
-    "src-vflow_sflow_hammer__vflow_sflow_hammer.01",
-    "src-vflow_sflow_hammer__vflow_sflow_hammer.02",
-    "src-vflow_sflow_hammer__vflow_sflow_hammer.03",
-    "src-vflow_sflow_hammer__vflow_sflow_hammer.04",
-    "tcpdump__sflow_print-segv",
-    "telegraf__sflow_issue_15375",
-    "telegraf__sflow_issue_15918",
-    "telegraf__sflow_v5_example",
-];
-
 /// The folder of the corpus, if there is one.
 pub(crate) fn corpus() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
@@ -121,7 +85,7 @@ pub(crate) fn decode<P: AsRef<Path>>(
     feed
 }
 
-/// All groups of the manifest, but for those of [`LEFT_OUT`].
+/// All groups of the manifest.
 pub(crate) fn groups(corpus: &Path) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut borrowed: Vec<(String, Member)> = Vec::new();
@@ -161,11 +125,6 @@ pub(crate) fn groups(corpus: &Path) -> Vec<Group> {
     for group in &mut groups {
         put_in_order(corpus, group);
     }
-    for group in &groups {
-        let sflow = group.members.iter().all(|member| member.protocols.starts_with("sFlow"));
-        assert!(sflow || !LEFT_OUT.contains(&&*group.name), "{} is not of sFlow alone", group.name);
-    }
-    groups.retain(|group| !LEFT_OUT.contains(&&*group.name));
     groups
 }
 

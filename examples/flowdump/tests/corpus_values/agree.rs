@@ -7,7 +7,7 @@ use std::rc::Rc;
 use flowcodec::ie::{self, DataType, ElementId};
 use flowcodec::sflow::{Sample, SampleKind};
 use flowcodec::template::{Template, TemplateKind};
-use flowcodec::{Element, Record, Timestamp, Value};
+use flowcodec::{Element, Record, Timestamp, Value, io};
 use serde_json::Value as Json;
 
 /// Elements by name, letters and digits compared in lower case: `octet_delta_count` is `octetDeltaCount`.
@@ -60,6 +60,8 @@ pub(crate) enum What {
     },
     /// A time as tshark shows it.
     Time(Rc<[ElementId]>),
+    /// One of these members of the record as JSON: see [`shown`].
+    Shown(&'static [&'static str]),
 }
 
 impl Field {
@@ -87,6 +89,10 @@ impl Field {
                 if all.len() == *count { agrees(&self.value, &all[*at]) } else { all.iter().any(|it| agrees(&self.value, it)) }
             }
             What::Time(ids) => of(record, ids).any(|element| time_agrees(self.value.as_str().unwrap(), &element, record)),
+            What::Shown(paths) => {
+                let json = json(record);
+                paths.iter().any(|path| shown(&json, path).is_some_and(|shown| shown_agrees(&self.value, shown, path)))
+            }
         }
     }
 
@@ -98,7 +104,40 @@ impl Field {
                 let found: Vec<_> = of(record, ids).map(|element| format!("{:?} {:?}", element.id(), element.value())).collect();
                 found.join(", ")
             }
+            What::Shown(paths) => {
+                let json = json(record);
+                let found: Vec<_> = paths.iter().filter_map(|path| Some(format!("{path} {}", shown(&json, path)?))).collect();
+                found.join(", ")
+            }
         }
+    }
+}
+
+/// A record as `flowdump --format elements` shows it.
+pub(crate) fn json(record: &Record<'_>) -> Json {
+    let mut out = String::new();
+    io::write_elements(&mut out, record);
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+}
+
+/// A member of the record by its path among the elements, as `sampled_header.ipTTL`; `@agent` is one beside them.
+pub(crate) fn shown<'a>(record: &'a Json, path: &str) -> Option<&'a Json> {
+    match path.strip_prefix('@') {
+        Some(name) => record.get(name),
+        None => path.split('.').try_fold(&record["elements"], |at, name| at.get(name)),
+    }
+}
+
+/// The same number, address or MAC address, or the same text.
+pub(crate) fn shown_agrees(expected: &Json, shown: &Json, path: &str) -> bool {
+    if let (Some(expected), Some(shown)) = (address_of(expected), address_of(shown)) {
+        return expected == shown;
+    }
+    let name = path.rsplit('.').next().unwrap_or(path);
+    match shown {
+        Json::Number(number) => number.as_u64().is_some_and(|number| number_of(expected, name) == Some(number.into())),
+        Json::String(text) => expected == text || octets_of(expected).is_some_and(|octets| octets_of(shown) == Some(octets)),
+        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use flowcodec::ie::ElementId;
 use serde_json::Value as Json;
 
 use crate::agree::{Field, Names, What};
-use crate::common::{Group, reference, text};
+use crate::common::{Group, Row, reference, text};
 
 /// Expected records of one group from one source.
 pub(crate) struct Case {
@@ -134,6 +134,10 @@ fn tshark(corpus: &Path, group: &str, names: &Names) -> Case {
         let kind = match &*row["kind"] {
             "data" => "flow",
             "options_data" => "options",
+            "sample" => {
+                case.records.push(sample(&row));
+                continue;
+            }
             _ => continue,
         };
         let mut record = vec![Field::new("kind", What::Kind, kind)];
@@ -152,6 +156,45 @@ fn tshark(corpus: &Path, group: &str, names: &Names) -> Case {
         case.records.push(record);
     }
     case
+}
+
+/// The formats of samples, as tshark numbers them.
+const SAMPLES: [&str; 5] =
+    ["flow_sample", "counters_sample", "flow_sample_expanded", "counters_sample_expanded", "discarded_packet"];
+
+/// Where the values of a sample stand.
+const OF_SAMPLES: [(&str, &[&str]); 6] = [
+    ("srcaddr", &["sampled_header.sourceIPv4Address", "sampled_header.sourceIPv6Address", "sampled_ipv4.src_ip"]),
+    ("dstaddr", &["sampled_header.destinationIPv4Address", "sampled_header.destinationIPv6Address", "sampled_ipv4.dst_ip"]),
+    ("srcport", &["sampled_header.sourceTransportPort"]),
+    ("dstport", &["sampled_header.destinationTransportPort"]),
+    ("proto_no", &["sampled_header.protocolIdentifier"]),
+    ("octets", &["sampled_header.frame_length"]),
+];
+
+/// A sample of sFlow.
+fn sample(row: &Row) -> Vec<Field> {
+    let format: usize = row["set_or_template_id"].parse().unwrap();
+    let mut record = vec![
+        Field::new("sample", What::Shown(&["@sample"]), SAMPLES[format - 1]),
+        Field::new("agent", What::Shown(&["@agent"]), &*row["domain_or_agent"]),
+    ];
+    for (column, paths) in OF_SAMPLES {
+        let value = row.get(column).map_or("", |value| value.trim());
+        if !value.is_empty() {
+            record.push(Field::new(column, What::Shown(paths), value));
+        }
+    }
+    // `rate=1024 Flow sample, seq 588827825`
+    let remark = row["remark"].strip_prefix("rate=").unwrap();
+    let (rate, rest) = remark.split_once(' ').unwrap();
+    if !rate.is_empty() {
+        record.push(Field::new("rate", What::Shown(&["sampling_rate"]), rate));
+    }
+    if let Some((_, sequence)) = rest.split_once(", seq ") {
+        record.push(Field::new("seq", What::Shown(&["sequence_number"]), sequence));
+    }
+    record
 }
 
 /// Names of the beats that are spelled otherwise in the registries.
@@ -407,10 +450,109 @@ const TELEGRAF_SKIP: [&str; 11] = [
     "padding",
 ];
 
+/// Names of telegraf's own for what samples of sFlow hold.
+const TELEGRAF_SFLOW: &[(&str, &[&str])] = &[
+    ("agent_ip", &["@agent"]),
+    ("agent_subid", &["@domain"]),
+    ("interface", &["if_counters.ifIndex"]),
+    ("interface_type", &["if_counters.ifType"]),
+    ("speed", &["if_counters.ifSpeed"]),
+    ("in_bytes", &["if_counters.ifInOctets"]),
+    ("in_unicast_packets_total", &["if_counters.ifInUcastPkts"]),
+    ("in_mcast_packets_total", &["if_counters.ifInMulticastPkts"]),
+    ("in_broadcast_packets_total", &["if_counters.ifInBroadcastPkts"]),
+    ("in_dropped_packets", &["if_counters.ifInDiscards"]),
+    ("in_errors", &["if_counters.ifInErrors"]),
+    ("in_unknown_protocol", &["if_counters.ifInUnknownProtos"]),
+    ("out_bytes", &["if_counters.ifOutOctets"]),
+    ("out_unicast_packets_total", &["if_counters.ifOutUcastPkts"]),
+    ("out_mcast_packets_total", &["if_counters.ifOutMulticastPkts"]),
+    ("out_broadcast_packets_total", &["if_counters.ifOutBroadcastPkts"]),
+    ("out_dropped_packets", &["if_counters.ifOutDiscards"]),
+    ("out_errors", &["if_counters.ifOutErrors"]),
+    ("promiscuous", &["if_counters.ifPromiscuousMode"]),
+    ("errors_alignment", &["ethernet_counters.dot3StatsAlignmentErrors"]),
+    ("errors_fcs", &["ethernet_counters.dot3StatsFCSErrors"]),
+    ("collision_frames_single", &["ethernet_counters.dot3StatsSingleCollisionFrames"]),
+    ("collision_frames_multi", &["ethernet_counters.dot3StatsMultipleCollisionFrames"]),
+    ("errors_sqetest", &["ethernet_counters.dot3StatsSQETestErrors"]),
+    ("deferred", &["ethernet_counters.dot3StatsDeferredTransmissions"]),
+    ("collisions_late", &["ethernet_counters.dot3StatsLateCollisions"]),
+    ("collisions_excessive", &["ethernet_counters.dot3StatsExcessiveCollisions"]),
+    ("errors_internal_mac_tx", &["ethernet_counters.dot3StatsInternalMacTransmitErrors"]),
+    ("errors_carrier_sense", &["ethernet_counters.dot3StatsCarrierSenseErrors"]),
+    ("errors_frame_too_long", &["ethernet_counters.dot3StatsFrameTooLongs"]),
+    ("errors_internal_mac_rx", &["ethernet_counters.dot3StatsInternalMacReceiveErrors"]),
+    ("errors_symbols", &["ethernet_counters.dot3StatsSymbolErrors"]),
+    // The structure `port_name` has one field, the name.
+    ("port_name", &["port_name.name"]),
+    ("in_snmp", &["input", "if_counters.ifIndex"]),
+    ("out_snmp", &["output"]),
+    ("in_total_packets", &["sample_pool"]),
+    ("sampling_interval", &["sampling_rate"]),
+    ("sampling_drops", &["drops"]),
+    ("reason", &["reason"]),
+    ("out_queue", &["extended_egress_queue.queue"]),
+    ("l2_bytes", &["sampled_header.frame_length"]),
+    ("src", &["sampled_header.sourceIPv4Address", "sampled_header.sourceIPv6Address"]),
+    ("dst", &["sampled_header.destinationIPv4Address", "sampled_header.destinationIPv6Address"]),
+    ("src_port", &["sampled_header.sourceTransportPort"]),
+    ("dst_port", &["sampled_header.destinationTransportPort"]),
+    ("protocol", &["sampled_header.protocolIdentifier"]),
+    ("in_src_mac", &["sampled_header.sourceMacAddress"]),
+    ("out_dst_mac", &["sampled_header.destinationMacAddress"]),
+    ("src_tos", &["sampled_header.ipClassOfService"]),
+    ("ttl", &["sampled_header.ipTTL"]),
+    ("ipv4_total_len", &["sampled_header.ipTotalLength"]),
+    ("ipv4_id", &["sampled_header.fragmentIdentification"]),
+    ("fragment_offset", &["sampled_header.fragmentOffset"]),
+    ("vlan_src", &["extended_switch.src_vlan"]),
+    ("vlan_dst", &["extended_switch.dst_vlan"]),
+    ("vlan_src_priority", &["extended_switch.src_priority"]),
+    ("vlan_dst_priority", &["extended_switch.dst_priority"]),
+];
+
+/// Of the datagram, words for numbers, or of telegraf's own making; `ip_total_len` is what follows the IP header.
+const TELEGRAF_SFLOW_SKIP: [&str; 12] = [
+    "sys_uptime",
+    "seq_number",
+    "status",
+    "type",
+    "direction",
+    "ip_version",
+    "datalink_frame_type",
+    "l2_protocol",
+    "fragment_flags",
+    "ip_total_len",
+    "ipv4_inet_header_len",
+    "ipv6_total_len",
+];
+
+fn telegraf_sflow(line: &str, case: &mut Case) -> Vec<Field> {
+    let mut record = Vec::new();
+    for (name, value) in line_protocol(line) {
+        // Where it calls a sample of egress so, it gives the interface of the source as the input.
+        let interface = matches!(name, "in_snmp" | "out_snmp") && line.contains("direction=\"egress\"");
+        if TELEGRAF_SFLOW_SKIP.contains(&name) || interface {
+            continue;
+        }
+        match TELEGRAF_SFLOW.iter().find(|(known, _)| *known == name) {
+            Some((_, paths)) => record.push(Field::new(name, What::Shown(paths), value)),
+            None => case.nameless += 1,
+        }
+    }
+    record
+}
+
 fn telegraf(text: &str, names: &Names) -> Case {
     let mut case = Case::new("telegraf", false);
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let (tags, rest) = line.split_once(' ').unwrap();
+        if tags.contains("version=sFlowV5") {
+            let record = telegraf_sflow(rest, &mut case);
+            case.records.push(record);
+            continue;
+        }
         let options = tags.starts_with("netflow_options");
         let v5 = tags.contains("version=NetFlowV5");
         let mut record = vec![Field::new("kind", What::Kind, if options { "options" } else { "flow" })];
