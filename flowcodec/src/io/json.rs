@@ -131,31 +131,32 @@ impl<'a> Object<'a> {
     /// Name and value in one place; the value takes 46 octets at most.
     #[inline(always)]
     fn short(&mut self, at: usize, id: FieldId, value: impl FnOnce(&mut [u8], usize, &mut Today) -> usize) -> usize {
-        let (Some(key), Some(place)) = (self.keys.get(id.index()), self.line.place(at)) else {
-            return self.elsewhere(at, id, value);
+        let at = self.line.make_room::<PLACE>(at);
+        let (Some(key), Some(place)) = (self.keys.get(id.index()), self.line.place::<PLACE>(at)) else {
+            return self.added(at, id, value);
         };
-        at.wrapping_add(key.member(place, |place, at| value(place, at, &mut self.today)))
+        let from = line::lay(place, 0, key.octets, key.len);
+        let end = value(place, from, &mut self.today);
+        at.wrapping_add(line::lay(place, end, [b','], 1))
     }
 
-    /// When the room is full, or the name is not one of the core.
+    /// The same of a field that was added to the core: its name may be long.
     #[cold]
     #[inline(never)]
-    fn elsewhere(&mut self, at: usize, id: FieldId, value: impl FnOnce(&mut [u8], usize, &mut Today) -> usize) -> usize {
+    fn added(&mut self, at: usize, id: FieldId, value: impl FnOnce(&mut [u8], usize, &mut Today) -> usize) -> usize {
         let (line, today) = (&mut self.line, &mut self.today);
         line.go_on_at(at);
-        match self.keys.get(id.index()) {
-            Some(known) => line.lay(|place| known.member(place, |place, at| value(place, at, today))),
-            None => {
-                key(line, self.schema.and_then(|schema| schema.field(id)).map_or("", |spec| &spec.name));
-                line.lay::<48>(|place| {
-                    let end = value(place, 0, today);
-                    line::lay(place, end, [b','], 1)
-                });
-            }
-        }
+        key(line, self.schema.and_then(|schema| schema.field(id)).map_or("", |spec| &spec.name));
+        line.lay::<48>(|place| {
+            let end = value(place, 0, today);
+            line::lay(place, end, [b','], 1)
+        });
         line.at()
     }
 }
+
+/// Room for a name of the core and a short value.
+const PLACE: usize = 80;
 
 impl TakesFields for Object<'_> {
     #[expect(clippy::inline_always, reason = "of the choice nothing is left where the type is known")]
@@ -181,16 +182,6 @@ impl TakesFields for Object<'_> {
 struct Key {
     octets: [u8; 32],
     len: usize,
-}
-
-impl Key {
-    /// A member: the name, the value, which takes 46 octets at most, and a comma. Gives where it ends.
-    #[inline]
-    fn member(&self, place: &mut [u8; 80], value: impl FnOnce(&mut [u8], usize) -> usize) -> usize {
-        let at = line::lay(place, 0, self.octets, self.len);
-        let end = value(place, at);
-        line::lay(place, end, [b','], 1)
-    }
 }
 
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {

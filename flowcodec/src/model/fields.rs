@@ -3,7 +3,9 @@
 //! Sources are IANA elements unless written `e(PEN, id)` or `v9(type)`. `u` is a value that counts as absent when zero. Fields without
 //! sources come from the message or the decoder's state.
 
-use super::row::{FlowRecord, TakesFields};
+use super::row::FlowRecord;
+#[cfg(feature = "json")]
+use super::row::TakesFields;
 use super::schema::{Field, FieldSpec, Source, Take};
 use super::types::{
     Address, ColumnType, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
@@ -86,6 +88,7 @@ macro_rules! fields {
 
             /// Hands every field that is present to `taker`, in the table's order: like [`fields`](Self::fields), but written out, so
             /// that the compiler knows number and type of each. `at` goes through their hands.
+            #[cfg(feature = "json")]
             #[inline]
             pub(crate) fn each(&self, taker: &mut impl TakesFields, at: usize) -> usize {
                 $(let at = match self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {

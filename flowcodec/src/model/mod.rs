@@ -22,4 +22,6 @@ pub use types::{
 
 pub(crate) use fields::{COLUMNS, CORE, HOT};
 pub(crate) use put::{place, put};
-pub(crate) use row::{TakesFields, address as address_of_octets, bit as presence_bit, octets as octets_of_address};
+#[cfg(feature = "json")]
+pub(crate) use row::TakesFields;
+pub(crate) use row::{address as address_of_octets, bit as presence_bit, octets as octets_of_address};

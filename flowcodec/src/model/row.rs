@@ -48,6 +48,7 @@ impl FlowRecord {
     }
 
     /// An address as the number its 16 octets are, IPv4 mapped.
+    #[cfg(feature = "goflow2")]
     #[inline]
     pub(crate) fn address_bits(&self, id: FieldId) -> Option<u128> {
         let (offset, column) = (hot_offset(id)?, *COLUMNS.get(id.index())?);
@@ -157,6 +158,7 @@ impl FlowRecord {
 }
 
 /// What the fields of a row are handed to.
+#[cfg(feature = "json")]
 pub(crate) trait TakesFields {
     /// Takes one field. How far it is goes in and comes out, and stays in a register between fields.
     fn take(&mut self, at: usize, id: FieldId, value: FieldValue<'_>) -> usize;

@@ -292,6 +292,10 @@ proptest! {
     }
 }
 
+fn count(octets: usize) -> u64 {
+    u64::try_from(octets).unwrap()
+}
+
 /// All flows of a stream that arrives cut into pieces.
 fn read_in_pieces(mut reader: Reader, octets: &[u8], cuts: &[usize]) -> Vec<Vec<String>> {
     let (mut flows, mut rest, mut cuts) = (Vec::new(), octets, cuts.iter().cycle());
@@ -308,7 +312,7 @@ fn read_in_pieces(mut reader: Reader, octets: &[u8], cuts: &[usize]) -> Vec<Vec<
         flows.push(shown(&item.unwrap()));
     }
     let stats = reader.stats();
-    assert_eq!((stats.bytes, stats.bytes_decoded, stats.faults), (octets.len() as u64, octets.len() as u64, 0));
-    assert_eq!((stats.flows, reader.pending()), (flows.len() as u64, 0));
+    assert_eq!((stats.bytes, stats.bytes_decoded, stats.faults), (count(octets.len()), count(octets.len()), 0));
+    assert_eq!((stats.flows, reader.pending()), (count(flows.len()), 0));
     flows
 }

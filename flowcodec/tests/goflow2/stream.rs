@@ -7,6 +7,14 @@ use flowcodec::model::{FieldValue, Flow};
 use flowcodec::{Fault, FaultKind, Protocol, Timestamp, field};
 use proptest::prelude::*;
 
+fn count(octets: usize) -> u64 {
+    u64::try_from(octets).unwrap()
+}
+
+fn size(octets: u32) -> usize {
+    usize::try_from(octets).unwrap()
+}
+
 fn flow(octets: u64) -> Flow {
     let mut flow = Flow::new(schema());
     flow.set(field::PROTOCOL.id(), FieldValue::Unsigned(u64::from(Protocol::Ipfix.code())));
@@ -117,8 +125,8 @@ fn every_prefix_of_a_stream_gives_its_whole_messages() {
             match &items[whole..] {
                 [] => assert!(len <= began || (whole > 0 && len < began + 1), "{format:?}: {len} lost"),
                 [(position, Err(fault))] => {
-                    assert_eq!((fault.kind, *position), (FaultKind::Truncated, began as u64), "{format:?} {len}");
-                    assert_eq!(fault.bytes as usize, len - began, "{format:?} {len}");
+                    assert_eq!((fault.kind, *position), (FaultKind::Truncated, count(began)), "{format:?} {len}");
+                    assert_eq!(size(fault.bytes), len - began, "{format:?} {len}");
                 }
                 [_] if behind_field => {}
                 other => panic!("{format:?} {len}: {other:?}"),
@@ -152,7 +160,7 @@ fn a_bad_message_costs_itself() {
         let [(0, Ok(1)), (position, Err(fault)), (_, Ok(3))] = items[..] else { panic!("{format:?}: {items:?}") };
         assert_eq!((fault.kind, fault.offset), (FaultKind::ValueInvalid, 0), "{format:?}");
         let separator = u64::from(format == Format::Prefixed && bad[ends[1] - 1] == b'\n');
-        assert_eq!((position, u64::from(fault.bytes)), (ends[0] as u64, (ends[1] - ends[0]) as u64 - separator), "{format:?}");
+        assert_eq!((position, u64::from(fault.bytes)), (count(ends[0]), count(ends[1] - ends[0]) - separator), "{format:?}");
     }
 }
 
@@ -179,7 +187,7 @@ fn faults_say_where() {
     for (line, kind, offset) in cases {
         let fault = read_json(line).unwrap_err();
         let shown = String::from_utf8_lossy(line);
-        assert_eq!((fault.kind, fault.offset, fault.bytes as usize), (kind, offset, line.len()), "{shown}");
+        assert_eq!((fault.kind, fault.offset, size(fault.bytes)), (kind, offset, line.len()), "{shown}");
         assert!(serde_json::from_slice::<serde_json::Value>(line).is_err() || line == b"[1]", "{shown}");
     }
     let cases: [(&[u8], FaultKind, u32); 8] = [
@@ -196,7 +204,7 @@ fn faults_say_where() {
     ];
     for (message, kind, offset) in cases {
         let fault = read_protobuf(message).unwrap_err();
-        assert_eq!((fault.kind, fault.offset, fault.bytes as usize), (kind, offset, message.len()), "{message:02x?}");
+        assert_eq!((fault.kind, fault.offset, size(fault.bytes)), (kind, offset, message.len()), "{message:02x?}");
     }
 }
 
@@ -299,9 +307,9 @@ fn a_message_at_the_limit_and_one_beyond() {
         let line = format!("{{\"bytes\":7{}}}\n{{\"bytes\":8}}\n", " ".repeat(len - 11));
         let items = all(Reader::new(), &line.as_bytes().chunks(1_000).collect::<Vec<_>>());
         assert_eq!(items[0].1.map_err(|fault| fault.kind), kind.map_or(Ok(7), Err));
-        assert_eq!(items[1], (len as u64 + 1, Ok(8)));
+        assert_eq!(items[1], (count(len) + 1, Ok(8)));
         if let Err(fault) = items[0].1 {
-            assert_eq!((fault.offset, fault.bytes as usize, fault.available as usize), (0, len + 1, MOST));
+            assert_eq!((fault.offset, size(fault.bytes), size(fault.available)), (0, len + 1, MOST));
         }
 
         // A text of a field that nobody knows fills it up: two octets of tag, three of length.
@@ -324,7 +332,7 @@ fn a_message_at_the_limit_and_one_beyond() {
         let lines = [fill(1), vec![9 << 3, 8, b'\n']].concat();
         let items = all(Reader::of(Format::Lines), &lines.chunks(1_000).collect::<Vec<_>>());
         assert_eq!(items[0].1.map_err(|fault| fault.kind), kind.map_or(Ok(7), Err));
-        assert_eq!(items[1], (len as u64 + 1, Ok(8)));
+        assert_eq!(items[1], (count(len) + 1, Ok(8)));
     }
 }
 
@@ -334,7 +342,7 @@ fn memory_is_bounded_by_the_limit() {
     let mut reader = Reader::of(Format::Json);
     reader.push(b"{\"x\":\"");
     for _ in 0..100 {
-        reader.push(&[b'a'; 100_000]);
+        reader.push(&vec![b'a'; 100_000]);
         assert!(reader.next().is_none());
     }
     reader.push(b"\n{\"bytes\":1}\n");

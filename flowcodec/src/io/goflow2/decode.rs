@@ -78,10 +78,9 @@ const fn row_numbers(dialect: Dialect) -> [u8; NUMBERS] {
     let mut rows = [255; NUMBERS];
     let mut row = 0;
     while row < ROWS.len() {
-        if let Some(place) = ROWS[row].place(dialect)
-            && place.number != 0
-        {
-            rows[place.number as usize] = row as u8;
+        let number = ROWS[row].place(dialect).number as usize;
+        if number != 0 {
+            rows[number] = row as u8;
         }
         row += 1;
     }

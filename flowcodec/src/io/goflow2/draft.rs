@@ -126,14 +126,13 @@ impl Draft {
                 Some(())
             }
             Form::Address(_) if given.is_empty() => Some(()),
-            Form::Address(id) => self.set(id, FieldValue::Address(given.address()?)),
             Form::Addresses(id::SEGMENTS) => {
                 self.segments.extend(octets_of_address(given.address()?));
                 Some(())
             }
             // One of a list is all that the common model has room for.
             Form::Addresses(id) if self.flow.value(id).is_some() => None,
-            Form::Addresses(id) => self.set(id, FieldValue::Address(given.address()?)),
+            Form::Address(id) | Form::Addresses(id) => self.set(id, FieldValue::Address(given.address()?)),
             Form::Mac(id, _) => self.mac(id, given),
             Form::Etype => self.word(field::ETHERTYPE.id(), given, words::etype_of),
             Form::Protocol => self.word(field::IP_PROTOCOL.id(), given, words::protocol_of),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::message::{Message, View};
-use super::table::{Form, Place, ROWS, Shape, TakesRows, each_row};
+use super::table::{Form, Place, Shape, TakesRows, each_row, row};
 use super::{Dialect, words};
 use crate::io::json::{address, unsigned};
 use crate::io::line::{self, Line, Sink};
@@ -51,11 +51,8 @@ struct Members<'m, 'l, 'v, const V2: bool> {
 const PLACE: usize = 96;
 
 /// The key of a row as it stands in an object, `"key":`, and how long that is.
-const fn key_of(place: Option<Place>) -> Option<([u8; 32], usize)> {
-    match place {
-        Some(Place { key, listed: true, .. }) => Some(quoted_key(key.as_bytes())),
-        _ => None,
-    }
+const fn key_of(place: Place) -> Option<([u8; 32], usize)> {
+    if place.listed { Some(quoted_key(place.key.as_bytes())) } else { None }
 }
 
 #[expect(
@@ -79,8 +76,8 @@ const fn quoted_key(key: &[u8]) -> ([u8; 32], usize) {
 impl<const V2: bool> TakesRows for Members<'_, '_, '_, V2> {
     #[inline]
     fn take<const ROW: usize>(&mut self, at: usize) -> usize {
-        let (form, dialect) = const { (ROWS[ROW].form, Dialect::new(V2)) };
-        let Some((key, len)) = (const { key_of(ROWS[ROW].place(Dialect::new(V2))) }) else { return at };
+        let (form, dialect) = const { (row(ROW).form, Dialect::new(V2)) };
+        let Some((key, len)) = (const { key_of(row(ROW).place(Dialect::new(V2))) }) else { return at };
         let at = self.line.make_room::<PLACE>(at);
         let Some(place) = self.line.place::<PLACE>(at) else { return at };
         let after_key = line::lay(place, 0, key, len);

@@ -286,7 +286,7 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         match self.value(id) {
             Some(FieldValue::Address(address)) => each(bits_of(address)),
             Some(FieldValue::Octets(octets)) => {
-                octets.as_chunks::<16>().0.iter().for_each(|octets| each(u128::from_be_bytes(*octets)))
+                octets.as_chunks::<16>().0.iter().for_each(|octets| each(u128::from_be_bytes(*octets)));
             }
             _ => {}
         }

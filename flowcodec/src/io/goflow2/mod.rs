@@ -154,16 +154,17 @@ pub fn schema() -> Arc<Schema> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Field;
 
     #[test]
     fn the_numbers_of_the_added_fields_are_those_of_the_schema() {
         let schema = schema();
-        assert_eq!(schema.resolve(&SEQUENCE).map(|field| field.id()), Some(id::SEQUENCE));
-        assert_eq!(schema.resolve(&MPLS_TTLS).map(|field| field.id()), Some(id::MPLS_TTLS));
-        assert_eq!(schema.resolve(&LAYERS).map(|field| field.id()), Some(id::LAYERS));
-        assert_eq!(schema.resolve(&LAYER_SIZES).map(|field| field.id()), Some(id::LAYER_SIZES));
-        assert_eq!(schema.resolve(&SEGMENTS).map(|field| field.id()), Some(id::SEGMENTS));
-        assert_eq!(schema.resolve(&SEGMENTS_LEFT).map(|field| field.id()), Some(id::SEGMENTS_LEFT));
+        assert_eq!(schema.resolve(&SEQUENCE).map(Field::id), Some(id::SEQUENCE));
+        assert_eq!(schema.resolve(&MPLS_TTLS).map(Field::id), Some(id::MPLS_TTLS));
+        assert_eq!(schema.resolve(&LAYERS).map(Field::id), Some(id::LAYERS));
+        assert_eq!(schema.resolve(&LAYER_SIZES).map(Field::id), Some(id::LAYER_SIZES));
+        assert_eq!(schema.resolve(&SEGMENTS).map(Field::id), Some(id::SEGMENTS));
+        assert_eq!(schema.resolve(&SEGMENTS_LEFT).map(Field::id), Some(id::SEGMENTS_LEFT));
         assert_eq!(schema.fields().len(), COLUMNS.len() + ADDED);
     }
 }

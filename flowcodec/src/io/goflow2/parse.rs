@@ -307,7 +307,7 @@ impl<'a> Parser<'a> {
 }
 
 fn has_key(row: &Row, key: &[u8]) -> bool {
-    [row.v1, row.v2].into_iter().flatten().any(|place| same(key, place.key.as_bytes()))
+    [row.v1, row.v2].into_iter().any(|place| !place.key.is_empty() && same(key, place.key.as_bytes()))
 }
 
 /// Whether two keys are the same, apart from case and underscores.

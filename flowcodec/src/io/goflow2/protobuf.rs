@@ -1,7 +1,7 @@
 //! The message in protobuf (proto3): a field that is 0 or empty is left out, numbers of a list stand together.
 
 use super::message::{Beside, Message, View, is_ipv4};
-use super::table::{ROWS, Row, Shape, TakesRows, each_row};
+use super::table::{ROWS, Shape, TakesRows, each_row, row};
 use super::{Dialect, Framing};
 use crate::io::line::lay;
 use crate::model::{FlowRecord, Numbers};
@@ -196,49 +196,41 @@ impl Tag {
     /// With what follows, as one word.
     #[inline]
     fn with(self, octets: u64) -> [u8; 8] {
-        (self.octets | octets << (8 * self.len)).to_le_bytes()
+        (self.octets | octets << (self.len << 3)).to_le_bytes()
     }
 }
 
 const VARINT: u32 = 0;
 const LENGTH: u32 = 2;
 
-/// The number of a row in a dialect; 0 when it has none there.
-const fn number_of(row: &Row, dialect: Dialect) -> u32 {
-    match row.place(dialect) {
-        Some(place) => place.number,
-        None => 0,
-    }
-}
-
 impl<const V2: bool, const RARE: bool> TakesRows for Fields<'_, '_, '_, V2, RARE> {
     #[inline]
     fn take<const ROW: usize>(&mut self, at: usize) -> usize {
-        let (row, dialect, number) = const { (&ROWS[ROW], Dialect::new(V2), number_of(&ROWS[ROW], Dialect::new(V2))) };
+        let (form, dialect, number) = const { (row(ROW).form, Dialect::new(V2), row(ROW).place(Dialect::new(V2)).number) };
         if number == 0 {
             return at;
         }
         let (varint_tag, length_tag) = (Tag::new(number, VARINT), Tag::new(number, LENGTH));
-        match row.form.shape() {
+        match form.shape() {
             Shape::Number => {
-                let number = self.view.number(row.form, dialect);
+                let number = self.view.number(form, dialect);
                 if number == 0 {
                     return at;
                 }
-                varint(&mut self.messages.room, at, varint_tag, const { ROWS[ROW].form.bits() }, number)
+                varint(&mut self.messages.room, at, varint_tag, const { row(ROW).form.bits() }, number)
             }
-            Shape::Address => match self.view.address(row.form) {
+            Shape::Address => match self.view.address(form) {
                 Some(it) => address(&mut self.messages.room, at, length_tag, it),
                 None => at,
             },
-            Shape::Numbers => match self.view.numbers(row.form) {
+            Shape::Numbers => match self.view.numbers(form) {
                 Some(numbers) => self.numbers(at, length_tag, &numbers),
                 None => at,
             },
             Shape::Addresses => {
                 let mut at = at;
                 let Self { messages, view, body } = self;
-                view.each_address(row.form, |it| {
+                view.each_address(form, |it| {
                     let from = messages.spill(*body, at);
                     at = address(&mut messages.room, from, length_tag, it);
                 });
@@ -281,7 +273,7 @@ fn spread(value: u64) -> u64 {
 /// The first bit of each of so many octets, seven at most: another one follows.
 #[inline]
 fn more(octets: usize) -> u64 {
-    0x8080_8080_8080_8080 & !(u64::MAX << (8 * octets))
+    0x8080_8080_8080_8080 & !(u64::MAX << (octets << 3))
 }
 
 /// A tag and a number as a varint, at `at`: up to 18 octets are overwritten. Gives where it ends.
@@ -290,8 +282,8 @@ fn more(octets: usize) -> u64 {
 fn varint(room: &mut [u8], at: usize, tag: Tag, bits: u32, value: u64) -> usize {
     let (octets, len) = match bits {
         // Where it has an eighth bit, that is the one that says that another octet follows.
-        ..=8 => (value | (value & 0x80) << 1, value.wrapping_add(0x180) >> 8),
-        ..=16 => {
+        0..=8 => (value | (value & 0x80) << 1, value.wrapping_add(0x180) >> 8),
+        9..=16 => {
             // What is not below 2^7 or 2^14 carries over into bit 16.
             let (two, three) = (value.wrapping_add(0xff80) >> 16, value.wrapping_add(0xc000) >> 16);
             let octets = (value & 0x7f) | two << 7 | (value & 0x3f80) << 1 | three << 15 | (value & 0xc000) << 2;
@@ -376,7 +368,7 @@ mod tests {
     #[test]
     fn tags_are_of_two_octets_at_most() {
         for row in ROWS {
-            for place in [row.v1, row.v2].into_iter().flatten() {
+            for place in [row.v1, row.v2] {
                 assert!(place.number < 2_048, "{}", place.key);
             }
         }

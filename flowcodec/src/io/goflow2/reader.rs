@@ -100,11 +100,21 @@ pub struct Reader {
     behind: bool,
     /// Octets of a message that is too long which have been let go.
     dropped: u64,
-    ended: bool,
-    failed: bool,
+    stage: Stage,
     /// Where the last item began.
     last: u64,
     stats: ReaderStats,
+}
+
+/// How far a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
+    Open,
+    /// No more comes.
+    Ended,
+    /// Out of step.
+    Failed,
 }
 
 /// The longest message that is read: 1 MiB, as much as Kafka takes by default. goflow2's have some hundred octets.
@@ -140,7 +150,7 @@ impl Reader {
         self.base = self.base.saturating_add(count(self.used));
         self.used = 0;
         self.stats.bytes = self.stats.bytes.saturating_add(count(octets.len()));
-        if self.failed {
+        if self.has_failed() {
             self.base = self.base.saturating_add(count(octets.len()));
             self.stats.bytes_reported = self.stats.bytes_reported.saturating_add(count(octets.len()));
         } else {
@@ -149,8 +159,14 @@ impl Reader {
     }
 
     /// Says that there is no more: what is left is a last message, or one that was cut.
-    pub const fn end(&mut self) {
-        self.ended = true;
+    pub fn end(&mut self) {
+        if self.stage == Stage::Open {
+            self.stage = Stage::Ended;
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
     }
 
     /// The format, once it is known.
@@ -181,11 +197,11 @@ impl Reader {
     #[expect(clippy::should_implement_trait, reason = "more may come behind a None")]
     pub fn next(&mut self) -> Option<Result<Flow, Fault>> {
         let format = match self.format {
-            _ if self.failed => return None,
+            _ if self.has_failed() => return None,
             Some(format) => format,
             None => {
                 let rest = self.rest();
-                if rest.is_empty() || (rest.len() < HEAD && !self.ended) {
+                if rest.is_empty() || (rest.len() < HEAD && !self.has_ended()) {
                     return None;
                 }
                 let Some(format) = recognise(rest.get(..HEAD).unwrap_or(rest)) else {
@@ -212,7 +228,7 @@ impl Reader {
             let found = self.rest().get(from..).and_then(|rest| rest.iter().position(|octet| *octet == b'\n'));
             let (len, end) = match found.map(|at| from.saturating_add(at)) {
                 Some(at) => (at, at.saturating_add(1)),
-                None if self.ended => (self.rest().len(), self.rest().len()),
+                None if self.has_ended() => (self.rest().len(), self.rest().len()),
                 None => {
                     self.searched = self.rest().len();
                     self.drop_long(self.searched);
@@ -253,7 +269,7 @@ impl Reader {
         let rest = self.rest();
         let (len, prefix) = match varint(rest) {
             Varint::Whole(len, prefix) => (usize::try_from(len).unwrap_or(usize::MAX), prefix),
-            Varint::Cut if self.ended && !rest.is_empty() => return Some(self.fail(FaultKind::Truncated)),
+            Varint::Cut if self.has_ended() && !rest.is_empty() => return Some(self.fail(FaultKind::Truncated)),
             Varint::Cut => return None,
             Varint::Invalid => return Some(self.fail(FaultKind::ValueInvalid)),
         };
@@ -262,7 +278,7 @@ impl Reader {
         }
         let end = prefix.saturating_add(len);
         let Some(message) = rest.get(prefix..end) else {
-            return if self.ended { Some(self.fail(FaultKind::Truncated)) } else { None };
+            return if self.has_ended() { Some(self.fail(FaultKind::Truncated)) } else { None };
         };
         let read = match len {
             0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
@@ -288,8 +304,8 @@ impl Reader {
         let ahead = self.rest().get(self.searched..).unwrap_or_default();
         let newline = if astray { line_end_astray(ahead) } else { (ahead.first() == Some(&b'\n')).then_some(0) };
         let (len, end) = match newline.map(|at| self.searched.saturating_add(at)) {
-            Some(at) if !astray || self.ended || self.rest().len() > at.saturating_add(2) => (at, at.saturating_add(1)),
-            None if self.ended => (self.rest().len(), self.rest().len()),
+            Some(at) if !astray || self.has_ended() || self.rest().len() > at.saturating_add(2) => (at, at.saturating_add(1)),
+            None if self.has_ended() => (self.rest().len(), self.rest().len()),
             undecided => {
                 let len = self.rest().len();
                 if astray {
@@ -367,7 +383,7 @@ impl Reader {
     /// The stream is out of step: nothing behind this can be found.
     #[cold]
     fn fail(&mut self, kind: FaultKind) -> Result<Flow, Fault> {
-        self.failed = true;
+        self.stage = Stage::Failed;
         let cost = self.rest().len();
         self.consume(cost);
         let fault = Fault::new(kind, Layer::Datagram, LimitedBy::Datagram, 0);
@@ -376,8 +392,8 @@ impl Reader {
 
     /// Whether the stream is out of step. What is pushed is counted as reported.
     #[must_use]
-    pub const fn has_failed(&self) -> bool {
-        self.failed
+    pub fn has_failed(&self) -> bool {
+        self.stage == Stage::Failed
     }
 }
 

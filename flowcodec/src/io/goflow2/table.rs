@@ -6,13 +6,13 @@ use crate::model::{COLUMNS, ColumnType, FieldId, field};
 /// One field: where it stands in each dialect, and what it says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
-    pub(super) v1: Option<Place>,
-    pub(super) v2: Option<Place>,
+    pub(super) v1: Place,
+    pub(super) v2: Place,
     pub(super) form: Form,
 }
 
 impl Row {
-    pub(super) const fn place(&self, dialect: Dialect) -> Option<Place> {
+    pub(super) const fn place(&self, dialect: Dialect) -> Place {
         match dialect {
             Dialect::V1 => self.v1,
             Dialect::V2 => self.v2,
@@ -20,33 +20,33 @@ impl Row {
     }
 }
 
-/// Where a field stands in one dialect.
+/// Where a field stands in one dialect, if it does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     /// Number in protobuf; 0 when it is not there.
     pub(super) number: u32,
-    /// Key in JSON.
+    /// Key in JSON; empty when the dialect does not have the field.
     pub(super) key: &'static str,
     /// Whether goflow2 writes it in JSON without being asked to.
     pub(super) listed: bool,
 }
 
 /// In both encodings.
-const fn p(number: u32, key: &'static str) -> Option<Place> {
-    Some(Place { number, key, listed: true })
+const fn p(number: u32, key: &'static str) -> Place {
+    Place { number, key, listed: true }
 }
 
 /// In protobuf, and in JSON only for those who ask goflow2 for it.
-const fn hidden(number: u32, key: &'static str) -> Option<Place> {
-    Some(Place { number, key, listed: false })
+const fn hidden(number: u32, key: &'static str) -> Place {
+    Place { number, key, listed: false }
 }
 
 /// In JSON alone.
-const fn json(key: &'static str) -> Option<Place> {
-    Some(Place { number: 0, key, listed: true })
+const fn json(key: &'static str) -> Place {
+    Place { number: 0, key, listed: true }
 }
 
-const NOT: Option<Place> = None;
+const NOT: Place = Place { number: 0, key: "", listed: false };
 
 /// What a field says, and in which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,6 +207,12 @@ const fn column(id: FieldId) -> ColumnType {
     if index < COLUMNS.len() { COLUMNS[index] } else { ColumnType::U32 }
 }
 
+/// One row, for the compiler to know.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
+pub(super) const fn row(number: usize) -> &'static Row {
+    &ROWS[number]
+}
+
 macro_rules! table {
     ($($key:ident: $v1:expr, $v2:expr, $form:expr;)*) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only counts the rows")]
@@ -216,7 +222,6 @@ macro_rules! table {
         pub(super) const ROWS: &[Row] = &[$(Row { v1: $v1, v2: $v2, form: $form },)*];
 
         /// Hands the number of every row to `taker`, in order. How far it is goes through its hands.
-        #[expect(clippy::as_conversions, clippy::inline_always, reason = "counts; the compiler makes of each row what is left of it")]
         #[inline(always)]
         pub(super) fn each_row(taker: &mut impl TakesRows, at: usize) -> usize {
             $(let at = taker.take::<{ Number::$key as usize }>(at);)*

@@ -51,7 +51,7 @@ pub(super) fn layer(number: u32) -> &'static str {
 
 /// The layer of a word.
 pub(super) fn layer_of(word: &[u8]) -> Option<u64> {
-    let number = LAYERS.iter().position(|known| known.as_bytes() == word).or((word == b"Custom").then_some(99));
+    let number = LAYERS.iter().position(|known| known.as_bytes() == word).or_else(|| (word == b"Custom").then_some(99));
     number.and_then(|number| u64::try_from(number).ok())
 }
 
