@@ -1,10 +1,12 @@
-//! The ways out: rows that were decoded before, written as text or protobuf into a buffer that is used again.
+//! The ways out: rows that were decoded before, written as text or protobuf into a buffer that is used again; and all the way from
+//! datagrams to both.
 
 use core::hint::black_box;
 
 use flowcodec::io;
-use flowcodec::io::goflow2::{Dialect, Framing, write_protobuf_rows};
-use flowcodec::{Decoder, Event, FlowRecord, RowScratch};
+use flowcodec::io::goflow2::{Dialect, Framing, write_protobuf_rows, write_protobuf_set};
+use flowcodec::model::Schema;
+use flowcodec::{Decoder, Event, FlowRecord, RecordSet, RowScratch};
 
 use crate::paths::Ours;
 use crate::workload::Workload;
@@ -12,67 +14,91 @@ use crate::workload::Workload;
 /// What is written before a buffer is emptied: a batch as one would hand it on.
 pub(crate) const BATCH: usize = 64 << 10;
 
-/// Rows at a time, as [`RecordSet::rows`](flowcodec::RecordSet::rows) hands them out.
+/// Rows at a time, as [`RecordSet::rows`] hands them out.
 const RUN: usize = 32;
 
 /// The rows of a workload, and the buffers they are written to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Outputs {
-    rows: Vec<FlowRecord>,
+    rows: Option<Vec<FlowRecord>>,
+    scratch: RowScratch,
     text: String,
     octets: Vec<u8>,
-}
-
-impl Outputs {
-    fn new(decoder: &mut Decoder, workload: &Workload) -> Self {
-        let room = 2 * BATCH;
-        Self { rows: rows(decoder, workload), text: String::with_capacity(room), octets: Vec::with_capacity(room) }
-    }
 }
 
 /// All records of a workload as rows.
 pub(crate) fn rows(decoder: &mut Decoder, workload: &Workload) -> Vec<FlowRecord> {
     let (mut kept, mut scratch) = (Vec::new(), RowScratch::new());
-    for datagram in workload.data() {
-        decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|event| {
-            if let Event::Flows(set) = event {
-                set.rows(&mut scratch, |rows| kept.extend_from_slice(rows));
-            }
-        });
-    }
+    each_set(decoder, workload, |set| set.rows(&mut scratch, |rows| kept.extend_from_slice(rows)));
     kept
 }
 
-/// Every row as a line of JSON of the common model. Gives the octets written.
-pub fn json(ours: &mut Ours, workload: &Workload) -> u64 {
-    let (decoder, outputs) = ours.outputs();
-    let Outputs { rows, text, .. } = outputs.get_or_insert_with(|| Outputs::new(decoder, workload));
-    let mut written = 0;
-    for run in rows.chunks(RUN) {
-        io::write_rows(text, run);
-        if text.len() >= BATCH {
-            written += black_box(&*text).len();
-            text.clear();
-        }
+fn each_set(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(&RecordSet<'_>)) {
+    for datagram in workload.data() {
+        decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|event| {
+            if let Event::Flows(set) = event {
+                each(&set);
+            }
+        });
     }
-    written += text.len();
-    text.clear();
-    u64::try_from(written).unwrap_or(0)
 }
 
-/// Every row as goflow2's message, with its length in front. Gives the octets written.
+/// Every row as a line of JSON of the common model. Gives the number of rows.
+pub fn json(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { rows: kept, text, .. }) = ours.outputs();
+    let rows = kept.get_or_insert_with(|| rows(decoder, workload));
+    for run in rows.chunks(RUN) {
+        io::write_rows(text, run);
+        empty_text(text);
+    }
+    u64::try_from(rows.len()).unwrap_or(0)
+}
+
+/// Every record of every datagram as a line of JSON, with all its common fields. Gives the number of records.
+pub fn json_sets(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { text, scratch, .. }) = ours.outputs();
+    let (schema, mut count) = (Schema::common(), 0);
+    each_set(decoder, workload, |set| {
+        io::write_set(text, set, &schema, scratch);
+        empty_text(text);
+        count += u64::from(set.len());
+    });
+    count
+}
+
+/// Every row as goflow2's message, with its length in front. Gives the number of rows.
 pub fn goflow2(ours: &mut Ours, workload: &Workload) -> u64 {
-    let (decoder, outputs) = ours.outputs();
-    let Outputs { rows, octets, .. } = outputs.get_or_insert_with(|| Outputs::new(decoder, workload));
-    let mut written = 0;
+    let (decoder, Outputs { rows: kept, octets, .. }) = ours.outputs();
+    let rows = kept.get_or_insert_with(|| rows(decoder, workload));
     for run in rows.chunks(RUN) {
         write_protobuf_rows(octets, run, Dialect::V2, Framing::Prefixed);
-        if octets.len() >= BATCH {
-            written += black_box(&*octets).len();
-            octets.clear();
-        }
+        empty_octets(octets);
     }
-    written += octets.len();
-    octets.clear();
-    u64::try_from(written).unwrap_or(0)
+    u64::try_from(rows.len()).unwrap_or(0)
+}
+
+/// Every record of every datagram as goflow2's message. Gives the number of records.
+pub fn goflow2_sets(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { octets, scratch, .. }) = ours.outputs();
+    let mut count = 0;
+    each_set(decoder, workload, |set| {
+        write_protobuf_set(octets, set, scratch, Dialect::V2, Framing::Prefixed);
+        empty_octets(octets);
+        count += u64::from(set.len());
+    });
+    count
+}
+
+fn empty_text(text: &mut String) {
+    if text.len() >= BATCH {
+        black_box(&*text);
+        text.clear();
+    }
+}
+
+fn empty_octets(octets: &mut Vec<u8>) {
+    if octets.len() >= BATCH {
+        black_box(&*octets);
+        octets.clear();
+    }
 }

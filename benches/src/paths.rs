@@ -25,7 +25,7 @@ pub struct Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 14] = [
+pub const PATHS: [Path; 16] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -44,6 +44,8 @@ pub const PATHS: [Path; 14] = [
     Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
     Path { name: "json", what: "rows, decoded before, as JSON lines", shape: Shape::Ipfix, run: outputs::json },
     Path { name: "goflow2_bin", what: "rows, decoded before, as goflow2's message", shape: Shape::Ipfix, run: outputs::goflow2 },
+    Path { name: "json_sets", what: "datagrams to JSON lines", shape: Shape::Ipfix, run: outputs::json_sets },
+    Path { name: "goflow2_sets", what: "datagrams to goflow2's messages", shape: Shape::Ipfix, run: outputs::goflow2_sets },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
 ];
 
@@ -54,7 +56,7 @@ pub struct Ours {
     scratch: RowScratch,
     portable: RowScratch,
     ends: Vec<u32>,
-    outputs: Option<Outputs>,
+    outputs: Outputs,
 }
 
 impl Ours {
@@ -65,7 +67,13 @@ impl Ours {
         for datagram in workload.templates() {
             decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|_| ());
         }
-        Self { decoder, scratch: RowScratch::new(), portable: RowScratch::portable(), ends: Vec::new(), outputs: None }
+        Self {
+            decoder,
+            scratch: RowScratch::new(),
+            portable: RowScratch::portable(),
+            ends: Vec::new(),
+            outputs: Outputs::default(),
+        }
     }
 
     /// The decoder.
@@ -75,7 +83,7 @@ impl Ours {
     }
 
     /// The decoder, and what the ways out keep.
-    pub(crate) const fn outputs(&mut self) -> (&mut Decoder, &mut Option<Outputs>) {
+    pub(crate) const fn outputs(&mut self) -> (&mut Decoder, &mut Outputs) {
         (&mut self.decoder, &mut self.outputs)
     }
 }

@@ -346,3 +346,43 @@ impl Serialize for Rfc3339 {
         serializer.serialize_str(core::str::from_utf8(&text).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flowcodec::io;
+    use flowcodec::io::goflow2::{Dialect, Framing, write_protobuf_rows};
+
+    use super::*;
+    use crate::outputs;
+    use crate::paths::Ours;
+    use crate::workload::{Shape, Size, Workload};
+
+    fn rows() -> Vec<FlowRecord> {
+        let workload = Workload::new(Shape::Ipfix, Size::Small);
+        outputs::rows(Ours::new(&workload).outputs().0, &workload)
+    }
+
+    /// What is compared is the writing of the same text.
+    #[test]
+    fn every_line_is_the_same() {
+        for row in rows() {
+            let mut ours = String::new();
+            io::write_rows(&mut ours, &[row]);
+            let flow = JsonFlow::new(&row);
+            assert_eq!(ours.trim_end(), serde_json::to_string(&flow).unwrap());
+            assert_eq!(ours.trim_end(), sonic_rs::to_string(&flow).unwrap());
+        }
+    }
+
+    /// The fields of ours stand in another order.
+    #[test]
+    fn every_message_is_the_same() {
+        for row in rows() {
+            let mut ours = Vec::new();
+            write_protobuf_rows(&mut ours, &[row], Dialect::V2, Framing::Prefixed);
+            let theirs = GoflowMessage::new(&row);
+            assert_eq!(ours.len(), theirs.encode_length_delimited_to_vec().len());
+            assert_eq!(GoflowMessage::decode_length_delimited(&*ours).unwrap(), theirs);
+        }
+    }
+}

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::line::{self, Line, Sink, Today};
-use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, Mac, Numbers, Schema, TakesFields, word};
-use crate::record::Record;
+use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, HOT, Mac, Numbers, Schema, TakesFields, field, word};
+use crate::record::{Record, RecordSet};
+use crate::template::{RowScratch, Template};
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -34,6 +35,44 @@ pub fn write_flow(out: &mut String, flow: &Flow) {
     let at = flow.row().each(&mut object, at);
     let at = flow.beside().fold(at, |at, (id, value)| object.take(at, id, value));
     object.end(at);
+}
+
+/// Writes all records of a set, each as [`write_record`] does and with a line end. Faster: what has a place in a row is read row by row,
+/// and the rest record by record only where the template has more.
+///
+/// ```no_run
+/// # use flowcodec::model::Schema;
+/// # fn show(set: flowcodec::RecordSet<'_>, scratch: &mut flowcodec::RowScratch) {
+/// let mut out = String::new();
+/// flowcodec::io::write_set(&mut out, &set, &Schema::common(), scratch);
+/// # }
+/// ```
+pub fn write_set(out: &mut String, set: &RecordSet<'_>, schema: &Schema, scratch: &mut RowScratch) {
+    let (context, mut records) = (set.context(), set.records());
+    let in_rows = |template: &Template| template.section().is_none() && template.plan().all().iter().all(|it| in_row(it.field));
+    let in_rows = set.template().is_some_and(in_rows);
+    let mut object = Object::new(out, Some(schema));
+    let mut at = 0;
+    set.rows(scratch, |rows| {
+        for (row, record) in rows.iter().zip(&mut records) {
+            at = object.begin(at);
+            at = row.each(&mut object, at);
+            if in_rows {
+                let of_message = [field::EXPORTED.id(), field::AGENT.id()];
+                let of_message = of_message.into_iter().filter_map(|id| Some((id, context.field(id)?)));
+                at = of_message.fold(at, |at, (id, value)| object.take(at, id, value));
+            } else {
+                let beside = record.fields(schema).filter(|(id, _)| !in_row(*id));
+                at = beside.fold(at, |at, (id, value)| object.take(at, id, value));
+            }
+            at = object.end(at);
+            at = object.line.mark_at(at, b'\n');
+        }
+    });
+}
+
+fn in_row(id: FieldId) -> bool {
+    id.index() < HOT.len()
 }
 
 /// Writes what rows have room for in the same form, each with a line end: the fastest way, with
