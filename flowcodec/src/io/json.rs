@@ -32,7 +32,7 @@ pub fn write_chosen(out: &mut String, record: &Record<'_>, schema: &Schema, chos
 pub fn write_flow(out: &mut String, flow: &Flow) {
     let mut object = Object::new(out, Some(flow.schema()));
     let at = object.begin(0);
-    let at = flow.row().each(&mut object, at);
+    let at = object.row(at, flow.row());
     let at = flow.beside().fold(at, |at, (id, value)| object.take(at, id, value));
     object.end(at);
 }
@@ -56,7 +56,7 @@ pub fn write_set(out: &mut String, set: &RecordSet<'_>, schema: &Schema, scratch
     set.rows(scratch, |rows| {
         for (row, record) in rows.iter().zip(&mut records) {
             at = object.begin(at);
-            at = row.each(&mut object, at);
+            at = object.row(at, row);
             if in_rows {
                 let of_message = [field::EXPORTED.id(), field::AGENT.id()];
                 let of_message = of_message.into_iter().filter_map(|id| Some((id, context.field(id)?)));
@@ -89,7 +89,7 @@ pub fn write_rows(out: &mut String, rows: &[FlowRecord]) {
     let mut at = 0;
     for row in rows {
         at = object.begin(at);
-        at = row.each(&mut object, at);
+        at = object.row(at, row);
         at = object.end(at);
         at = object.line.mark_at(at, b'\n');
     }
@@ -120,6 +120,12 @@ impl<'a> Object<'a> {
 
     fn end(&mut self, at: usize) -> usize {
         self.line.end_list(at, b'}')
+    }
+
+    /// All that a row has. One copy of this is enough: it is long.
+    #[inline(never)]
+    fn row(&mut self, at: usize, row: &FlowRecord) -> usize {
+        row.each(row.present(), self, at)
     }
 
     #[inline(always)]

@@ -86,12 +86,12 @@ macro_rules! fields {
                 <$ty as FieldType>::out(value)
             })*
 
-            /// Hands every field that is present to `taker`, in the table's order: like [`fields`](Self::fields), but written out, so
-            /// that the compiler knows number and type of each. `at` goes through their hands.
+            /// Hands those of `fields`, some of the presence bits, to `taker`, in the table's order: like [`fields`](Self::fields), but
+            /// written out, so that the compiler knows number and type of each. `at` goes through their hands.
             #[cfg(feature = "json")]
             #[inline]
-            pub(crate) fn each(&self, taker: &mut impl TakesFields, at: usize) -> usize {
-                $(let at = match self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
+            pub(crate) fn each(&self, fields: u64, taker: &mut impl TakesFields, at: usize) -> usize {
+                $(let at = match self.load_of(fields, field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
                     Some(value) => taker.take(at, field::$konst.id(), value),
                     None => at,
                 };)*

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::message::{Message, View};
-use super::table::{Form, Place, Shape, TakesRows, each_row, row};
+use super::table::{Form, ROWS, Shape};
 use super::{Dialect, words};
 use crate::io::json::{address, unsigned};
 use crate::io::line::{self, Line, Sink};
-use crate::model::{Mac, address_of_octets, field};
+use crate::model::{Mac, field};
 
 /// Writes one message as a JSON object, without a line end. Nothing is allocated but what `out` grows by.
 ///
@@ -26,33 +26,48 @@ pub fn write_json<'a>(out: &mut String, message: impl Into<Message<'a>>, dialect
     message.into().view(|view| write(out, view, dialect));
 }
 
-fn write(out: &mut String, view: &View<'_, true>, dialect: Dialect) {
+fn write(out: &mut String, view: &View<'_>, dialect: Dialect) {
     let mut line = Line::new(out);
-    let at = line.mark_at(0, b'{');
-    let at = match dialect {
-        Dialect::V1 => members::<false>(&mut line, view, at),
-        Dialect::V2 => members::<true>(&mut line, view, at),
+    let mut at = line.mark_at(0, b'{');
+    let keys = match dialect {
+        Dialect::V1 => &KEYS_V1,
+        Dialect::V2 => &KEYS_V2,
     };
+    for (row, key) in ROWS.iter().zip(keys).filter(|(_, key)| key.len != 0) {
+        at = member(&mut line, at, key, view, row.form, dialect);
+    }
     line.end_list(at, b'}');
-}
-
-#[inline(never)]
-fn members<const V2: bool>(line: &mut Line<'_>, view: &View<'_, true>, at: usize) -> usize {
-    each_row(&mut Members::<V2> { line, view }, at)
-}
-
-/// Writes the members of one object.
-struct Members<'m, 'l, 'v, const V2: bool> {
-    line: &'m mut Line<'l>,
-    view: &'v View<'v, true>,
 }
 
 /// Room for a key and a value.
 const PLACE: usize = 96;
 
-/// The key of a row as it stands in an object, `"key":`, and how long that is.
-const fn key_of(place: Place) -> Option<([u8; 32], usize)> {
-    if place.listed { Some(quoted_key(place.key.as_bytes())) } else { None }
+/// A key as it stands in an object, `"key":`; empty where a dialect does not have it.
+#[derive(Clone, Copy)]
+struct Key {
+    octets: [u8; 32],
+    len: usize,
+}
+
+static KEYS_V1: [Key; ROWS.len()] = keys(Dialect::V1);
+static KEYS_V2: [Key; ROWS.len()] = keys(Dialect::V2);
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler, which refuses what is too long"
+)]
+const fn keys(dialect: Dialect) -> [Key; ROWS.len()] {
+    let mut keys = [Key { octets: [0; 32], len: 0 }; ROWS.len()];
+    let mut row = 0;
+    while row < ROWS.len() {
+        let place = ROWS[row].place(dialect);
+        if place.listed {
+            keys[row] = quoted_key(place.key.as_bytes());
+        }
+        row += 1;
+    }
+    keys
 }
 
 #[expect(
@@ -60,7 +75,7 @@ const fn key_of(place: Place) -> Option<([u8; 32], usize)> {
     clippy::arithmetic_side_effects,
     reason = "evaluated by the compiler, which refuses what is too long"
 )]
-const fn quoted_key(key: &[u8]) -> ([u8; 32], usize) {
+const fn quoted_key(key: &[u8]) -> Key {
     let mut octets = [0; 32];
     octets[0] = b'"';
     let mut at = 0;
@@ -70,77 +85,65 @@ const fn quoted_key(key: &[u8]) -> ([u8; 32], usize) {
     }
     octets[at + 1] = b'"';
     octets[at + 2] = b':';
-    (octets, at + 3)
+    Key { octets, len: at + 3 }
 }
 
-impl<const V2: bool> TakesRows for Members<'_, '_, '_, V2> {
-    #[inline]
-    fn take<const ROW: usize>(&mut self, at: usize) -> usize {
-        let (form, dialect) = const { (row(ROW).form, Dialect::new(V2)) };
-        let Some((key, len)) = (const { key_of(row(ROW).place(Dialect::new(V2))) }) else { return at };
-        let at = self.line.make_room::<PLACE>(at);
-        let Some(place) = self.line.place::<PLACE>(at) else { return at };
-        let after_key = line::lay(place, 0, key, len);
-        let view = self.view;
-        let end = match (form.shape(), form) {
-            (Shape::Numbers | Shape::Addresses, _) => return self.list(at.wrapping_add(after_key), form),
-            (Shape::Address, _) => match view.address(form) {
-                Some(it) => line::address(place, after_key, address_of(it)),
-                None => line::lay(place, after_key, *b"\"\"", 2),
-            },
-            (_, Form::Type) => {
-                let word = usize::try_from(view.number(form, dialect)).ok().and_then(|number| words::TYPES.get(number));
-                line::word(place, after_key, word.copied().unwrap_or_default())
-            }
-            (_, Form::Mac(..)) => line::mac(place, after_key, mac_of_number(view.number(form, dialect))),
-            (_, Form::Etype) if V2 => line::word(place, after_key, words::etype(view.number(form, dialect))),
-            (_, Form::Protocol) if V2 => line::word(place, after_key, words::protocol(view.number(form, dialect))),
-            (_, Form::Network { of, .. }) if V2 => {
-                network(place, after_key, view.address(Form::Address(of)).map(address_of), view.number(form, dialect))
-            }
-            (_, Form::Name(name)) => {
-                let icmp_type = view.number(Form::Number(field::ICMP_TYPE.id()), dialect);
-                let (etype, protocol) = (view.number(Form::Etype, dialect), view.number(Form::Protocol, dialect));
-                line::word(place, after_key, words::name(name, etype, protocol, icmp_type))
-            }
-            _ => line::decimal(place, after_key, view.number(form, dialect)),
-        };
-        let end = line::lay(place, end, [b','], 1);
-        at.wrapping_add(end)
-    }
-}
-
-impl<const V2: bool> Members<'_, '_, '_, V2> {
-    /// A list of any length.
-    #[inline(never)]
-    fn list(&mut self, at: usize, form: Form) -> usize {
-        let Self { line, view } = self;
-        line.go_on_at(at);
-        line.mark(b'[');
-        if let Some(numbers) = view.numbers(form) {
-            for number in numbers.iter() {
-                match form {
-                    Form::Layers(_) => {
-                        line.mark(b'"');
-                        line.text(words::layer(number));
-                        line.mark(b'"');
-                    }
-                    _ => unsigned(*line, u64::from(number)),
-                }
-                line.mark(b',');
-            }
+/// Writes one member with the comma behind it. Gives where it ends.
+fn member(line: &mut Line<'_>, at: usize, key: &Key, view: &View<'_>, form: Form, dialect: Dialect) -> usize {
+    let at = line.make_room::<PLACE>(at);
+    let Some(place) = line.place::<PLACE>(at) else { return at };
+    let from = line::lay(place, 0, key.octets, key.len);
+    let v2 = dialect == Dialect::V2;
+    let end = match (form.shape(), form) {
+        (Shape::Numbers | Shape::Addresses, _) => return list(line, at.wrapping_add(from), view, form),
+        (Shape::Address, _) => match view.address(form) {
+            Some(it) => line::address(place, from, it),
+            None => line::lay(place, from, *b"\"\"", 2),
+        },
+        (_, Form::Type) => {
+            let word = usize::try_from(view.number(form, dialect)).ok().and_then(|number| words::TYPES.get(number));
+            line::word(place, from, word.copied().unwrap_or_default())
         }
-        view.each_address(form, |it| {
-            address(*line, address_of(it));
-            line.mark(b',');
-        });
-        let at = line.end_list(line.at(), b']');
-        line.mark_at(at, b',')
-    }
+        (_, Form::Mac(..)) => line::mac(place, from, mac_of_number(view.number(form, dialect))),
+        (_, Form::Etype) if v2 => line::word(place, from, words::etype(view.number(form, dialect))),
+        (_, Form::Protocol) if v2 => line::word(place, from, words::protocol(view.number(form, dialect))),
+        (_, Form::Network { of, .. }) if v2 => {
+            network(place, from, view.address(Form::Address(of)), view.number(form, dialect))
+        }
+        (_, Form::Name(name)) => {
+            let icmp_type = view.number(Form::Number(field::ICMP_TYPE.id()), dialect);
+            let (etype, protocol) = (view.number(Form::Etype, dialect), view.number(Form::Protocol, dialect));
+            line::word(place, from, words::name(name, etype, protocol, icmp_type))
+        }
+        _ => line::decimal(place, from, view.number(form, dialect)),
+    };
+    let end = line::lay(place, end, [b','], 1);
+    at.wrapping_add(end)
 }
 
-fn address_of(bits: u128) -> IpAddr {
-    address_of_octets(bits.to_be_bytes())
+/// A list of any length. Gives where it ends.
+fn list(line: &mut Line<'_>, at: usize, view: &View<'_>, form: Form) -> usize {
+    line.go_on_at(at);
+    line.mark(b'[');
+    if let Some(numbers) = view.numbers(form) {
+        for number in numbers.iter() {
+            match form {
+                Form::Layers(_) => {
+                    line.mark(b'"');
+                    line.text(words::layer(number));
+                    line.mark(b'"');
+                }
+                _ => unsigned(line, u64::from(number)),
+            }
+            line.mark(b',');
+        }
+    }
+    view.each_address(form, |it| {
+        address(line, it);
+        line.mark(b',');
+    });
+    let at = line.end_list(line.at(), b']');
+    line.mark_at(at, b',')
 }
 
 #[inline]

@@ -6,7 +6,7 @@ use super::table::{Form, Moment, Mpls, ROWS, Scale};
 use super::{ADDED, Dialect, id, schema};
 use crate::context::Context;
 use crate::exporter::Protocol;
-use crate::model::{COLUMNS, FieldId, FieldValue, Flow, FlowRecord, HOT, Mac, Numbers, field, octets_of_address};
+use crate::model::{COLUMNS, FieldId, FieldValue, Flow, FlowRecord, HOT, Mac, Numbers, address_of_octets, field};
 use crate::record::Record;
 use crate::template::Template;
 use crate::time::Timestamp;
@@ -43,7 +43,7 @@ impl<'a> From<&'a FlowRecord> for Message<'a> {
 
 impl Message<'_> {
     /// Lends it in the form that both encodings are made from.
-    pub(super) fn view<T>(self, write: impl FnOnce(&View<'_, true>) -> T) -> T {
+    pub(super) fn view<T>(self, write: impl FnOnce(&View<'_>) -> T) -> T {
         match self {
             Self::Record(record) => {
                 let mut row = FlowRecord::EMPTY;
@@ -107,6 +107,14 @@ const fn slots() -> [u8; COLUMNS.len() + ADDED] {
     slots
 }
 
+/// Bits of the values that a message says of all its records and that no field of goflow2's is by itself.
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "as above"
+)]
+const OF_CONTEXT: u32 = 1 << SLOTS[field::EXPORTED.id().number() as usize];
+
 /// Values that have no place in a row.
 #[derive(Debug)]
 pub(super) struct Beside<'a> {
@@ -165,6 +173,11 @@ impl<'a> Beside<'a> {
         }
     }
 
+    /// Whether there is more than what a message says of all its records.
+    pub(super) const fn has_its_own(&self) -> bool {
+        self.present & !OF_CONTEXT != 0
+    }
+
     #[inline]
     fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
         let slot = *SLOTS.get(id.index())?;
@@ -175,29 +188,25 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// A message as its fields: what the forms of the table stand for. The writers have each field written out, with its form known to the
-/// compiler, so that of every choice here one arm is left; `RARE` says whether the message may have what has no place in a row.
+/// A message as its fields: what the forms of the table stand for.
 #[derive(Debug)]
-pub(super) struct View<'a, const RARE: bool> {
+pub(super) struct View<'a> {
     pub(super) row: &'a FlowRecord,
     pub(super) beside: &'a Beside<'a>,
     pub(super) sequence: u32,
 }
 
-#[expect(clippy::inline_always, reason = "see above")]
-impl<'a, const RARE: bool> View<'a, RARE> {
-    #[inline(always)]
+impl<'a> View<'a> {
+    #[inline]
     fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
         if id.index() < HOT.len() {
             self.row.value(id)
-        } else if RARE || id.number() == field::EXPORTED.id().number() {
-            self.beside.value(id)
         } else {
-            None
+            self.beside.value(id)
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn unsigned(&self, id: FieldId) -> Option<u64> {
         match self.value(id)? {
             FieldValue::Unsigned(number) => Some(number),
@@ -205,7 +214,7 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn time(&self, id: FieldId) -> Option<Timestamp> {
         match self.value(id)? {
             FieldValue::Time(time) => Some(time),
@@ -213,9 +222,9 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         }
     }
 
-    /// An address as the number its 16 octets are, IPv4 mapped; `None` when it is not known.
-    #[inline(always)]
-    pub(super) fn address(&self, form: Form) -> Option<u128> {
+    /// An address; `None` when it is not known.
+    #[inline]
+    pub(super) fn address(&self, form: Form) -> Option<IpAddr> {
         match form {
             Form::Address(id) => self.address_of(id),
             Form::Sampler if self.is_sflow() => {
@@ -226,30 +235,27 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         }
     }
 
-    #[inline(always)]
-    fn address_of(&self, id: FieldId) -> Option<u128> {
-        if id.index() < HOT.len() {
-            return self.row.address_bits(id);
-        }
+    #[inline]
+    fn address_of(&self, id: FieldId) -> Option<IpAddr> {
         match self.value(id)? {
-            FieldValue::Address(address) => Some(bits_of(address)),
+            FieldValue::Address(address) => Some(address),
             _ => None,
         }
     }
 
     /// A number; 0 when it is not known.
-    #[inline(always)]
+    #[inline]
     pub(super) fn number(&self, form: Form, dialect: Dialect) -> u64 {
         match form {
-            Form::Type => kind(self.row.protocol().map_or(Protocol::Unknown, Protocol::from_code)),
+            Form::Type => self.kind(),
             Form::Sequence => u64::from(self.sequence),
-            Form::Rate => self.row.sampling_rate().map_or(0, rounded),
+            Form::Rate => self.rate(),
             Form::Octets => self.octets(),
             Form::Packets => self.packets(),
             Form::Number(id) => self.unsigned(id).unwrap_or(0),
-            Form::VlanId => self.unsigned(field::VLAN.id()).unwrap_or(0),
+            Form::VlanId => self.row.vlan().map_or(0, u64::from),
             Form::TopBits(id) => self.unsigned(id).unwrap_or(0) >> 5,
-            Form::Time(moment, scale) => self.moment(moment, dialect).map_or(0, |time| since_1970(time, scale)),
+            Form::Time(moment, scale) => self.time_since_1970(moment, scale, dialect),
             Form::Mac(one, other) => match self.value(one).or_else(|| self.value(other)) {
                 Some(FieldValue::Mac(mac)) => number_of_mac(mac),
                 _ => 0,
@@ -262,8 +268,40 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         }
     }
 
+    /// Type, time, sequence number and rate, which are the same of all that came in together.
+    pub(super) fn of_message(&self, dialect: Dialect) -> [u64; 4] {
+        let received = self.time_since_1970(Moment::Received, dialect.scale(), dialect);
+        [self.kind(), received, u64::from(self.sequence), self.rate()]
+    }
+
+    /// Start, end, Ethernet type and VLAN.
+    #[inline]
+    pub(super) fn of_record(&self, dialect: Dialect) -> [u64; 4] {
+        let (start, end) = (self.row.start(), self.row.end());
+        let or_default = |said: Option<Timestamp>| match said {
+            Some(time) => since_1970(time, dialect.scale()),
+            None => self.when_not_said(dialect).map_or(0, |time| since_1970(time, dialect.scale())),
+        };
+        [or_default(start), or_default(end), self.etype(), self.row.vlan().map_or(0, u64::from)]
+    }
+
+    #[inline]
+    fn kind(&self) -> u64 {
+        kind(self.row.protocol().map_or(Protocol::Unknown, Protocol::from_code))
+    }
+
+    #[inline]
+    fn rate(&self) -> u64 {
+        self.row.sampling_rate().map_or(0, rounded)
+    }
+
+    #[inline]
+    fn time_since_1970(&self, moment: Moment, scale: Scale, dialect: Dialect) -> u64 {
+        self.moment(moment, dialect).map_or(0, |time| since_1970(time, scale))
+    }
+
     /// A list of numbers; `None` when there is none.
-    #[inline(always)]
+    #[inline]
     pub(super) fn numbers(&self, form: Form) -> Option<Numbers<'a>> {
         match form {
             Form::Numbers(id) | Form::Layers(id) => self.list(id),
@@ -271,7 +309,7 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn list(&self, id: FieldId) -> Option<Numbers<'a>> {
         match self.value(id)? {
             FieldValue::Numbers(numbers) if !numbers.is_empty() => Some(numbers),
@@ -280,25 +318,25 @@ impl<'a, const RARE: bool> View<'a, RARE> {
     }
 
     /// Hands every address of a list to `each`.
-    #[inline(always)]
-    pub(super) fn each_address(&self, form: Form, mut each: impl FnMut(u128)) {
+    #[inline]
+    pub(super) fn each_address(&self, form: Form, mut each: impl FnMut(IpAddr)) {
         let Form::Addresses(id) = form else { return };
         match self.value(id) {
-            Some(FieldValue::Address(address)) => each(bits_of(address)),
+            Some(FieldValue::Address(address)) => each(address),
             Some(FieldValue::Octets(octets)) => {
-                octets.as_chunks::<16>().0.iter().for_each(|octets| each(u128::from_be_bytes(*octets)));
+                octets.as_chunks::<16>().0.iter().for_each(|octets| each(address_of_octets(*octets)));
             }
             _ => {}
         }
     }
 
-    #[inline(always)]
-    fn is_sflow(&self) -> bool {
+    #[inline]
+    pub(super) fn is_sflow(&self) -> bool {
         self.row.protocol() == Some(const { Protocol::Sflow.code() })
     }
 
     /// goflow2 counts the whole frame of a sampled packet, and takes output counters where there are no others.
-    #[inline(always)]
+    #[inline]
     fn octets(&self) -> u64 {
         let frame = || self.unsigned(field::FRAME_LENGTH.id());
         let sampled = if self.is_sflow() { frame() } else { None };
@@ -306,40 +344,49 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         sampled.or_else(flow).or_else(frame).unwrap_or(0)
     }
 
-    #[inline(always)]
+    #[inline]
     fn packets(&self) -> u64 {
         let packets = self.row.packets().or_else(|| self.unsigned(field::POST_PACKETS.id()));
         packets.unwrap_or_else(|| self.unsigned(field::FRAME_LENGTH.id()).map_or(0, |_| 1))
     }
 
-    /// A packet was seen when its sample came in. In v2 a flow that does not say its times has those of its export.
-    #[inline(always)]
+    #[inline]
     fn moment(&self, moment: Moment, dialect: Dialect) -> Option<Timestamp> {
-        let said = match moment {
-            Moment::Received => return self.row.received(),
-            Moment::Start => self.row.start(),
-            Moment::End => self.row.end(),
-        };
-        said.or_else(|| match dialect {
+        match moment {
+            Moment::Received => self.row.received(),
+            Moment::Start => self.row.start().or_else(|| self.when_not_said(dialect)),
+            Moment::End => self.row.end().or_else(|| self.when_not_said(dialect)),
+        }
+    }
+
+    /// A packet was seen when its sample came in. In v2 a flow that does not say its times has those of its export.
+    #[inline(never)]
+    fn when_not_said(&self, dialect: Dialect) -> Option<Timestamp> {
+        match dialect {
             _ if self.is_sflow() => self.row.received(),
             Dialect::V1 => None,
             Dialect::V2 => self.time(field::EXPORTED.id()).or_else(|| self.row.received()),
-        })
+        }
     }
 
-    #[inline(always)]
+    #[inline]
     fn etype(&self) -> u64 {
-        let said = self.row.ethertype().map(u64::from);
-        said.unwrap_or_else(|| {
-            let ends = || self.address_of(field::SRC_ADDR.id()).or_else(|| self.address_of(field::DST_ADDR.id()));
-            match self.row.ip_version() {
-                Some(version) => etype_of_version(version == 4),
-                None => ends().map_or(0, |bits| etype_of_version(is_ipv4(bits))),
-            }
-        })
+        if let Some(said) = self.row.ethertype() {
+            return u64::from(said);
+        }
+        let is_ipv4 = match (self.row.ip_version(), self.row.src_addr()) {
+            (Some(version), _) => Some(version == 4),
+            (None, Some(address)) => Some(address.is_ipv4()),
+            (None, None) => self.row.dst_addr().map(|address| address.is_ipv4()),
+        };
+        match is_ipv4 {
+            Some(true) => 0x0800,
+            Some(false) => 0x86dd,
+            None => 0,
+        }
     }
 
-    #[inline(always)]
+    #[inline]
     fn mpls(&self, part: Mpls) -> u64 {
         let Some(labels) = self.list(field::MPLS_LABELS.id()) else { return 0 };
         let ttls = || self.list(id::MPLS_TTLS);
@@ -353,20 +400,6 @@ impl<'a, const RARE: bool> View<'a, RARE> {
         };
         item.map_or(0, u64::from)
     }
-}
-
-const fn etype_of_version(v4: bool) -> u64 {
-    if v4 { 0x0800 } else { 0x86dd }
-}
-
-fn bits_of(address: IpAddr) -> u128 {
-    u128::from_be_bytes(octets_of_address(address))
-}
-
-/// Whether a number stands for an IPv4 address, mapped.
-#[inline]
-pub(super) const fn is_ipv4(bits: u128) -> bool {
-    bits >> 32 == 0xffff
 }
 
 /// The number goflow2 has for a protocol.
@@ -404,7 +437,12 @@ fn rounded(rate: f64) -> u64 {
 /// Whole units since 1970; 0 before.
 #[inline]
 fn since_1970(time: Timestamp, scale: Scale) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(0).checked_div(u64::from(scale.nanos())).unwrap_or(0)
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(0);
+    match scale {
+        Scale::Seconds => nanos / 1_000_000_000,
+        Scale::Millis => nanos / 1_000_000,
+        Scale::Nanos => nanos,
+    }
 }
 
 #[inline]

@@ -24,9 +24,11 @@ mod draft;
 mod json;
 mod message;
 mod parse;
+mod plan;
 mod protobuf;
 mod reader;
 mod table;
+mod varint;
 mod words;
 
 use std::sync::{Arc, LazyLock};
@@ -38,6 +40,7 @@ pub use parse::read_json;
 pub use protobuf::{write_protobuf, write_protobuf_rows, write_protobuf_set};
 pub use reader::{Format, MOST, Reader, ReaderStats, recognise};
 
+use self::table::Scale;
 use crate::model::{COLUMNS, FieldDef, FieldId, Octets, Schema, U32, U32List, Unit};
 
 /// The two forms of the message. A reader tells them apart by what is in a message.
@@ -51,8 +54,11 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    const fn new(v2: bool) -> Self {
-        if v2 { Self::V2 } else { Self::V1 }
+    const fn scale(self) -> Scale {
+        match self {
+            Self::V1 => Scale::Seconds,
+            Self::V2 => Scale::Nanos,
+        }
     }
 }
 

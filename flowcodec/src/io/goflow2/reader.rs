@@ -78,7 +78,7 @@ pub struct ReaderStats {
 /// assert_eq!((first.get(field::OCTETS), first.get(field::IP_PROTOCOL)), (Some(20_800), Some(6)));
 /// assert_eq!(reader.next().unwrap()?.get(field::OCTETS), Some(60));
 /// let fault = reader.next().unwrap().unwrap_err();
-/// assert_eq!((reader.position(), fault.offset, fault.bytes), (74, 0, 8));
+/// assert_eq!((reader.position(), fault.offset, fault.bytes), (73, 0, 9));
 /// assert!(reader.next().is_none());
 /// # Ok::<(), flowcodec::Fault>(())
 /// ```

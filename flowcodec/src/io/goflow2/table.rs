@@ -1,7 +1,7 @@
 //! The fields of goflow2's message: the one list that both dialects, both encodings, writers and readers work from.
 
 use super::{Dialect, id};
-use crate::model::{COLUMNS, ColumnType, FieldId, field};
+use crate::model::{FieldId, field};
 
 /// One field: where it stands in each dialect, and what it says.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,10 @@ const fn hidden(number: u32, key: &'static str) -> Place {
 /// In JSON alone.
 const fn json(key: &'static str) -> Place {
     Place { number: 0, key, listed: true }
+}
+
+const fn row(v1: Place, v2: Place, form: Form) -> Row {
+    Row { v1, v2, form }
 }
 
 const NOT: Place = Place { number: 0, key: "", listed: false };
@@ -160,22 +164,6 @@ impl Form {
         }
     }
 
-    /// How many bits its numbers have at most.
-    pub(super) const fn bits(self) -> u32 {
-        match self {
-            Self::Type | Self::TopBits(_) => 3,
-            Self::Protocol | Self::Network { .. } => 8,
-            Self::Etype | Self::VlanId => 16,
-            Self::Number(id) => match column(id) {
-                ColumnType::U8 => 8,
-                ColumnType::U16 => 16,
-                ColumnType::U32 => 32,
-                _ => 64,
-            },
-            _ => 64,
-        }
-    }
-
     /// Fields that a form takes from beside the row, whatever it does with them.
     pub(super) const fn fields(self) -> [Option<FieldId>; 2] {
         match self {
@@ -196,118 +184,79 @@ impl Form {
     }
 }
 
-#[expect(
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "evaluated by the compiler, which refuses what is out of bounds"
-)]
-const fn column(id: FieldId) -> ColumnType {
-    let index = id.number() as usize;
-    // All numbers that are added to the core are of this type.
-    if index < COLUMNS.len() { COLUMNS[index] } else { ColumnType::U32 }
-}
-
-/// One row, for the compiler to know.
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
-pub(super) const fn row(number: usize) -> &'static Row {
-    &ROWS[number]
-}
-
-macro_rules! table {
-    ($($key:ident: $v1:expr, $v2:expr, $form:expr;)*) => {
-        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only counts the rows")]
-        enum Number { $($key,)* }
-
-        /// The table, in the order in which goflow2 writes JSON in either dialect.
-        pub(super) const ROWS: &[Row] = &[$(Row { v1: $v1, v2: $v2, form: $form },)*];
-
-        /// Hands the number of every row to `taker`, in order. How far it is goes through its hands.
-        #[inline(always)]
-        pub(super) fn each_row(taker: &mut impl TakesRows, at: usize) -> usize {
-            $(let at = taker.take::<{ Number::$key as usize }>(at);)*
-            at
-        }
-    };
-}
-
-/// What the rows of the table are handed to.
-pub(super) trait TakesRows {
-    /// Takes row number `ROW`.
-    fn take<const ROW: usize>(&mut self, at: usize) -> usize;
-}
-
-table! {
-    TYPE: p(1, "Type"), p(1, "type"), Form::Type;
-    TIME_RECEIVED: p(2, "TimeReceived"), NOT, Form::Time(Moment::Received, Scale::Seconds);
-    TIME_RECEIVED_NS: NOT, p(110, "time_received_ns"), Form::Time(Moment::Received, Scale::Nanos);
-    SEQUENCE_NUM: p(4, "SequenceNum"), p(4, "sequence_num"), Form::Sequence;
-    SAMPLING_RATE: p(3, "SamplingRate"), p(3, "sampling_rate"), Form::Rate;
-    FLOW_DIRECTION: hidden(42, "FlowDirection"), NOT, Form::Number(field::DIRECTION.id());
-    SAMPLER_ADDRESS: p(11, "SamplerAddress"), p(11, "sampler_address"), Form::Sampler;
-    TIME_FLOW_START: p(38, "TimeFlowStart"), NOT, Form::Time(Moment::Start, Scale::Seconds);
-    TIME_FLOW_START_NS: NOT, p(111, "time_flow_start_ns"), Form::Time(Moment::Start, Scale::Nanos);
-    TIME_FLOW_END: p(5, "TimeFlowEnd"), NOT, Form::Time(Moment::End, Scale::Seconds);
-    TIME_FLOW_END_NS: NOT, p(112, "time_flow_end_ns"), Form::Time(Moment::End, Scale::Nanos);
-    TIME_FLOW_START_MS: hidden(63, "TimeFlowStartMs"), NOT, Form::Time(Moment::Start, Scale::Millis);
-    TIME_FLOW_END_MS: hidden(64, "TimeFlowEndMs"), NOT, Form::Time(Moment::End, Scale::Millis);
-    BYTES: p(9, "Bytes"), p(9, "bytes"), Form::Octets;
-    PACKETS: p(10, "Packets"), p(10, "packets"), Form::Packets;
-    SRC_ADDR: p(6, "SrcAddr"), p(6, "src_addr"), Form::Address(field::SRC_ADDR.id());
-    DST_ADDR: p(7, "DstAddr"), p(7, "dst_addr"), Form::Address(field::DST_ADDR.id());
-    ETYPE: p(30, "Etype"), p(30, "etype"), Form::Etype;
-    PROTO: p(20, "Proto"), p(20, "proto"), Form::Protocol;
-    SRC_PORT: p(21, "SrcPort"), p(21, "src_port"), Form::Number(field::SRC_PORT.id());
-    DST_PORT: p(22, "DstPort"), p(22, "dst_port"), Form::Number(field::DST_PORT.id());
-    IN_IF: p(18, "InIf"), p(18, "in_if"), Form::Number(field::IN_IF.id());
-    OUT_IF: p(19, "OutIf"), p(19, "out_if"), Form::Number(field::OUT_IF.id());
-    SRC_MAC: p(27, "SrcMac"), p(27, "src_mac"), Form::Mac(field::SRC_MAC.id(), field::POST_SRC_MAC.id());
-    DST_MAC: p(28, "DstMac"), p(28, "dst_mac"), Form::Mac(field::DST_MAC.id(), field::POST_DST_MAC.id());
-    SRC_VLAN: p(33, "SrcVlan"), p(33, "src_vlan"), Form::Number(field::VLAN.id());
-    DST_VLAN: p(34, "DstVlan"), p(34, "dst_vlan"), Form::Number(field::POST_VLAN.id());
-    VLAN_ID: p(29, "VlanId"), p(29, "vlan_id"), Form::VlanId;
-    INGRESS_VRF_ID: p(39, "IngressVrfID"), NOT, Form::Number(field::INGRESS_VRF.id());
-    EGRESS_VRF_ID: p(40, "EgressVrfID"), NOT, Form::Number(field::EGRESS_VRF.id());
-    IP_TOS: p(23, "IPTos"), p(23, "ip_tos"), Form::Number(field::TOS.id());
-    FORWARDING_STATUS: p(24, "ForwardingStatus"), p(24, "forwarding_status"), Form::Number(field::FORWARDING_STATUS.id());
-    IP_TTL: p(25, "IPTTL"), p(25, "ip_ttl"), Form::Number(field::TTL.id());
-    IP_FLAGS: NOT, p(38, "ip_flags"), Form::TopBits(field::FRAGMENT_FLAGS.id());
-    TCP_FLAGS: p(26, "TCPFlags"), p(26, "tcp_flags"), Form::Number(field::TCP_FLAGS.id());
-    ICMP_TYPE: p(31, "IcmpType"), p(31, "icmp_type"), Form::Number(field::ICMP_TYPE.id());
-    ICMP_CODE: p(32, "IcmpCode"), p(32, "icmp_code"), Form::Number(field::ICMP_CODE.id());
-    IPV6_FLOW_LABEL: p(37, "IPv6FlowLabel"), p(37, "ipv6_flow_label"), Form::Number(field::FLOW_LABEL.id());
-    FRAGMENT_ID: p(35, "FragmentId"), p(35, "fragment_id"), Form::Number(field::FRAGMENT_ID.id());
-    FRAGMENT_OFFSET: p(36, "FragmentOffset"), p(36, "fragment_offset"), Form::Number(field::FRAGMENT_OFFSET.id());
-    BI_FLOW_DIRECTION: p(41, "BiFlowDirection"), NOT, Form::Number(field::BIFLOW_DIRECTION.id());
-    SRC_AS: p(14, "SrcAS"), p(14, "src_as"), Form::Number(field::SRC_AS.id());
-    DST_AS: p(15, "DstAS"), p(15, "dst_as"), Form::Number(field::DST_AS.id());
-    NEXT_HOP: p(12, "NextHop"), p(12, "next_hop"), Form::Address(field::NEXT_HOP.id());
-    NEXT_HOP_AS: p(13, "NextHopAS"), p(13, "next_hop_as"), Form::Number(field::NEXT_AS.id());
-    SRC_NET: p(16, "SrcNet"), p(16, "src_net"), Form::Network { bits: field::SRC_PREFIX_LEN.id(), of: field::SRC_ADDR.id() };
-    DST_NET: p(17, "DstNet"), p(17, "dst_net"), Form::Network { bits: field::DST_PREFIX_LEN.id(), of: field::DST_ADDR.id() };
-    BGP_NEXT_HOP: hidden(100, "BgpNextHop"), p(100, "bgp_next_hop"), Form::Address(field::BGP_NEXT_HOP.id());
-    BGP_COMMUNITIES: hidden(101, "BgpCommunities"), p(101, "bgp_communities"), Form::Numbers(field::BGP_COMMUNITIES.id());
-    AS_PATH: hidden(102, "AsPath"), p(102, "as_path"), Form::Numbers(field::AS_PATH.id());
-    HAS_MPLS: hidden(53, "HasMPLS"), NOT, Form::Mpls(Mpls::Any);
-    MPLS_COUNT: hidden(54, "MPLSCount"), NOT, Form::Mpls(Mpls::Count);
-    MPLS_1_TTL: hidden(55, "MPLS1TTL"), NOT, Form::Mpls(Mpls::Ttl(0));
-    MPLS_1_LABEL: hidden(56, "MPLS1Label"), NOT, Form::Mpls(Mpls::Label(0));
-    MPLS_2_TTL: hidden(57, "MPLS2TTL"), NOT, Form::Mpls(Mpls::Ttl(1));
-    MPLS_2_LABEL: hidden(58, "MPLS2Label"), NOT, Form::Mpls(Mpls::Label(1));
-    MPLS_3_TTL: hidden(59, "MPLS3TTL"), NOT, Form::Mpls(Mpls::Ttl(2));
-    MPLS_3_LABEL: hidden(60, "MPLS3Label"), NOT, Form::Mpls(Mpls::Label(2));
-    MPLS_LAST_TTL: hidden(61, "MPLSLastTTL"), NOT, Form::Mpls(Mpls::LastTtl);
-    MPLS_LAST_LABEL: hidden(62, "MPLSLastLabel"), NOT, Form::Mpls(Mpls::LastLabel);
-    MPLS_LABEL_IP: hidden(65, "MplsLabelIp"), NOT, Form::Address(field::MPLS_TOP_ADDR.id());
-    MPLS_TTL: NOT, p(80, "mpls_ttl"), Form::Numbers(id::MPLS_TTLS);
-    MPLS_LABEL: NOT, p(81, "mpls_label"), Form::Numbers(field::MPLS_LABELS.id());
-    MPLS_IP: NOT, p(82, "mpls_ip"), Form::Addresses(field::MPLS_TOP_ADDR.id());
-    OBSERVATION_DOMAIN_ID: hidden(70, "ObservationDomainId"), p(70, "observation_domain_id"), Form::Number(field::DOMAIN.id());
-    OBSERVATION_POINT_ID: hidden(71, "ObservationPointId"), p(71, "observation_point_id"), Form::Number(field::OBSERVATION_POINT.id());
-    LAYER_STACK: NOT, p(103, "layer_stack"), Form::Layers(id::LAYERS);
-    LAYER_SIZE: NOT, p(104, "layer_size"), Form::Numbers(id::LAYER_SIZES);
-    IPV6_ROUTING_ADDRESSES: NOT, p(105, "ipv6_routing_header_addresses"), Form::Addresses(id::SEGMENTS);
-    IPV6_ROUTING_SEG_LEFT: NOT, p(106, "ipv6_routing_header_seg_left"), Form::Number(id::SEGMENTS_LEFT);
-    ETYPE_NAME: json("EtypeName"), NOT, Form::Name(Name::Etype);
-    PROTO_NAME: json("ProtoName"), NOT, Form::Name(Name::Protocol);
-    ICMP_NAME: json("IcmpName"), NOT, Form::Name(Name::Icmp);
-}
+/// The table, in the order in which goflow2 writes JSON in either dialect.
+pub(super) const ROWS: &[Row] = &[
+    row(p(1, "Type"), p(1, "type"), Form::Type),
+    row(p(2, "TimeReceived"), NOT, Form::Time(Moment::Received, Scale::Seconds)),
+    row(NOT, p(110, "time_received_ns"), Form::Time(Moment::Received, Scale::Nanos)),
+    row(p(4, "SequenceNum"), p(4, "sequence_num"), Form::Sequence),
+    row(p(3, "SamplingRate"), p(3, "sampling_rate"), Form::Rate),
+    row(hidden(42, "FlowDirection"), NOT, Form::Number(field::DIRECTION.id())),
+    row(p(11, "SamplerAddress"), p(11, "sampler_address"), Form::Sampler),
+    row(p(38, "TimeFlowStart"), NOT, Form::Time(Moment::Start, Scale::Seconds)),
+    row(NOT, p(111, "time_flow_start_ns"), Form::Time(Moment::Start, Scale::Nanos)),
+    row(p(5, "TimeFlowEnd"), NOT, Form::Time(Moment::End, Scale::Seconds)),
+    row(NOT, p(112, "time_flow_end_ns"), Form::Time(Moment::End, Scale::Nanos)),
+    row(hidden(63, "TimeFlowStartMs"), NOT, Form::Time(Moment::Start, Scale::Millis)),
+    row(hidden(64, "TimeFlowEndMs"), NOT, Form::Time(Moment::End, Scale::Millis)),
+    row(p(9, "Bytes"), p(9, "bytes"), Form::Octets),
+    row(p(10, "Packets"), p(10, "packets"), Form::Packets),
+    row(p(6, "SrcAddr"), p(6, "src_addr"), Form::Address(field::SRC_ADDR.id())),
+    row(p(7, "DstAddr"), p(7, "dst_addr"), Form::Address(field::DST_ADDR.id())),
+    row(p(30, "Etype"), p(30, "etype"), Form::Etype),
+    row(p(20, "Proto"), p(20, "proto"), Form::Protocol),
+    row(p(21, "SrcPort"), p(21, "src_port"), Form::Number(field::SRC_PORT.id())),
+    row(p(22, "DstPort"), p(22, "dst_port"), Form::Number(field::DST_PORT.id())),
+    row(p(18, "InIf"), p(18, "in_if"), Form::Number(field::IN_IF.id())),
+    row(p(19, "OutIf"), p(19, "out_if"), Form::Number(field::OUT_IF.id())),
+    row(p(27, "SrcMac"), p(27, "src_mac"), Form::Mac(field::SRC_MAC.id(), field::POST_SRC_MAC.id())),
+    row(p(28, "DstMac"), p(28, "dst_mac"), Form::Mac(field::DST_MAC.id(), field::POST_DST_MAC.id())),
+    row(p(33, "SrcVlan"), p(33, "src_vlan"), Form::Number(field::VLAN.id())),
+    row(p(34, "DstVlan"), p(34, "dst_vlan"), Form::Number(field::POST_VLAN.id())),
+    row(p(29, "VlanId"), p(29, "vlan_id"), Form::VlanId),
+    row(p(39, "IngressVrfID"), NOT, Form::Number(field::INGRESS_VRF.id())),
+    row(p(40, "EgressVrfID"), NOT, Form::Number(field::EGRESS_VRF.id())),
+    row(p(23, "IPTos"), p(23, "ip_tos"), Form::Number(field::TOS.id())),
+    row(p(24, "ForwardingStatus"), p(24, "forwarding_status"), Form::Number(field::FORWARDING_STATUS.id())),
+    row(p(25, "IPTTL"), p(25, "ip_ttl"), Form::Number(field::TTL.id())),
+    row(NOT, p(38, "ip_flags"), Form::TopBits(field::FRAGMENT_FLAGS.id())),
+    row(p(26, "TCPFlags"), p(26, "tcp_flags"), Form::Number(field::TCP_FLAGS.id())),
+    row(p(31, "IcmpType"), p(31, "icmp_type"), Form::Number(field::ICMP_TYPE.id())),
+    row(p(32, "IcmpCode"), p(32, "icmp_code"), Form::Number(field::ICMP_CODE.id())),
+    row(p(37, "IPv6FlowLabel"), p(37, "ipv6_flow_label"), Form::Number(field::FLOW_LABEL.id())),
+    row(p(35, "FragmentId"), p(35, "fragment_id"), Form::Number(field::FRAGMENT_ID.id())),
+    row(p(36, "FragmentOffset"), p(36, "fragment_offset"), Form::Number(field::FRAGMENT_OFFSET.id())),
+    row(p(41, "BiFlowDirection"), NOT, Form::Number(field::BIFLOW_DIRECTION.id())),
+    row(p(14, "SrcAS"), p(14, "src_as"), Form::Number(field::SRC_AS.id())),
+    row(p(15, "DstAS"), p(15, "dst_as"), Form::Number(field::DST_AS.id())),
+    row(p(12, "NextHop"), p(12, "next_hop"), Form::Address(field::NEXT_HOP.id())),
+    row(p(13, "NextHopAS"), p(13, "next_hop_as"), Form::Number(field::NEXT_AS.id())),
+    row(p(16, "SrcNet"), p(16, "src_net"), Form::Network { bits: field::SRC_PREFIX_LEN.id(), of: field::SRC_ADDR.id() }),
+    row(p(17, "DstNet"), p(17, "dst_net"), Form::Network { bits: field::DST_PREFIX_LEN.id(), of: field::DST_ADDR.id() }),
+    row(hidden(100, "BgpNextHop"), p(100, "bgp_next_hop"), Form::Address(field::BGP_NEXT_HOP.id())),
+    row(hidden(101, "BgpCommunities"), p(101, "bgp_communities"), Form::Numbers(field::BGP_COMMUNITIES.id())),
+    row(hidden(102, "AsPath"), p(102, "as_path"), Form::Numbers(field::AS_PATH.id())),
+    row(hidden(53, "HasMPLS"), NOT, Form::Mpls(Mpls::Any)),
+    row(hidden(54, "MPLSCount"), NOT, Form::Mpls(Mpls::Count)),
+    row(hidden(55, "MPLS1TTL"), NOT, Form::Mpls(Mpls::Ttl(0))),
+    row(hidden(56, "MPLS1Label"), NOT, Form::Mpls(Mpls::Label(0))),
+    row(hidden(57, "MPLS2TTL"), NOT, Form::Mpls(Mpls::Ttl(1))),
+    row(hidden(58, "MPLS2Label"), NOT, Form::Mpls(Mpls::Label(1))),
+    row(hidden(59, "MPLS3TTL"), NOT, Form::Mpls(Mpls::Ttl(2))),
+    row(hidden(60, "MPLS3Label"), NOT, Form::Mpls(Mpls::Label(2))),
+    row(hidden(61, "MPLSLastTTL"), NOT, Form::Mpls(Mpls::LastTtl)),
+    row(hidden(62, "MPLSLastLabel"), NOT, Form::Mpls(Mpls::LastLabel)),
+    row(hidden(65, "MplsLabelIp"), NOT, Form::Address(field::MPLS_TOP_ADDR.id())),
+    row(NOT, p(80, "mpls_ttl"), Form::Numbers(id::MPLS_TTLS)),
+    row(NOT, p(81, "mpls_label"), Form::Numbers(field::MPLS_LABELS.id())),
+    row(NOT, p(82, "mpls_ip"), Form::Addresses(field::MPLS_TOP_ADDR.id())),
+    row(hidden(70, "ObservationDomainId"), p(70, "observation_domain_id"), Form::Number(field::DOMAIN.id())),
+    row(hidden(71, "ObservationPointId"), p(71, "observation_point_id"), Form::Number(field::OBSERVATION_POINT.id())),
+    row(NOT, p(103, "layer_stack"), Form::Layers(id::LAYERS)),
+    row(NOT, p(104, "layer_size"), Form::Numbers(id::LAYER_SIZES)),
+    row(NOT, p(105, "ipv6_routing_header_addresses"), Form::Addresses(id::SEGMENTS)),
+    row(NOT, p(106, "ipv6_routing_header_seg_left"), Form::Number(id::SEGMENTS_LEFT)),
+    row(json("EtypeName"), NOT, Form::Name(Name::Etype)),
+    row(json("ProtoName"), NOT, Form::Name(Name::Protocol)),
+    row(json("IcmpName"), NOT, Form::Name(Name::Icmp)),
+];
