@@ -15,16 +15,19 @@ use crate::time::Timestamp;
 /// absent member; times as RFC 3339 with nine digits, addresses as text, octets as hex. Octets of text that are not UTF-8 are shown
 /// as `\xNN`. Fields that only one of `schema` and the template's schema has are absent. Nothing is allocated but what `out` grows by.
 pub fn write_record(out: &mut String, record: &Record<'_>, schema: &Schema) {
-    let mut object = Object::new(out, Some(schema));
-    let at = record.fields(schema).fold(object.begin(0), |at, (id, value)| object.take(at, id, value));
-    object.end(at);
+    write_fields(out, record.fields(schema), schema);
 }
 
 /// Writes the fields in `chosen` that the record has, in that order, in the same form.
 pub fn write_chosen(out: &mut String, record: &Record<'_>, schema: &Schema, chosen: &[FieldId]) {
+    write_fields(out, chosen.iter().filter_map(|&id| Some((id, record.value(id)?))), schema);
+}
+
+/// Writes these fields of `schema`, in that order, in the same form.
+pub fn write_fields<'v>(out: &mut String, fields: impl Iterator<Item = (FieldId, FieldValue<'v>)>, schema: &Schema) {
     let mut object = Object::new(out, Some(schema));
-    let fields = chosen.iter().filter_map(|&id| Some((id, record.value(id)?)));
-    let at = fields.fold(object.begin(0), |at, (id, value)| object.take(at, id, value));
+    let at = object.begin(0);
+    let at = fields.fold(at, |at, (id, value)| object.take(at, id, value));
     object.end(at);
 }
 

@@ -14,4 +14,4 @@ mod samples;
 #[cfg(feature = "json")]
 pub use elements::write_elements;
 #[cfg(feature = "json")]
-pub use json::{write_chosen, write_flow, write_record, write_rows, write_set};
+pub use json::{write_chosen, write_fields, write_flow, write_record, write_rows, write_set};

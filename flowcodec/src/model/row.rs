@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+#[cfg(feature = "goflow2")]
+use super::field;
 use super::schema::{Field, FieldId, hot_offset};
 use super::types::{ColumnType, FieldType, FieldValue, Mac};
 use super::{COLUMNS, CORE, HOT};
-#[cfg(feature = "goflow2")]
-use super::field;
 use crate::time::Timestamp;
 
 /// The common numbers, times and addresses of one flow: 192 octets of plain data, no pointer, no `Drop`.

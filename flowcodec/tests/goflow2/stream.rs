@@ -417,3 +417,21 @@ proptest! {
         prop_assert!(read_json(line.as_bytes()).is_ok() == strict || line.contains('e'), "{line}");
     }
 }
+
+/// Messages without anything between them look like one: that is not passed over in silence.
+#[test]
+fn what_is_there_twice_is_counted() {
+    let mut octets = Vec::new();
+    for count in 1..=3 {
+        write_protobuf(&mut octets, &flow(count), Dialect::V2, Framing::Bare);
+    }
+    let (read, skipped) = read_protobuf(&octets).unwrap();
+    let mut one = Vec::new();
+    write_protobuf(&mut one, &flow(3), Dialect::V2, Framing::Bare);
+    assert_eq!(read, read_protobuf(&one).unwrap().0, "as protobuf has it, the last one counts");
+    // Type, three times, two addresses, the Ethernet type and octets: each of them twice too often.
+    assert_eq!((skipped.unknown_fields, skipped.refused_values), (0, 16));
+    let (read, skipped) = read_json(br#"{"bytes":1,"as_path":[1],"Bytes":2,"as_path":[2]}"#).unwrap();
+    assert_eq!((read.get(field::OCTETS), skipped.refused_values), (Some(2), 1));
+    assert_eq!(read.get(field::AS_PATH).unwrap().iter().collect::<Vec<_>>(), [1, 2]);
+}

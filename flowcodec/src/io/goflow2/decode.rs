@@ -17,23 +17,23 @@ pub fn read_protobuf(message: &[u8]) -> Result<(Flow, Skipped), Fault> {
     let mut draft = Draft::new();
     let mut fields = Fields::new(message);
     while let Some((at, number, value)) = fields.step()? {
-        let Some(row) = row_of(number, dialect) else {
+        let Some((place, row)) = row_of(number, dialect) else {
             draft.skipped.count_unknown();
             continue;
         };
         match (row.form.shape(), value) {
-            (Shape::Number | Shape::Numbers, Wire::Varint(number)) => draft.put(row.form, Given::Number(number)),
+            (Shape::Number | Shape::Numbers, Wire::Varint(number)) => draft.put(place, row.form, Given::Number(number)),
             (Shape::Numbers, Wire::Octets(packed)) => {
                 let mut rest = packed;
                 while !rest.is_empty() {
                     let Varint::Whole(number, len) = varint(rest) else {
                         return Err(invalid(FaultKind::ValueInvalid, at, message));
                     };
-                    draft.put(row.form, Given::Number(number));
+                    draft.put(place, row.form, Given::Number(number));
                     rest = rest.get(len..).unwrap_or_default();
                 }
             }
-            (Shape::Address | Shape::Addresses, Wire::Octets(octets)) => draft.put(row.form, Given::Octets(octets)),
+            (Shape::Address | Shape::Addresses, Wire::Octets(octets)) => draft.put(place, row.form, Given::Octets(octets)),
             _ => draft.skipped.count_unknown(),
         }
     }
@@ -87,13 +87,15 @@ const fn row_numbers(dialect: Dialect) -> [u8; NUMBERS] {
     rows
 }
 
-fn row_of(number: u32, dialect: Dialect) -> Option<&'static Row> {
+/// The row of a field's number, and which that is.
+fn row_of(number: u32, dialect: Dialect) -> Option<(usize, &'static Row)> {
     let [v1, v2] = &ROW_OF;
     let rows = match dialect {
         Dialect::V1 => v1,
         Dialect::V2 => v2,
     };
-    ROWS.get(usize::from(*rows.get(usize::try_from(number).ok()?)?))
+    let place = usize::from(*rows.get(usize::try_from(number).ok()?)?);
+    Some((place, ROWS.get(place)?))
 }
 
 /// A value on the wire.
@@ -245,7 +247,7 @@ pub(super) fn looks_like_message(octets: &[u8]) -> bool {
         match field(rest) {
             Field::Whole { number, value, len } => {
                 let fits =
-                    [Dialect::V1, Dialect::V2].into_iter().filter_map(|dialect| row_of(number, dialect)).any(|row| {
+                    [Dialect::V1, Dialect::V2].into_iter().filter_map(|dialect| row_of(number, dialect)).any(|(_, row)| {
                         match (row.form.shape(), value) {
                             (Shape::Number, Wire::Varint(_)) | (Shape::Numbers, Wire::Varint(_) | Wire::Octets(_)) => true,
                             (Shape::Address | Shape::Addresses, Wire::Octets(octets)) => matches!(octets.len(), 4 | 16),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::message::protocol;
-use super::table::{Form, Moment, Mpls, Scale};
+use super::table::{Form, Moment, Mpls, Scale, Shape};
 use super::{Skipped, id, schema, words};
 use crate::exporter::Protocol;
 use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
@@ -70,6 +70,8 @@ pub(super) struct Draft {
     labels: Stack,
     ttls: Stack,
     depth: u64,
+    /// Forms that are no lists and have been there, by their rows in the table.
+    given: u128,
     pub(super) skipped: Skipped,
 }
 
@@ -92,15 +94,21 @@ impl Draft {
             labels: Stack::default(),
             ttls: Stack::default(),
             depth: 0,
+            given: 0,
             skipped: Skipped::default(),
         }
     }
 
-    /// Takes a value of a field. What the common model cannot hold is counted.
-    pub(super) fn put(&mut self, form: Form, given: Given<'_>) {
-        if self.held(form, given).is_none() {
-            self.skipped.refused_values = self.skipped.refused_values.saturating_add(1);
-        }
+    /// Takes a value of a field, the row `number` of the table. What the common model cannot hold is counted, and so is what takes the
+    /// place of another value: messages without anything between them look like one.
+    pub(super) fn put(&mut self, number: usize, form: Form, given: Given<'_>) {
+        let is_list = matches!(form.shape(), Shape::Numbers | Shape::Addresses);
+        let bit = u32::try_from(number).map_or(0, |number| 1_u128.wrapping_shl(number));
+        let again = !is_list && self.given & bit != 0;
+        self.given |= bit;
+        self.check(!again);
+        let held = self.held(form, given).is_some();
+        self.check(held);
     }
 
     /// `None` when the value cannot be held. What goflow2 writes of fields it does not know is held by leaving them absent.

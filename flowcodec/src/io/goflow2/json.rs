@@ -107,9 +107,7 @@ fn member(line: &mut Line<'_>, at: usize, key: &Key, view: &View<'_>, form: Form
         (_, Form::Mac(..)) => line::mac(place, from, mac_of_number(view.number(form, dialect))),
         (_, Form::Etype) if v2 => line::word(place, from, words::etype(view.number(form, dialect))),
         (_, Form::Protocol) if v2 => line::word(place, from, words::protocol(view.number(form, dialect))),
-        (_, Form::Network { of, .. }) if v2 => {
-            network(place, from, view.address(Form::Address(of)), view.number(form, dialect))
-        }
+        (_, Form::Network { of, .. }) if v2 => network(place, from, view.address(Form::Address(of)), view.number(form, dialect)),
         (_, Form::Name(name)) => {
             let icmp_type = view.number(Form::Number(field::ICMP_TYPE.id()), dialect);
             let (etype, protocol) = (view.number(Form::Etype, dialect), view.number(Form::Protocol, dialect));

@@ -108,11 +108,7 @@ const fn slots() -> [u8; COLUMNS.len() + ADDED] {
 }
 
 /// Bits of the values that a message says of all its records and that no field of goflow2's is by itself.
-#[expect(
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "as above"
-)]
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "as above")]
 const OF_CONTEXT: u32 = 1 << SLOTS[field::EXPORTED.id().number() as usize];
 
 /// Values that have no place in a row.
@@ -199,11 +195,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     #[inline]
     fn value(&self, id: FieldId) -> Option<FieldValue<'a>> {
-        if id.index() < HOT.len() {
-            self.row.value(id)
-        } else {
-            self.beside.value(id)
-        }
+        if id.index() < HOT.len() { self.row.value(id) } else { self.beside.value(id) }
     }
 
     #[inline]

@@ -87,12 +87,13 @@ impl Framing {
 }
 
 /// What of messages is not in the flows that were read from them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Skipped {
     /// Fields that the message of goflow2 does not have: mapped ones, for example.
     pub unknown_fields: u64,
-    /// Values that the common model cannot hold: an address of five octets, a port above 65,535, a second VLAN.
+    /// Values that the common model cannot hold: an address of five octets, a port above 65,535, a second VLAN. And values that are
+    /// there once more: the last one counts.
     pub refused_values: u64,
 }
 
@@ -132,12 +133,12 @@ macro_rules! added {
 }
 
 added! {
-    SEQUENCE "sequence_num": U32, None, "Sequence number of the message that the flow came in.";
-    MPLS_TTLS "mpls_ttls": U32List, Hops, "Times to live of the MPLS labels, top of stack first.";
-    LAYERS "layer_stack": U32List, None, "Protocols of the sampled headers, outermost first, in goflow2's numbers.";
-    LAYER_SIZES "layer_sizes": U32List, Octets, "Their lengths.";
-    SEGMENTS "ipv6_segments": Octets, None, "Addresses of the IPv6 routing header, 16 octets each.";
-    SEGMENTS_LEFT "ipv6_segments_left": U32, None, "Segments left in the IPv6 routing header.";
+    SEQUENCE "sequence_num": U32, None, "goflow2: sequence number of the message that the flow came in.";
+    MPLS_TTLS "mpls_ttls": U32List, Hops, "goflow2: times to live of the MPLS labels, top of stack first.";
+    LAYERS "layer_stack": U32List, None, "goflow2: protocols of the sampled headers, outermost first, in goflow2's numbers.";
+    LAYER_SIZES "layer_sizes": U32List, Octets, "goflow2: lengths of the sampled headers.";
+    SEGMENTS "ipv6_segments": Octets, None, "goflow2: addresses of the IPv6 routing header, 16 octets each.";
+    SEGMENTS_LEFT "ipv6_segments_left": U32, None, "goflow2: segments left in the IPv6 routing header.";
 }
 
 #[expect(

@@ -61,7 +61,7 @@ impl<'a> Parser<'a> {
             self.blank();
             self.expect(b':')?;
             match if escaped { None } else { self.row_of(key) } {
-                Some(row) => self.member(row.form)?,
+                Some((place, row)) => self.member(place, row.form)?,
                 None => {
                     self.draft.skipped.count_unknown();
                     self.skip()?;
@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value of a field of the message.
-    fn member(&mut self, form: Form) -> Result<(), Fault> {
+    fn member(&mut self, place: usize, form: Form) -> Result<(), Fault> {
         let is_list = matches!(form.shape(), Shape::Numbers | Shape::Addresses);
         self.blank();
         let from = self.at;
@@ -90,7 +90,7 @@ impl<'a> Parser<'a> {
                 }
                 let from = self.at;
                 let item = self.token()?;
-                self.scalar(form, item, from)?;
+                self.scalar(place, form, item, from)?;
                 self.blank();
                 match self.next() {
                     Some(b',') => {}
@@ -98,12 +98,12 @@ impl<'a> Parser<'a> {
                     _ => return Err(self.invalid_before()),
                 }
             },
-            token => self.scalar(form, token, from),
+            token => self.scalar(place, form, token, from),
         }
     }
 
     /// A value that began at `from`; one with parts is passed over and counted as refused.
-    fn scalar(&mut self, form: Form, token: Token<'a>, from: usize) -> Result<(), Fault> {
+    fn scalar(&mut self, place: usize, form: Form, token: Token<'a>, from: usize) -> Result<(), Fault> {
         // What stands for a value that cannot be one.
         let refused = Given::Octets(b"?");
         let given = match token {
@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
                 refused
             }
         };
-        self.draft.put(form, given);
+        self.draft.put(place, form, given);
         Ok(())
     }
 
@@ -296,13 +296,13 @@ impl<'a> Parser<'a> {
         Fault::new(kind, Layer::Record, LimitedBy::MessageLength, offset).costing(len32(self.line))
     }
 
-    /// The row with this key: the one behind the last, or any.
-    fn row_of(&mut self, key: &[u8]) -> Option<&'static Row> {
+    /// The row with this key, and which it is: the one behind the last, or any.
+    fn row_of(&mut self, key: &[u8]) -> Option<(usize, &'static Row)> {
         let (before, after) = ROWS.split_at_checked(self.expected)?;
         let at = (self.expected..).zip(after).chain((0..).zip(before)).find_map(|(at, row)| has_key(row, key).then_some(at))?;
         // One row in three is of the other dialect: the next is not far.
         self.expected = at.saturating_add(1).min(ROWS.len());
-        ROWS.get(at)
+        Some((at, ROWS.get(at)?))
     }
 }
 

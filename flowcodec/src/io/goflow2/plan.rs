@@ -80,7 +80,6 @@ impl Plan {
     }
 
     #[expect(
-        clippy::as_conversions,
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
         reason = "evaluated by the compiler, which refuses what is out of bounds"

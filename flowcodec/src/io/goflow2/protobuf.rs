@@ -90,7 +90,14 @@ impl<'a> Messages<'a> {
     #[inline]
     const fn new(out: &'a mut Vec<u8>, framing: Framing) -> Self {
         const { assert!(MOST + PREFIX <= ROOM, "a message fits the room") };
-        Self { out, framing, room: [0; ROOM], head: Head { said: [u64::MAX; 8], octets: [0; HEAD], len: 0 }, used: 0, spilled: None }
+        Self {
+            out,
+            framing,
+            room: [0; ROOM],
+            head: Head { said: [u64::MAX; 8], octets: [0; HEAD], len: 0 },
+            used: 0,
+            spilled: None,
+        }
     }
 
     fn flush(&mut self, from: usize, to: usize) {

@@ -44,7 +44,7 @@ pub fn recognise(head: &[u8]) -> Option<Format> {
 }
 
 /// What a reader has done so far. `bytes` is the sum of `bytes_decoded`, `bytes_reported` and what the reader still holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct ReaderStats {
     /// Octets given to it.
@@ -58,6 +58,7 @@ pub struct ReaderStats {
     /// Faults.
     pub faults: u64,
     /// What of messages is not in flows.
+    #[serde(flatten)]
     pub skipped: Skipped,
 }
 
@@ -122,6 +123,18 @@ pub const MOST: usize = 1 << 20;
 
 /// What is needed to tell the format.
 const HEAD: usize = 64;
+
+impl ReaderStats {
+    /// Counts what another reader has done as well.
+    pub const fn add(&mut self, other: &Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.bytes_decoded = self.bytes_decoded.saturating_add(other.bytes_decoded);
+        self.bytes_reported = self.bytes_reported.saturating_add(other.bytes_reported);
+        self.flows = self.flows.saturating_add(other.flows);
+        self.faults = self.faults.saturating_add(other.faults);
+        self.skipped.add(other.skipped);
+    }
+}
 
 impl Reader {
     /// A reader that tells the format by the first octets.

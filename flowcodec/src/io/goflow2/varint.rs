@@ -95,17 +95,8 @@ pub(super) fn varint<const BITS: u32>(room: &mut Room, at: usize, tag: Tag, valu
 }
 
 /// The first bit of each of so many octets: another one follows.
-const MORE: [u64; 9] = [
-    0,
-    0x80,
-    0x8080,
-    0x0080_8080,
-    0x8080_8080,
-    0x0080_8080_8080,
-    0x8080_8080_8080,
-    0x0080_8080_8080_8080,
-    0x8080_8080_8080_8080,
-];
+const MORE: [u64; 9] =
+    [0, 0x80, 0x8080, 0x0080_8080, 0x8080_8080, 0x0080_8080_8080, 0x8080_8080_8080, 0x0080_8080_8080_8080, 0x8080_8080_8080_8080];
 
 /// One that takes more than eight octets.
 #[inline]
@@ -138,6 +129,8 @@ mod tests {
     use super::super::table::ROWS;
     use super::*;
 
+    type Way = fn(&mut Room, usize, Tag, u64) -> usize;
+
     fn encoded(value: u64) -> Vec<u8> {
         let mut out = Vec::new();
         push_varint(&mut out, value);
@@ -162,8 +155,7 @@ mod tests {
                 assert_eq!(encoded(value), by_the_book(value), "{value:#x}");
                 for tag in [Tag::new(9, VARINT), Tag::new(112, VARINT)] {
                     let mut room = [0xee; ROOM];
-                    let ways: [(u32, fn(&mut Room, usize, Tag, u64) -> usize); 4] =
-                        [(8, varint::<8>), (16, varint::<16>), (32, varint::<32>), (64, varint::<64>)];
+                    let ways: [(u32, Way); 4] = [(8, varint::<8>), (16, varint::<16>), (32, varint::<32>), (64, varint::<64>)];
                     for (bits, way) in ways.into_iter().filter(|(bits, _)| value.checked_shr(*bits).unwrap_or(0) == 0) {
                         let end = way(&mut room, 1, tag, value);
                         let wanted = [by_the_book(if tag.len == 1 { 9 << 3 } else { 112 << 3 }), by_the_book(value)].concat();
