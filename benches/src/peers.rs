@@ -11,7 +11,7 @@ use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::ParseFromWithOneInput;
 
 use crate::paths::{Ours, Path};
-use crate::workload::{Datagram, EXPORTERS, Shape, Workload};
+use crate::workload::{Capture, Datagram, Shape, Workload};
 
 /// A peer that has learned the templates of a workload.
 #[derive(Debug)]
@@ -46,10 +46,14 @@ pub struct Decoded {
 }
 
 impl Peer {
-    /// The peers that know the protocol of a workload, in their released versions.
+    /// The peers that know the protocol of a workload, in their released versions; none where our own speeds are compared.
     #[must_use]
     pub fn all(workload: &Workload) -> Vec<Self> {
-        if workload.shape() == Shape::Sflow {
+        if matches!(workload.shape(), Shape::Exporters(_) | Shape::Templates(_)) {
+            return Vec::new();
+        }
+        let sflow = matches!(workload.shape(), Shape::Sflow | Shape::Capture(Capture::Hsflowd));
+        if sflow {
             return vec![
                 Self { name: "flowparser-sflow", engine: Engine::FlowparserSflow },
                 Self { name: "sflow-parser", engine: Engine::SflowParser },
@@ -57,10 +61,10 @@ impl Peer {
         }
         let mut peers = vec![Self {
             name: "netflow_parser",
-            engine: Engine::Parser((0..EXPORTERS).map(|_| NetflowParser::default()).collect()),
+            engine: Engine::Parser((0..workload.exporters()).map(|_| NetflowParser::default()).collect()),
         }];
         if workload.shape() != Shape::NetFlow5 {
-            let engine = Engine::Netgauze((0..EXPORTERS).map(|_| Netgauze::default()).collect());
+            let engine = Engine::Netgauze((0..workload.exporters()).map(|_| Netgauze::default()).collect());
             peers.push(Self { name: "netgauze-flow-pkt", engine });
         }
         for peer in &mut peers {
@@ -91,12 +95,17 @@ impl Peer {
         self.name
     }
 
-    /// One pass over the data.
+    /// One pass over the data; over a recording by a decoder that knows nothing yet.
     pub fn run(&mut self, workload: &Workload) -> Decoded {
         match &mut self.engine {
-            Engine::Writer(writer) => Decoded { records: writer.run(), refused: 0 },
-            _ => self.read(workload.data()),
+            Engine::Writer(writer) => return Decoded { records: writer.run(), refused: 0 },
+            Engine::Parser(parsers) if matches!(workload.shape(), Shape::Capture(_)) => {
+                parsers.fill_with(NetflowParser::default);
+            }
+            Engine::Netgauze(decoders) if matches!(workload.shape(), Shape::Capture(_)) => decoders.fill_with(Netgauze::default),
+            _ => {}
         }
+        self.read(workload.data())
     }
 
     fn read<'a>(&mut self, datagrams: impl Iterator<Item = Datagram<'a>>) -> Decoded {
