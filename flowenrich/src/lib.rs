@@ -1,3 +1,20 @@
-//! **Nothing here yet.** This crate will tell who was behind an address at the time of a flow: Kubernetes objects, subnets,
-//! `GeoIP` and AS, interface names. It holds its place in the workspace, is not published, and exports nothing until it does that.
+//! Who was behind an address, at that time.
+//!
+//! An index ([`Lookup`]) answers for an address and a time; an [`Enricher`] writes answers into flows; a [`Chain`] is several of them in
+//! order. Nothing here has a socket, clock or thread: what is known is handed over, and readers never wait for whoever hands it over.
+//!
+//! [`ByAddress`] shows an enricher of one's own.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::exhaustive_enums, clippy::exhaustive_structs))]
+
+mod chain;
+mod enricher;
+mod live;
+mod lookup;
+mod mapping;
+
+pub use chain::{BoundChain, Chain};
+pub use enricher::{Annotate, BindError, Binding, ByAddress, Cells, Enricher, OtherSchema, Outcome, Step, asked_time};
+pub use live::{Live, Source};
+pub use lookup::{AddrKey, Found, Lookup, Port, Scope};
+pub use mapping::{Mapping, MappingError, Pair};
