@@ -9,9 +9,12 @@
 
 mod chain;
 mod enricher;
+pub mod kube;
 mod live;
 mod lookup;
 mod mapping;
+mod rfc3339;
+mod shards;
 
 pub use chain::{BoundChain, Chain};
 pub use enricher::{Annotate, BindError, Binding, ByAddress, Cells, Enricher, OtherSchema, Outcome, Step, asked_time};

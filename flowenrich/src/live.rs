@@ -18,7 +18,7 @@ pub trait Source: Send + Sync {
 impl<T: Send + Sync> Source for Arc<T> {
     type Index = T;
 
-    fn current(&self) -> Arc<T> {
+    fn current(&self) -> Self {
         Self::clone(self)
     }
 }
