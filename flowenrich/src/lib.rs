@@ -15,6 +15,7 @@ mod lookup;
 mod mapping;
 mod rfc3339;
 mod shards;
+pub mod subnet;
 
 pub use chain::{BoundChain, Chain};
 pub use enricher::{Annotate, BindError, Binding, ByAddress, Cells, Enricher, OtherSchema, Outcome, Step, asked_time};

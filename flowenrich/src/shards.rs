@@ -45,6 +45,16 @@ impl<T: Clone> Shards<T> {
         Some(entry.remove().0)
     }
 
+    /// Gives back what pieces hold that have become sparse.
+    pub(crate) fn shrink(&mut self, rehash: impl Fn(&T) -> u64) {
+        let sparse = |table: &HashTable<T>| table.capacity() > table.len().saturating_mul(4).max(8);
+        if self.0.iter().any(|table| sparse(table)) {
+            for table in Arc::make_mut(&mut self.0).iter_mut().filter(|table| sparse(table)) {
+                Arc::make_mut(table).shrink_to_fit(&rehash);
+            }
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().flat_map(|table| table.iter())
     }

@@ -127,6 +127,7 @@ impl Cluster {
     pub fn publish(&mut self) {
         if std::mem::take(&mut self.changed) {
             self.live.replace(self.index.clone());
+            self.sweep();
         }
     }
 
@@ -220,7 +221,12 @@ impl Cluster {
             self.forget_oldest();
             self.counts.expired = self.counts.expired.saturating_add(1);
         }
-        self.sweep();
+        if self.departed.capacity() > self.departed.len().saturating_mul(4).max(64) {
+            self.departed.shrink_to_fit();
+            self.gone.shrink_to_fit();
+            self.index.shrink();
+            self.sweep_at = 0;
+        }
     }
 
     fn set_synced(&mut self) {
@@ -492,7 +498,7 @@ impl Cluster {
         if self.names.len().saturating_add(self.owners.len()) < self.sweep_at {
             return;
         }
-        // What only stands here has a count of one. The published index may still use it: then it goes the next time.
+        // What only stands here has a count of one. A reader may still hold an index that uses it: then it goes the next time.
         self.owners.retain(|owner| Arc::strong_count(owner) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);
         self.sweep_at = self.names.len().saturating_add(self.owners.len()).saturating_mul(2).max(1_024);

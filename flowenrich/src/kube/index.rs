@@ -157,6 +157,18 @@ impl Index {
         E::table_mut(self).insert(rehash(&new), entry, is, rehash);
     }
 
+    /// Gives back memory after many objects went.
+    pub(super) fn shrink(&mut self) {
+        fn named<E: Entry>(hasher: &RandomState) -> impl Fn(&Arc<E>) -> u64 {
+            |entry| hash_name(hasher, &entry.head().namespace, &entry.head().name)
+        }
+        let hasher = &self.hasher;
+        self.addrs.shrink(|(addr, _)| hasher.hash_one(addr));
+        self.pods.shrink(named(hasher));
+        self.services.shrink(named(hasher));
+        self.owned.shrink(|it| hash_owner(hasher, &it.group, &it.kind, &it.head.namespace, &it.head.name));
+    }
+
     pub(super) fn remove_entry<E: Entry>(&mut self, entry: &Arc<E>) {
         let hash = self.hash_name(&entry.head().namespace, &entry.head().name);
         E::table_mut(self).remove(hash, |other| Arc::ptr_eq(other, entry));
