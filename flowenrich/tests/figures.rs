@@ -50,15 +50,15 @@ fn network4(n: u64) -> Ipv4Network {
         _ => 25 + mixed(n ^ 0x44) % 8,
     };
     // The longer ones stand close together.
-    let addr = if prefix > 24 { 0x5000_0000 | low(mixed(n)) >> 8 } else { low(mixed(n)) };
+    let addr = if prefix > 24 { 0x5000_0000 | (low(mixed(n)) >> 8) } else { low(mixed(n)) };
     let prefix = u8::try_from(prefix).unwrap();
     Ipv4Network::new(Ipv4Addr::from(addr & (u32::MAX << (32 - prefix))), prefix).unwrap()
 }
 
 fn network6(n: u64) -> Ipv6Network {
-    let prefix = u8::try_from([32, 40, 44, 48, 48, 48, 56, 64][low(mixed(n ^ 0x55) % 8) as usize]).unwrap();
+    let prefix = u8::try_from([32, 40, 44, 48, 48, 48, 56, 64][usize::try_from(mixed(n ^ 0x55) % 8).unwrap()]).unwrap();
     // As registries hand them out: a few thousand /32 under 2000::/3, networks below them.
-    let upper = 0x2000_0000_0000_0000 | (mixed(n % 4_000) >> 35 << 32) | (mixed(n) >> 32);
+    let upper = 0x2000_0000_0000_0000 | ((mixed(n % 4_000) >> 35) << 32) | (mixed(n) >> 32);
     let bits = (u128::from(upper) << 64) & (u128::MAX << (128 - prefix));
     Ipv6Network::new(Ipv6Addr::from(bits), prefix).unwrap()
 }
@@ -70,11 +70,11 @@ fn longest_prefix() {
     let start = Instant::now();
     let ours: PrefixTable<u32> = four.iter().zip(0..).map(|(network, n)| (IpNetwork::V4(*network), n)).collect();
     println!("1 M IPv4 prefixes built in {:?}, {} MiB", start.elapsed(), ours.octets() >> 20);
-    let theirs: PrefixMap<Ipv4Network, u32> = four.iter().copied().zip(0..).collect();
+    let theirs: PrefixMap<(u32, u8), u32> = four.iter().map(|net| (net.network().to_bits(), net.prefix())).zip(0..).collect();
     let questions: Vec<Ipv4Addr> = (0..2_000_000).map(|n| Ipv4Addr::from(low(mixed(n ^ 0xabcd_0000)))).collect();
     let mut hits = [0_u64; 2];
     for addr in &questions {
-        let host = Ipv4Network::from(*addr);
+        let host = (addr.to_bits(), 32);
         let (a, b) = (ours.find(IpAddr::V4(*addr)).map(|(_, n)| *n), theirs.get_lpm(&host).map(|(_, n)| *n));
         assert_eq!(a, b, "{addr}");
         hits[usize::from(a.is_some())] += 1;
@@ -85,7 +85,7 @@ fn longest_prefix() {
         &questions,
         &mut [
             ("ours", &mut |addr| ours.find(IpAddr::V4(addr)).map_or(0, |(_, n)| u64::from(*n))),
-            ("prefix-trie", &mut |addr| theirs.get_lpm(&Ipv4Network::from(addr)).map_or(0, |(_, n)| u64::from(*n))),
+            ("prefix-trie", &mut |addr| theirs.get_lpm(&(addr.to_bits(), 32)).map_or(0, |(_, n)| u64::from(*n))),
         ],
     );
 
@@ -93,15 +93,18 @@ fn longest_prefix() {
     let start = Instant::now();
     let ours: PrefixTable<u32> = six.iter().zip(0..).map(|(network, n)| (IpNetwork::V6(*network), n)).collect();
     println!("1 M IPv6 prefixes built in {:?}, {} MiB", start.elapsed(), ours.octets() >> 20);
-    let theirs: PrefixMap<Ipv6Network, u32> = six.iter().copied().zip(0..).collect();
+    let theirs: PrefixMap<(u128, u8), u32> = six.iter().map(|net| (net.network().to_bits(), net.prefix())).zip(0..).collect();
     // Half of them inside some network, half beside.
     let question = |n: u64| match n % 2 {
         0 => Ipv6Addr::from(network6(mixed(n) % 1_000_000).network().to_bits() | u128::from(mixed(n ^ 0x77) >> 8)),
-        _ => Ipv6Addr::from((u128::from(0x2000_0000_0000_0000 | mixed(n % 4_000) >> 35 << 32 | mixed(n ^ 0x66) >> 32)) << 64 | 1),
+        _ => {
+            let upper = 0x2000_0000_0000_0000 | ((mixed(n % 4_000) >> 35) << 32) | (mixed(n ^ 0x66) >> 32);
+            Ipv6Addr::from((u128::from(upper) << 64) | 1)
+        }
     };
     let questions: Vec<_> = (0..2_000_000).map(question).collect();
     for addr in &questions {
-        let (a, b) = (ours.find(IpAddr::V6(*addr)).map(|(_, n)| *n), theirs.get_lpm(&Ipv6Network::from(*addr)).map(|(_, n)| *n));
+        let (a, b) = (ours.find(IpAddr::V6(*addr)).map(|(_, n)| *n), theirs.get_lpm(&(addr.to_bits(), 128)).map(|(_, n)| *n));
         assert_eq!(a, b, "{addr}");
     }
     side_by_side(
@@ -109,7 +112,7 @@ fn longest_prefix() {
         &questions,
         &mut [
             ("ours", &mut |addr| ours.find(IpAddr::V6(addr)).map_or(0, |(_, n)| u64::from(*n))),
-            ("prefix-trie", &mut |addr| theirs.get_lpm(&Ipv6Network::from(addr)).map_or(0, |(_, n)| u64::from(*n))),
+            ("prefix-trie", &mut |addr| theirs.get_lpm(&(addr.to_bits(), 128)).map_or(0, |(_, n)| u64::from(*n))),
         ],
     );
 }
@@ -142,9 +145,9 @@ fn pods_by_address_and_readers_beside_a_writer() {
     let live = cluster.live();
     let index = live.current();
     let plain: HashMap<IpAddr, String> =
-        (0..many).map(|n| (IpAddr::from((10 << 24 | n).to_be_bytes()), format!("pod-{n}"))).collect();
+        (0..many).map(|n| (IpAddr::from(((10 << 24) | n).to_be_bytes()), format!("pod-{n}"))).collect();
     let questions: Vec<IpAddr> =
-        (0..2_000_000).map(|n| IpAddr::from((10 << 24 | low(mixed(n)) % (many + many / 4)).to_be_bytes())).collect();
+        (0..2_000_000).map(|n| IpAddr::from(((10 << 24) | (low(mixed(n)) % (many + many / 4))).to_be_bytes())).collect();
     let now = Timestamp::from_seconds(1_000);
     let length = |name: Option<&str>| name.map_or(0, |name| u64::try_from(name.len()).unwrap());
     side_by_side(
@@ -181,7 +184,7 @@ fn pods_by_address_and_readers_beside_a_writer() {
                     generation += 1;
                     let began = Instant::now();
                     for n in 0..1_000 {
-                        cluster.apply(pod(low(mixed(n ^ u64::from(generation) << 20)) % many, generation), now);
+                        cluster.apply(pod(low(mixed(n ^ (u64::from(generation) << 20))) % many, generation), now);
                     }
                     cluster.tick(now);
                     cluster.publish();
