@@ -190,9 +190,8 @@ fn pods_by_address_and_readers_beside_a_writer() {
                     cluster.publish();
                     busy += began.elapsed();
                     updates.fetch_add(1_000, Ordering::Relaxed);
-                    std::thread::sleep(
-                        Duration::from_millis(100) * generation - start.elapsed().min(Duration::from_millis(100) * generation),
-                    );
+                    let next = Duration::from_millis(100) * generation;
+                    std::thread::sleep(next.saturating_sub(start.elapsed()));
                 }
                 println!("writer busy {:.1} % of the time", 100.0 * busy.as_secs_f64() / start.elapsed().as_secs_f64());
             });
