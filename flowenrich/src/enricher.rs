@@ -159,7 +159,19 @@ pub struct Cells<'f> {
     refused: u64,
 }
 
-impl Cells<'_> {
+impl<'f> Cells<'f> {
+    /// The fields of `flow` at `places`.
+    #[must_use]
+    pub const fn new(flow: &'f mut Flow, places: &'f [FieldId]) -> Self {
+        Self { flow, places, refused: 0 }
+    }
+
+    /// Values that did not fit so far.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// Puts a value into the field at `place` of [`Annotate::fields`]. One that does not fit the field's type is counted as refused.
     pub fn put(&mut self, place: usize, value: FieldValue<'_>) {
         if !self.places.get(place).is_some_and(|id| self.flow.set(*id, value)) {
@@ -295,7 +307,7 @@ impl<S: Source<Index: Annotate>> Enricher for ByAddress<S> {
             // A scope that is not even text is none that an index could know.
             let found = scope.map_or(Found::Nothing, |scope| index.lookup(key.in_scope(Scope::named(scope)), at));
             outcome.count(&found);
-            let mut cells = Cells { flow, places: &step.writes, refused: 0 };
+            let mut cells = Cells::new(flow, &step.writes);
             S::Index::write(found, &mut cells);
             outcome.refused = outcome.refused.saturating_add(cells.refused);
         }

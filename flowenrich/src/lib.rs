@@ -13,6 +13,8 @@ pub mod kube;
 mod live;
 mod lookup;
 mod mapping;
+pub mod names;
+mod read;
 mod rfc3339;
 mod shards;
 pub mod subnet;
@@ -22,3 +24,4 @@ pub use enricher::{Annotate, BindError, Binding, ByAddress, Cells, Enricher, Oth
 pub use live::{Live, Source};
 pub use lookup::{AddrKey, Found, Lookup, Port, Scope};
 pub use mapping::{Mapping, MappingError, Pair};
+pub use read::ReadError;

@@ -295,7 +295,7 @@ impl Cluster {
         }
         if entry.ended() > EVER {
             for (place, holder) in new.places() {
-                self.claim(place, Claim { holder, until: entry.ended(), departed: false });
+                self.claim(place, Claim::new(holder, entry.ended()));
             }
         }
         self.index.put_entry(entry);

@@ -261,6 +261,8 @@ impl Holder {
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) holder: Holder,
+    /// Creation of the holder, said again so that a look-up needs to read nothing else.
+    pub(super) from: Timestamp,
     /// The first moment at which it is not held any more.
     pub(super) until: Timestamp,
     /// Whether it ended because the object went away, which is known to within the time an event takes; a pod's containers end exactly.
@@ -268,18 +270,18 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    pub(super) fn created(&self) -> Timestamp {
-        self.holder.head().created
+    pub(super) fn new(holder: Holder, until: Timestamp) -> Self {
+        Self { from: holder.head().created, holder, until, departed: false }
     }
 
     pub(super) fn holds_at(&self, at: Timestamp) -> bool {
-        self.created() <= at && at < self.until
+        self.from <= at && at < self.until
     }
 
     /// Whether it would hold if clocks were `tolerance` nanoseconds apart.
     pub(super) fn nearly_holds_at(&self, at: Timestamp, tolerance: i64) -> bool {
         let late = if self.departed { tolerance } else { 0 };
-        self.created().offset(tolerance.saturating_neg()) <= at && at < self.until.offset(late)
+        self.from.offset(tolerance.saturating_neg()) <= at && at < self.until.offset(late)
     }
 }
 

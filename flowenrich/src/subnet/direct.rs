@@ -1,9 +1,9 @@
 //! IPv4 by direct index: one entry for each /24, and blocks of 256 for those that are divided.
 
-use super::flat::{NONE, Step};
+use super::flat::{Step, Word};
 
 const HALVES: usize = 1 << 24;
-/// Set in an entry that is the number of a block.
+/// Set in an entry that is the number of a block; the others are short words.
 const BLOCK: u32 = 1 << 31;
 
 /// 64 MiB and 1 KiB for each divided /24; an address costs one or two reads.
@@ -19,40 +19,37 @@ pub(super) const WORTH: usize = 32_768;
 const MOST_BLOCKS: usize = 131_072;
 
 impl Direct {
-    /// From steps over the addresses 0 to 2^32-1. `None` where the index would grow too large, or numbers do not fit an entry.
+    /// From steps over the addresses 0 to 2^32-1. `None` where the index would grow too large, or there are more distinct values than fit an entry.
     pub(super) fn new(steps: &[Step]) -> Option<Self> {
-        let mut table = Self { entries: vec![NONE; HALVES], blocks: Vec::new() };
+        let mut table = Self { entries: vec![Word::SHORT_NONE; HALVES], blocks: Vec::new() };
         let mut ends = steps.iter().skip(1).map(|step| step.from).chain([1 << 32]);
         for step in steps {
             let (from, to) = (usize::try_from(step.from).ok()?, usize::try_from(ends.next()?).ok()?);
-            if step.number != NONE && step.number >= BLOCK {
-                return None;
-            }
-            table.fill(from, to, step.number)?;
+            table.fill(from, to, step.word.to_short()?)?;
         }
         Some(table)
     }
 
     /// The addresses `from..to` are of one prefix.
-    fn fill(&mut self, from: usize, to: usize, number: u32) -> Option<()> {
+    fn fill(&mut self, from: usize, to: usize, short: u32) -> Option<()> {
         let (first, last) = (from.div_ceil(256), to / 256);
         if first > last {
             // Inside one /24.
-            return self.fill_part(from / 256, from % 256, to % 256, number);
+            return self.fill_part(from / 256, from % 256, to % 256, short);
         }
         if !from.is_multiple_of(256) {
-            self.fill_part(first - 1, from % 256, 256, number)?;
+            self.fill_part(first - 1, from % 256, 256, short)?;
         }
-        self.entries.get_mut(first..last)?.fill(number);
+        self.entries.get_mut(first..last)?.fill(short);
         if !to.is_multiple_of(256) {
-            self.fill_part(last, 0, to % 256, number)?;
+            self.fill_part(last, 0, to % 256, short)?;
         }
         Some(())
     }
 
-    fn fill_part(&mut self, at: usize, from: usize, to: usize, number: u32) -> Option<()> {
+    fn fill_part(&mut self, at: usize, from: usize, to: usize, short: u32) -> Option<()> {
         let entry = self.entries.get_mut(at)?;
-        if *entry == NONE || *entry & BLOCK == 0 {
+        if *entry & BLOCK == 0 {
             if self.blocks.len() == MOST_BLOCKS {
                 return None;
             }
@@ -61,20 +58,20 @@ impl Direct {
             *entry = BLOCK | block;
         }
         let block = usize::try_from(*entry & !BLOCK).ok()?;
-        self.blocks.get_mut(block)?.get_mut(from..to)?.fill(number);
+        self.blocks.get_mut(block)?.get_mut(from..to)?.fill(short);
         Some(())
     }
 
-    /// The number of the prefix of an address, [`NONE`] without one.
+    /// What an address leads to.
     #[inline]
     #[expect(clippy::as_conversions, reason = "32 bits fit, and what is looked up is bounds-checked")]
-    pub(super) fn find(&self, addr: u32) -> u32 {
-        let entry = self.entries.get((addr >> 8) as usize).copied().unwrap_or(NONE);
-        if entry & BLOCK == 0 || entry == NONE {
-            return entry;
+    pub(super) fn find(&self, addr: u32) -> Word {
+        let Some(&entry) = self.entries.get((addr >> 8) as usize) else { return Word::NONE };
+        if entry & BLOCK == 0 {
+            return Word::from_short(entry);
         }
         let block = self.blocks.get((entry & !BLOCK) as usize);
-        block.and_then(|block| block.get((addr & 0xff) as usize)).copied().unwrap_or(NONE)
+        block.and_then(|block| block.get((addr & 0xff) as usize)).map_or(Word::NONE, |short| Word::from_short(*short))
     }
 
     pub(super) const fn octets(&self) -> usize {

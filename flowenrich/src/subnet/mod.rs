@@ -11,7 +11,7 @@
 //! let table = live.current();
 //! let label = |addr: &str| table.lookup(AddrKey::new(addr.parse().unwrap()), Timestamp::EPOCH).one().map(|subnet| subnet.label);
 //! assert_eq!((label("10.20.1.1"), label("10.3.1.1"), label("192.0.2.1")), (Some("printers"), Some("office"), None));
-//! # Ok::<(), flowenrich::subnet::ReadError>(())
+//! # Ok::<(), flowenrich::ReadError>(())
 //! ```
 
 mod direct;
@@ -31,6 +31,7 @@ pub use table::PrefixTable;
 
 use crate::enricher::{Annotate, Cells};
 use crate::lookup::{AddrKey, Found, Lookup};
+use crate::read::{ReadError, lines};
 
 /// Labels of networks, for each scope its own.
 #[derive(Debug, Clone, Default)]
@@ -47,23 +48,6 @@ pub struct Subnet<'a> {
     pub label: &'a str,
     /// The network.
     pub network: IpNetwork,
-}
-
-/// Why labels could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// A line is not `network,label`.
-    #[error("line {line}: {what}")]
-    Line {
-        /// Its number, from 1.
-        line: u64,
-        /// What is wrong.
-        what: String,
-    },
-    /// The file could not be read.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
 }
 
 impl Subnets {
@@ -96,19 +80,14 @@ impl Subnets {
     /// At the first line that is none of these, which is named. Nothing is taken then.
     pub fn read(from: impl BufRead) -> Result<Self, ReadError> {
         let mut labels = Vec::new();
-        for (number, line) in (1_u64..).zip(from.lines()) {
-            let line = line?;
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let bad = |what: String| ReadError::Line { line: number, what };
-            let (network, label) = line.split_once(',').ok_or_else(|| bad(format!("'{line}' has no comma")))?;
+        lines(from, |line| {
+            let (network, label) = line.split_once(',').ok_or_else(|| format!("'{line}' has no comma"))?;
             let network = network.trim();
-            let network = network.parse().map_err(|error| bad(format!("'{network}' is no network: {error}")))?;
-            let label = unquoted(label.trim()).ok_or_else(|| bad(format!("{label} is badly quoted")))?;
+            let network = network.parse().map_err(|error| format!("'{network}' is no network: {error}"))?;
+            let label = unquoted(label.trim()).ok_or_else(|| format!("{label} is badly quoted"))?;
             labels.push((network, label));
-        }
+            Ok(())
+        })?;
         Ok(Self::new(labels))
     }
 

@@ -23,21 +23,16 @@ impl<K: Copy + Ord> Sorted<K> {
         }
     }
 
-    /// Place of the last key that is not above `wanted`; `None` when all are.
+    /// Place of the last key that is not above `wanted`, and that key; `None` when all are above.
     #[inline]
-    pub(super) fn last_up_to(&self, wanted: K) -> Option<usize> {
+    pub(super) fn last_up_to(&self, wanted: K) -> Option<(usize, K)> {
         let mut at = 0;
         for level in self.above.iter().rev().chain([&self.keys]) {
             let from = at * NODE;
             let node = level.get(from..level.len().min(from + NODE))?;
             at = from + node.partition_point(|key| *key <= wanted).checked_sub(1)?;
         }
-        Some(at)
-    }
-
-    #[inline]
-    pub(super) fn key(&self, at: usize) -> Option<K> {
-        self.keys.get(at).copied()
+        Some((at, *self.keys.get(at)?))
     }
 
     pub(super) fn octets(&self) -> usize {
@@ -56,6 +51,7 @@ mod tests {
             let sorted = Sorted::new(keys.clone());
             for wanted in 0..many * 3 + 3 {
                 let naive = keys.iter().filter(|key| **key <= wanted).count().checked_sub(1);
+                let naive = naive.map(|at| (at, keys[at]));
                 assert_eq!(sorted.last_up_to(wanted), naive, "{wanted} in {many}");
             }
             assert!(sorted.octets() >= keys.len() * 8);

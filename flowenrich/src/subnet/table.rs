@@ -1,12 +1,14 @@
 //! The longest prefix, frozen.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use ipnetwork::IpNetwork;
 
 use super::direct::{Direct, WORTH};
-use super::flat::{NONE, Span, Step, flatten};
+use super::flat::{Span, Step, Word, flatten};
 use super::sorted::Sorted;
 
 /// A table from networks to values that is built once and asked often.
@@ -18,7 +20,9 @@ use super::sorted::Sorted;
 /// IPv4-mapped networks (`::ffff:0:0/96` and inside it) are the IPv4 networks; `::/0` is IPv6 only.
 #[derive(Debug, Clone)]
 pub struct PrefixTable<V> {
-    entries: Vec<(IpNetwork, V)>,
+    /// Distinct values.
+    values: Vec<V>,
+    networks: usize,
     four: Four,
     six: Six,
 }
@@ -26,19 +30,27 @@ pub struct PrefixTable<V> {
 #[derive(Debug, Clone)]
 enum Four {
     Direct(Direct),
-    Sorted { from: Sorted<u32>, numbers: Vec<u32> },
+    Sorted { from: Sorted<u32>, words: Vec<Word> },
 }
 
 /// Steps by the upper halves of addresses.
 #[derive(Debug, Clone, Default)]
 struct Six {
     upper: Sorted<u64>,
-    /// Who wins behind the last step of each upper half.
-    last: Vec<u32>,
-    /// Where the steps inside each upper half begin, and behind the last one where they end; none where the only step is at its start.
-    inner: Vec<usize>,
+    halves: Vec<Half>,
+    /// Steps inside those upper halves that are divided, by their lower halves.
     lower: Vec<u64>,
-    numbers: Vec<u32>,
+    words: Vec<Word>,
+}
+
+/// From an upper half on.
+#[derive(Debug, Clone, Copy)]
+struct Half {
+    /// Who wins behind its last step.
+    last: Word,
+    /// Its steps among the lower halves; none where it is not divided.
+    first_step: u32,
+    steps: u32,
 }
 
 impl<V> PrefixTable<V> {
@@ -46,24 +58,25 @@ impl<V> PrefixTable<V> {
     #[must_use]
     #[inline]
     pub fn find(&self, addr: IpAddr) -> Option<(IpNetwork, &V)> {
-        let number = match addr.to_canonical() {
+        let addr = addr.to_canonical();
+        let word = match addr {
             IpAddr::V4(v4) => self.four.find(v4.to_bits()),
             IpAddr::V6(v6) => self.six.find(v6.to_bits()),
         };
-        let (network, value) = self.entries.get(usize::try_from(number).ok()?)?;
-        Some((*network, value))
+        let (value, prefix) = word.parts()?;
+        Some((masked(addr, prefix)?, self.values.get(value)?))
     }
 
-    /// Networks, each once.
+    /// Networks, each counted once.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.entries.len()
+        self.networks
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.networks == 0
     }
 
     /// Octets held for searching, values apart.
@@ -71,49 +84,57 @@ impl<V> PrefixTable<V> {
     pub fn octets(&self) -> usize {
         let four = match &self.four {
             Four::Direct(direct) => direct.octets(),
-            Four::Sorted { from, numbers } => from.octets().saturating_add(numbers.len() * 4),
+            Four::Sorted { from, words } => from.octets().saturating_add(words.len() * size_of::<Word>()),
         };
         let six = &self.six;
-        let halves = six.upper.octets() + six.last.len() * 4 + six.inner.len() * 8 + six.lower.len() * 8 + six.numbers.len() * 4;
-        four.saturating_add(halves)
+        let halves = six.upper.octets().saturating_add(six.halves.len() * size_of::<Half>());
+        let lower = six.lower.len().saturating_mul(size_of::<u64>() + size_of::<Word>());
+        four.saturating_add(halves).saturating_add(lower)
     }
 }
 
-/// Of equal networks the last is taken. Host bits are dropped.
-impl<V> FromIterator<(IpNetwork, V)> for PrefixTable<V> {
+/// Of equal networks the last is taken. Host bits are dropped. Equal values are kept once.
+impl<V: Clone + Eq + Hash> FromIterator<(IpNetwork, V)> for PrefixTable<V> {
     fn from_iter<I: IntoIterator<Item = (IpNetwork, V)>>(from: I) -> Self {
-        let mut entries: Vec<(IpNetwork, V)> = Vec::new();
-        let mut places: HashMap<IpNetwork, usize, foldhash::fast::RandomState> = HashMap::default();
+        let mut words: HashMap<IpNetwork, Word, RandomState> = HashMap::default();
+        let mut known: HashMap<V, u32, RandomState> = HashMap::default();
+        let mut values = Vec::new();
         for (network, value) in from {
             let network = canonical(network);
-            match places.get(&network).and_then(|place| entries.get_mut(*place)) {
-                Some((_, known)) => *known = value,
+            let number = match known.get(&value) {
+                Some(number) => *number,
                 None => {
-                    places.insert(network, entries.len());
-                    entries.push((network, value));
+                    // More than 2^32 networks are not possible in memory.
+                    let number = u32::try_from(values.len()).unwrap_or(u32::MAX);
+                    values.push(value.clone());
+                    known.insert(value, number);
+                    number
                 }
-            }
+            };
+            words.insert(network, Word::new(number, network.prefix()));
         }
-        drop(places);
+        drop(known);
         let (mut four, mut six) = (Vec::new(), Vec::new());
-        for (number, (network, _)) in (0..NONE).zip(&entries) {
+        for (network, &word) in &words {
             match network {
                 IpNetwork::V4(net) => {
                     let (first, last) = (net.network().to_bits().into(), net.broadcast().to_bits().into());
-                    four.push(Span { first, last, number });
+                    four.push(Span { first, last, word });
                 }
                 IpNetwork::V6(net) => {
-                    six.push(Span { first: net.network().to_bits(), last: net.broadcast().to_bits(), number });
+                    six.push(Span { first: net.network().to_bits(), last: net.broadcast().to_bits(), word });
                 }
             }
         }
-        Self { four: Four::new(four), six: Six::new(&flatten(six)), entries }
+        let networks = words.len();
+        drop(words);
+        Self { values, networks, four: Four::new(four), six: Six::new(&flatten(six)) }
     }
 }
 
 impl<V> Default for PrefixTable<V> {
     fn default() -> Self {
-        Self { entries: Vec::new(), four: Four::new(Vec::new()), six: Six::default() }
+        Self { values: Vec::new(), networks: 0, four: Four::new(Vec::new()), six: Six::default() }
     }
 }
 
@@ -127,16 +148,18 @@ impl Four {
             Some(direct) => Self::Direct(direct),
             None => {
                 let from = steps.iter().filter_map(|step| u32::try_from(step.from).ok()).collect();
-                Self::Sorted { from: Sorted::new(from), numbers: steps.iter().map(|step| step.number).collect() }
+                Self::Sorted { from: Sorted::new(from), words: steps.iter().map(|step| step.word).collect() }
             }
         }
     }
 
     #[inline]
-    fn find(&self, addr: u32) -> u32 {
+    fn find(&self, addr: u32) -> Word {
         match self {
             Self::Direct(direct) => direct.find(addr),
-            Self::Sorted { from, numbers } => from.last_up_to(addr).and_then(|at| numbers.get(at)).copied().unwrap_or(NONE),
+            Self::Sorted { from, words } => {
+                from.last_up_to(addr).and_then(|(at, _)| words.get(at)).copied().unwrap_or(Word::NONE)
+            }
         }
     }
 }
@@ -145,45 +168,62 @@ impl Six {
     fn new(steps: &[Step]) -> Self {
         let mut six = Self::default();
         let mut upper = Vec::new();
-        let mut before = NONE;
+        let mut before = Word::NONE;
         for half in steps.chunk_by(|a, b| a.from >> 64 == b.from >> 64) {
             let (Some(first), Some(last)) = (half.first(), half.last()) else { continue };
-            upper.push(halves(first.from).0);
-            six.last.push(last.number);
-            six.inner.push(six.lower.len());
+            let begin = six.lower.len();
             let at_start = halves(first.from).1 == 0;
             if half.len() > 1 || !at_start {
                 if !at_start {
                     six.lower.push(0);
-                    six.numbers.push(before);
+                    six.words.push(before);
                 }
                 six.lower.extend(half.iter().map(|step| halves(step.from).1));
-                six.numbers.extend(half.iter().map(|step| step.number));
+                six.words.extend(half.iter().map(|step| step.word));
             }
-            before = last.number;
+            let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            upper.push(halves(first.from).0);
+            six.halves.push(Half { last: last.word, first_step: number(begin), steps: number(six.lower.len() - begin) });
+            before = last.word;
         }
-        six.inner.push(six.lower.len());
         six.upper = Sorted::new(upper);
         six
     }
 
     #[inline]
-    fn find(&self, addr: u128) -> u32 {
-        let (upper, lower) = halves(addr);
-        self.step(upper, lower).unwrap_or(NONE)
+    fn find(&self, addr: u128) -> Word {
+        self.step(addr).unwrap_or(Word::NONE)
     }
 
     #[inline]
-    fn step(&self, upper: u64, lower: u64) -> Option<u32> {
-        let at = self.upper.last_up_to(upper)?;
-        let inner = *self.inner.get(at)?..*self.inner.get(at.checked_add(1)?)?;
-        if inner.is_empty() || self.upper.key(at)? != upper {
-            return self.last.get(at).copied();
+    fn step(&self, addr: u128) -> Option<Word> {
+        let (upper, lower) = halves(addr);
+        let (at, from) = self.upper.last_up_to(upper)?;
+        let half = self.halves.get(at)?;
+        if half.steps == 0 || from != upper {
+            return Some(half.last);
         }
-        let steps = self.lower.get(inner.clone())?;
+        let first = usize::try_from(half.first_step).ok()?;
+        let steps = self.lower.get(first..first.checked_add(usize::try_from(half.steps).ok()?)?)?;
         let step = steps.partition_point(|from| *from <= lower).checked_sub(1)?;
-        self.numbers.get(inner.start.checked_add(step)?).copied()
+        self.words.get(first.checked_add(step)?).copied()
     }
+}
+
+/// The network of a prefix length that an address is in.
+#[inline]
+fn masked(addr: IpAddr, prefix: u8) -> Option<IpNetwork> {
+    let network = match addr {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32_u32.checked_sub(prefix.into())?).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128_u32.checked_sub(prefix.into())?).unwrap_or(0);
+            IpAddr::V6((v6.to_bits() & mask).into())
+        }
+    };
+    IpNetwork::new(network, prefix).ok()
 }
 
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the two halves of 128 bits")]
