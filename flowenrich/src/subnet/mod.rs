@@ -16,6 +16,7 @@
 
 mod direct;
 mod flat;
+mod six;
 mod sorted;
 mod table;
 
