@@ -237,8 +237,8 @@ fn sflow_samples() -> Vec<Vec<u8>> {
         structure(1003, &path),
         structure(1004, &user),
         structure(1006, &words(&[0, 2, 0x003e_8100, 0x0001_1140, 0])),
-        structure((4300 << 12) | 7, &[1, 2, 3]),
-        structure((4300 << 12) | 7, &[4]),
+        structure((4300 << 12) + 7, &[1, 2, 3]),
+        structure((4300 << 12) + 7, &[4]),
     ];
     let plain = &records[..4];
     let flow = |format, head: &[u32], records: &[Vec<u8>]| {
@@ -254,7 +254,7 @@ fn sflow_samples() -> Vec<Vec<u8>> {
         flow(5, &[1, 0, 3, 0, 1, 0, 258], &records[..1]),
         flow(2, &[1, 3], &counters),
         flow(4, &[1, 0, 70_000], &counters),
-        structure((4300 << 12) | 1002, &[1, 2, 3]),
+        structure((4300 << 12) + 1_002, &[1, 2, 3]),
     ]
 }
 

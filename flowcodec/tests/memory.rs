@@ -335,6 +335,82 @@ fn ports_and_domains_of_one_exporter() {
     }
 }
 
+/// An sFlow datagram of an agent and sub-agent with a flow sample of each source, whose class is 0.
+fn sflow(datagram: &mut Vec<u8>, agent: u32, sub_agent: u32, sources: std::ops::Range<u32>) {
+    datagram.clear();
+    let head = [5, 1, agent, sub_agent, 1, 1_000, u32::try_from(sources.len()).unwrap()];
+    let samples = sources.flat_map(|source| [1, 32, 1, source, 1, 1, 0, 1, 2, 0]);
+    datagram.extend(head.into_iter().chain(samples).flat_map(u32::to_be_bytes));
+}
+
+impl Watched {
+    fn sflow(&mut self, from: Exporter, agent: u32, sub_agent: u32, sources: std::ops::Range<u32>) {
+        let mut datagram = std::mem::take(&mut self.datagram);
+        sflow(&mut datagram, agent, sub_agent, sources.clone());
+        self.send(from, &datagram);
+        assert_eq!(self.records, u32::try_from(sources.len()).unwrap());
+        self.datagram = datagram;
+    }
+}
+
+/// Forged sources of sFlow, each with as many data sources as the next one has not; and an agent that is well-behaved.
+fn forged_agents(total: usize) -> Watched {
+    let mut watched = Watched::new(limits(total));
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    for number in 0..60_000_u32 {
+        let sources = [0..1, 0..3, 5..20, 0..0, 0..200][usize::try_from(number % 5).unwrap()].clone();
+        watched.sflow(exporter(number), number, number % 3, sources);
+        if number % 1_000 == 0 {
+            watched.now = watched.now.offset(1_000_000_000);
+            watched.sflow(exporter(GOOD + 1), 9, 0, 0..48);
+            watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+            assert_eq!(watched.records, 1, "after {number}");
+        }
+    }
+    let status = watched.decoder.exporters().find(|status| status.exporter == exporter(GOOD + 1)).unwrap();
+    assert_eq!((status.messages, status.lost_records, status.lost_packets), (60, 0, 0), "it was there all the time");
+    watched
+}
+
+#[test]
+fn forged_agents_under_a_small_ceiling() {
+    assert!(forged_agents(SMALL).decoder.stats().exporters_evicted > 50_000);
+}
+
+#[test]
+fn forged_agents_under_the_default_ceiling() {
+    forged_agents(Limits::default().total_bytes);
+}
+
+#[test]
+fn agents_and_data_sources_of_one_exporter() {
+    let mut watched = Watched::small();
+    watched.ipfix(exporter(GOOD), 7, &[Set::Template(300, &FIELDS)]);
+    // Agents without end, with few sources and with many.
+    for number in 0..20_000 {
+        watched.sflow(exporter(1), number, 0, 0..number % 40);
+    }
+    // One agent, sources without end.
+    for number in 0..1_000 {
+        watched.sflow(exporter(2), 1, 0, number * 200..(number + 1) * 200);
+    }
+    // Sub-agents in turns, each with as many as a session may have.
+    for round in 0..4 {
+        for sub_agent in 0..60 {
+            watched.sflow(exporter(3), 1, sub_agent, round * 1_100..(round + 1) * 1_100);
+        }
+    }
+    watched.ipfix(exporter(GOOD), 7, &[Set::Data(300, &RECORD)]);
+    assert_eq!(watched.records, 1);
+    // All of it is given back.
+    let later = NOW.offset(100 * 3_600 * 1_000_000_000);
+    drop(watched.decoder.tick(later));
+    assert_eq!(watched.decoder.exporters().count(), 0);
+    // Tables of up to a thousand places are kept.
+    watched.base += 128 << 10;
+    watched.check();
+}
+
 /// Data that waits: small sets and large ones, from one exporter and from many, in one domain and in many.
 #[test]
 fn a_flood_of_data_without_templates() {
@@ -383,6 +459,37 @@ fn one_datagram_full_of_notes() {
         watched.ipfix(exporter(1), 1, &[Set::Data(256, octets)]);
         watched.ipfix(exporter(1), 1, &[Set::Data(257, octets)]);
     }
+}
+
+/// The same in sFlow: bad records by the thousand, samples of sources that have no place, samples that are missing everywhere.
+#[test]
+fn one_datagram_of_samples_full_of_notes() {
+    let datagram = |samples: u32, body: &[u32]| -> Vec<u8> {
+        let head = [5, 1, 9, 0, 1, 1_000, samples];
+        head.iter().chain(body).flat_map(|word| word.to_be_bytes()).collect()
+    };
+    // extended_switch without a body.
+    let bad = [&[1, 32 + 64_000, 1, 1, 1, 1, 0, 1, 2, 8_000][..], &[1_001, 0].repeat(8_000)].concat();
+    let mut datagrams = vec![datagram(1, &bad)];
+    // A counters sample without records has 20 octets.
+    let of_source = |source, number| [2, 12, number, source, 0];
+    for number in 1..6 {
+        let without_place: Vec<u32> = (0..3_200).flat_map(|source| of_source(source, number)).collect();
+        let gaps: Vec<u32> =
+            (1..3_200).flat_map(|at| of_source(1, 10_000 * number + if at < 100 { at } else { at * 2 })).collect();
+        datagrams.extend([datagram(3_200, &without_place), datagram(3_199, &gaps)]);
+    }
+    // Short of their own heads.
+    datagrams.push(datagram(8_000, &[1, 0].repeat(8_000)));
+    let mut few = limits(SMALL);
+    few.session_sources = 8;
+    let mut watched = Watched::new(few);
+    for datagram in &datagrams {
+        watched.send(exporter(1), datagram);
+    }
+    assert_eq!(watched.decoder.stats().faults.total(), 16_000);
+    assert!(watched.decoder.stats().lost_records > 0);
+    assert!(watched.highest < ROOM.cast_signed(), "{}", watched.highest);
 }
 
 /// What a flood took is given back when its exporters are gone, whatever comes next.

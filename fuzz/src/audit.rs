@@ -1,6 +1,6 @@
 //! A decoder and what it owes after every call.
 
-use flowcodec::{Decoder, Event, Events, Exporter, Session, Settings, Snapshot, Timestamp};
+use flowcodec::{Decoder, Event, Events, Exporter, ExporterChange, Session, Settings, Snapshot, Timestamp};
 
 use crate::read::{Reader, Reading};
 
@@ -16,13 +16,23 @@ pub struct Audit {
     given: u64,
     reported: u64,
     records: u64,
+    unknown: u64,
+    chance: bool,
 }
 
 impl Audit {
     /// A fresh decoder.
     #[must_use]
     pub fn new(settings: Settings, reading: Reading) -> Self {
-        Self { decoder: Decoder::new(settings), reader: Reader::new(reading), given: 0, reported: 0, records: 0 }
+        Self {
+            decoder: Decoder::new(settings),
+            reader: Reader::new(reading),
+            given: 0,
+            reported: 0,
+            records: 0,
+            unknown: 0,
+            chance: false,
+        }
     }
 
     /// A decoder that starts with what another has learned.
@@ -93,7 +103,7 @@ impl Audit {
         assert_eq!(read, snapshot, "a snapshot comes back from JSON");
         self.decoder = Decoder::new(self.decoder.settings().clone());
         assert_eq!(self.decoder.restore(&read), Ok(()));
-        (self.given, self.reported, self.records) = (0, 0, 0);
+        (self.given, self.reported, self.records, self.unknown) = (0, 0, 0, 0);
         self.settle(0);
     }
 
@@ -109,10 +119,11 @@ impl Audit {
         &self.decoder
     }
 
-    /// A number for all that was said: events, elements, fields. Of a [`Reading::Cheap`] one it says nothing.
+    /// A number for all that was said: events, elements, fields. Of a [`Reading::Cheap`] one it says nothing; `None` where something
+    /// was left to chance: which data source of sFlow goes when there are too many is nobody's to know.
     #[must_use]
-    pub fn digest(&self) -> u64 {
-        self.reader.digest.finish()
+    pub fn digest(&self) -> Option<u64> {
+        (!self.chance).then(|| self.reader.digest.finish())
     }
 
     fn call(&mut self, call: Call<'_>) {
@@ -126,8 +137,8 @@ impl Audit {
         let most_records = octets.saturating_add(stats.bytes_pending);
         let held = u64::try_from(self.decoder.bytes_held()).unwrap_or(u64::MAX);
         let most_events = octets.saturating_mul(4).saturating_add(stats.bytes_pending).saturating_add(held).saturating_add(16);
-        let Self { decoder, reader, reported, records, .. } = self;
-        let (mut seen, mut seen_records) = (0_u64, 0_u64);
+        let Self { decoder, reader, reported, records, unknown, chance, .. } = self;
+        let (mut seen, mut seen_records, mut seen_unknown) = (0_u64, 0_u64, 0_u64);
         let mut events = call.begin(decoder);
         while let Some(event) = events.next() {
             seen = seen.saturating_add(1);
@@ -139,6 +150,11 @@ impl Audit {
                     seen_records = seen_records.saturating_add(u64::from(set.len()));
                     reader.set(set);
                 }
+                Event::Unknown(set) => {
+                    seen_unknown = seen_unknown.saturating_add(u64::from(set.len()));
+                    reader.set(set);
+                }
+                Event::Exporter(event) => *chance |= matches!(event.change, ExporterChange::SourceEvicted(_)),
                 Event::Fault(event) => {
                     assert!(!event.fault.to_string().is_empty());
                     *reported = reported.saturating_add(u64::from(event.fault.bytes));
@@ -148,6 +164,8 @@ impl Audit {
         }
         drop(events);
         *records = records.saturating_add(seen_records);
+        *unknown = unknown.saturating_add(seen_unknown);
+        let seen_records = seen_records.saturating_add(seen_unknown);
         assert!(seen_records <= most_records, "{seen_records} records from {most_records} octets");
         assert!(seen <= most_events, "{seen} events from {octets} octets");
         self.settle(octets);
@@ -163,6 +181,7 @@ impl Audit {
         );
         assert_eq!(stats.bytes_reported, self.reported, "the faults cost what was reported");
         assert_eq!(stats.flows.saturating_add(stats.options).saturating_add(stats.counters), self.records, "records counted");
+        assert_eq!(stats.unknown_samples, self.unknown, "samples of unknown formats counted");
         let (held, ceiling) = (self.decoder.bytes_held(), self.decoder.settings().limits.total_bytes);
         assert!(held <= ceiling, "{held} bytes held, {ceiling} allowed");
         if self.reader.full() {

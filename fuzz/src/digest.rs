@@ -73,6 +73,22 @@ impl Digest {
         elements
     }
 
+    /// The structures of a sample, and the headers of a packet down to the innermost.
+    pub(crate) fn packet(&mut self, record: &Record<'_>) {
+        for structure in record.structures() {
+            self.add((structure.id(), structure.offset(), structure.body()));
+            self.debug(&structure.flow());
+            if let Some(values) = structure.values() {
+                values.for_each(|value| assert!(value.is_ok(), "the records of a sample fit"));
+            }
+        }
+        let mut headers = record.headers();
+        while let Some(outer) = headers {
+            self.debug(&outer);
+            headers = outer.inner();
+        }
+    }
+
     fn value(&mut self, value: &Value<'_>, depth: u8) {
         match value {
             Value::Unsigned(number) => self.add((1, number)),

@@ -67,6 +67,7 @@ impl Reader {
             read = read.saturating_add(1);
             octets = octets.saturating_add(record.raw().len());
             self.digest.elements(&record, 0);
+            self.digest.packet(&record);
             self.fields(&record);
             let mut filled = FlowRecord::EMPTY;
             record.fill(&mut filled);
@@ -88,6 +89,10 @@ impl Reader {
     fn flow(&mut self, record: &Record<'_>, row: &FlowRecord, back: bool) {
         let flow = record.to_flow(&self.schema);
         assert_eq!(flow.row(), row, "the owned flow has the same row");
+        if record.headers().is_some() || record.sample().is_some() {
+            assert!(record.fields(&self.schema).eq(flow.fields()), "the same fields, in order");
+            assert!(flow.fields().all(|(id, value)| record.value(id) == Some(value)), "one by one too");
+        }
         let written = serde_json::to_vec(&flow);
         assert!(written.is_ok(), "{written:?}");
         let written = written.unwrap_or_default();
@@ -106,6 +111,7 @@ impl Reader {
             octets = octets.saturating_add(record.raw().len());
             let elements = record.elements().count();
             assert_eq!(elements, record.template().map_or(elements, |template| template.fields().len()));
+            let _ = (record.headers().is_some(), record.structures().count());
             let _ =
                 (record.get(field::SRC_ADDR), record.get(field::OCTETS), record.get(field::START), record.get(field::SRC_POD));
         }

@@ -49,6 +49,9 @@ fn settings(flags: u8) -> Settings {
     (limits.total_bytes, limits.exporter_bytes, limits.pending_bytes) = (256 << 10, 96 << 10, 24 << 10);
     (limits.template_fields, limits.domain_templates, limits.exporter_domains) = (200, 12, 6);
     (limits.exporter_sessions, limits.domain_samplers, limits.exporter_elements) = (8, 6, 6);
+    if flags & 16 != 0 {
+        limits.session_sources = 5;
+    }
     limits.list_depth = 4;
     limits.pending_lifetime = Duration::from_mins(1);
     limits.template_lifetime = Duration::from_mins(5);
@@ -65,7 +68,7 @@ fn settings(flags: u8) -> Settings {
     settings
 }
 
-fn run(settings: &Settings, steps: &[u8]) -> u64 {
+fn run(settings: &Settings, steps: &[u8]) -> Option<u64> {
     let mut audit = Audit::new(settings.clone(), Reading::Full);
     let mut framers: [Framer; 4] = Default::default();
     let mut now = NOW;

@@ -188,7 +188,7 @@ fn stream(messages: &[Vec<u8>]) {
 }
 
 /// One datagram in a fresh decoder, twice; the second time again, now that its templates are known.
-fn decode(data: &[u8]) {
+pub(crate) fn decode(data: &[u8]) {
     let run = || {
         let mut audit = Audit::new(Settings::default(), Reading::Full);
         audit.datagram(Exporter::UNSPECIFIED, NOW, data);
@@ -214,6 +214,6 @@ const fn set_size(body: usize) -> usize {
     body.saturating_add(4)
 }
 
-fn size(octets: u32) -> usize {
+pub(crate) fn size(octets: u32) -> usize {
     usize::try_from(octets).unwrap_or(usize::MAX)
 }

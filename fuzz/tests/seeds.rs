@@ -12,7 +12,7 @@
 mod inputs;
 
 use flowcodec::{Exporter, Settings, Timestamp};
-use flowcodec_fuzz::{Audit, Mutator, Reading, ipfix, netflow5, netflow9, session, write_session};
+use flowcodec_fuzz::{Audit, Mutator, Reading, headers, ipfix, netflow5, netflow9, session, sflow, write_headers, write_session};
 use inputs::{Datagram, File};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -85,6 +85,24 @@ fn every_prefix_of_the_largest_capture() {
 }
 
 #[test]
+fn every_header_of_the_corpus() {
+    let packets = inputs::packets();
+    for (number, packet) in (0_u8..).cycle().zip(&packets) {
+        // Ethernet, as nearly all are; and another start.
+        for start in [1, number] {
+            headers(&write_headers(start, number, packet));
+        }
+    }
+    let mut mutator = Mutator::new(7);
+    for (number, packet) in (0_u8..).cycle().zip(&packets) {
+        let donor = &packets[usize::from(number) % packets.len()];
+        for _ in 0..rounds() / 10 {
+            headers(&write_headers(1, number, &mutator.change(packet, donor)));
+        }
+    }
+}
+
+#[test]
 fn every_target_over_changed_seeds() {
     let seeds = inputs::seeds();
     changed(&seeds, &seeds, 1);
@@ -113,11 +131,15 @@ fn whole(file: &File) {
         each(&datagram.bytes);
     }
     sessions(&file.datagrams);
+    for packet in inputs::packets_of(file) {
+        headers(&write_headers(1, 40, &packet));
+    }
 }
 
-/// The target that reads this version, and the session target.
+/// The target that reads this version.
 fn each(bytes: &[u8]) {
     match bytes {
+        [0, 0, 0, 2 | 4 | 5, ..] => sflow(bytes),
         [0, 1 | 5 | 7, ..] => netflow5(bytes),
         [0, 9, ..] => netflow9(bytes),
         _ => ipfix(bytes),
@@ -126,7 +148,7 @@ fn each(bytes: &[u8]) {
 
 /// Datagrams as one session, under every setting.
 fn sessions(datagrams: &[Datagram]) {
-    for flags in [0, 1 | 8, 2 | 4] {
+    for flags in [0, 1 | 8, 2 | 4, 16] {
         let numbered = datagrams.iter().zip((0..4).cycle());
         let steps = numbered.map(|(datagram, number)| (u8::from(flags & 1 != 0) * number, datagram.bytes.as_slice()));
         session(&write_session(flags, steps));
@@ -154,7 +176,22 @@ fn prefixes(file: &File, most: usize) {
         }
         fresh.finish();
         taught.finish();
+        if datagram.bytes.starts_with(&[0, 0, 0, 5]) {
+            in_session(file, datagram);
+        }
     }
+}
+
+/// Every prefix of a datagram of sFlow behind all of its file: snapshots do not have the data sources of agents.
+fn in_session(file: &File, datagram: &Datagram) {
+    let mut audit = Audit::new(Settings::default(), Reading::Cheap);
+    for datagram in &file.datagrams {
+        audit.datagram(datagram.source.into(), NOW, &datagram.bytes);
+    }
+    for end in 0..=datagram.bytes.len() {
+        audit.datagram(datagram.source.into(), NOW, &datagram.bytes[..end]);
+    }
+    audit.finish();
 }
 
 fn prefixes_of_corpus(part: usize) {
@@ -169,9 +206,14 @@ fn evenly<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     (0..taken).map(move |number| &items[number * (items.len() - 1) / (taken - 1).max(1)])
 }
 
+/// How often each seed is changed.
+fn rounds() -> usize {
+    std::env::var("FLOWCODEC_FUZZ_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap())
+}
+
 /// Every target over changed copies of the files' datagrams.
 fn changed(files: &[File], donors: &[File], slower: usize) {
-    let rounds = std::env::var("FLOWCODEC_FUZZ_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
+    let rounds = rounds();
     for (number, file) in (0..).zip(files) {
         let mut mutator = Mutator::new(number);
         let steps = file.datagrams.iter().map(|datagram| (0, datagram.bytes.as_slice()));

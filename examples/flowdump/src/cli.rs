@@ -45,7 +45,8 @@ pub struct Arguments {
     pub stats: bool,
     /// Show who emitted what, as a table or with --format json, instead of flows.
     ///
-    /// One line for each source address and port, protocol, and observation domain or sub-agent. STATUS is the worst that is true:
+    /// One line for each source address and port, protocol, and observation domain or sFlow agent and sub-agent. STATUS is the worst
+    /// that is true:
     /// `silent` (heard, but nothing it sent gave a record), `faults` (something could not be decoded), `loss` (by its sequence numbers
     /// records or packets are missing), `ok`.
     #[arg(long)]

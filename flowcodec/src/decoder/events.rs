@@ -181,7 +181,7 @@ pub enum ExporterChange {
         lost_packets: u64,
     },
     /// An sFlow session has more data sources than [`Limits::session_sources`](crate::Limits::session_sources): the sequence numbers of
-    /// this one are not followed any more. What was found missing stays counted.
+    /// this one, and later of others, are not followed any more. Said once a session. What was found missing stays counted.
     SourceEvicted(Source),
 }
 

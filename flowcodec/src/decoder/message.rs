@@ -87,6 +87,8 @@ pub(super) struct Message<'d> {
     faults_before: u64,
     /// The set at hand, and its body, as long as its records are not studied to the end.
     study: Option<(Study, &'d [u8])>,
+    /// The sample given last, as long as what is wrong with its records is not told to the end.
+    pub(super) bad: Option<sflow::RecordFaults<'d>>,
     /// When the exporter booted, as far as was known when the message began.
     boot: Option<Timestamp>,
     /// Whether its sequence number was compared.
@@ -292,10 +294,12 @@ impl<'d> Walk<'d> {
             session: begun.session,
             scope,
             body: opened.body,
-            counted: Some(0),
+            // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
+            counted: (context.protocol != Protocol::Sflow).then_some(0),
             tally: Tally::default(),
             faults_before: decoder.own_faults(),
             study: None,
+            bad: None,
             boot: scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot),
             closed: false,
         });
@@ -336,6 +340,13 @@ impl<'d> Message<'d> {
                 self.study = None;
                 // softflowd sends the time it booted in the same message as the flows that count from it.
                 resolve_boot(decoder, &mut self.context, self.scope);
+            }
+            return Step::Again;
+        }
+        if let Some(bad) = &mut self.bad {
+            match bad.next() {
+                Some(fault) => decoder.fault(&self.context, fault),
+                None => self.bad = None,
             }
             return Step::Again;
         }
@@ -512,6 +523,7 @@ impl<'d> Message<'d> {
     #[inline]
     fn is_over(&self) -> bool {
         self.study.is_none()
+            && self.bad.is_none()
             && match &self.body {
                 Body::Over => true,
                 Body::Fixed(_) => false,

@@ -4,7 +4,7 @@ use super::message::{Found, Message, Show, Step, Which};
 use super::sources::{Followed, SampleNumber};
 use super::{Decoder, ExporterChange, What};
 use crate::record::MOST_PLACES;
-use crate::sflow::{Sample, SampleKind, Samples, Tally};
+use crate::sflow::{RecordFaults, Sample, SampleKind, Samples, Tally};
 
 impl Show {
     const fn of_sample(kind: SampleKind) -> Self {
@@ -33,11 +33,14 @@ impl<'d> Message<'d> {
             run = Some(show);
             end = behind.len();
             len = len.wrapping_add(1);
+            // What is to be told of a sample is told behind it, before more of that is found.
+            if self.bad.is_some() || decoder.is_loud() {
+                break;
+            }
         }
         if run.is_none()
             && let Some(Err(fault)) = samples.next()
         {
-            self.counted = None;
             decoder.fault(&self.context, fault);
             return Step::Again;
         }
@@ -48,7 +51,6 @@ impl<'d> Message<'d> {
             Show::Flows | Show::Options => &mut decoder.stats.flows,
         };
         *counter = counter.saturating_add(u64::from(len));
-        self.counted = self.counted.map(|counted| counted.wrapping_add(len));
         if show != Show::Unknown {
             self.tally.records = self.tally.records.saturating_add(u64::from(len));
             decoder.store.prove(self.owner, self.context.received);
@@ -59,7 +61,7 @@ impl<'d> Message<'d> {
 
     /// Walks one sample: its octets, what is wrong inside, and the number its source gave it.
     #[inline]
-    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, samples: &Samples<'_>) {
+    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, samples: &Samples<'d>) {
         let places = sample.places();
         // Room for it is made once and for all; the samples behind are read the long way.
         if decoder.places.len() < MOST_PLACES {
@@ -79,15 +81,18 @@ impl<'d> Message<'d> {
             }
         }
     }
+
     /// A sample that is none of the commonest, record by record: the next of these. (Taking the sample itself would put it in memory for
     /// all the others too.)
     #[cold]
-    fn odd_sample(&self, decoder: &mut Decoder, samples: &Samples<'_>) {
+    fn odd_sample(&mut self, decoder: &mut Decoder, samples: &Samples<'d>) {
         let rest = samples.rest();
         let Some((sample, _)) = Sample::split_first(rest.bytes(), rest.offset()) else { return };
-        let mut tally = Tally::default();
+        let (mut tally, mut bad) = (Tally::default(), false);
         let depth = decoder.settings.limits.list_depth;
-        sample.tally(depth, &mut tally, |fault| decoder.fault(&self.context, fault));
+        sample.tally(depth, &mut tally, |_| bad = true);
+        // They may be thousands: each is told before the next is looked for.
+        self.bad = bad.then(|| RecordFaults::new(&sample, depth));
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(tally.octets));
         decoder.stats.unknown_records = decoder.stats.unknown_records.saturating_add(u64::from(tally.unknown_records));
         debug_assert_eq!(

@@ -90,6 +90,7 @@ struct SessionState {
     booted: Timestamp,
     epoch: u32,
     sources: Sources,
+    sources_told: bool,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -104,11 +105,13 @@ struct Shared {
 #[derive(Debug, Clone, Copy)]
 struct Peer {
     sessions: List,
+    /// Data sources of all its sessions.
+    sources: usize,
     skew_told: bool,
 }
 
 impl Peer {
-    const NEW: Self = Self { sessions: List::EMPTY, skew_told: false };
+    const NEW: Self = Self { sessions: List::EMPTY, sources: 0, skew_told: false };
 }
 
 /// Which session of its exporter a message belongs to, if it is the one heard last: nearly always.
@@ -175,6 +178,7 @@ impl Sessions {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
         let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
         self.by_key.remove(&(owner, session.key));
+        peer.sources = peer.sources.saturating_sub(session.sources.len());
         let mut cost = SESSION_COST.saturating_add(session.sources.len().saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
@@ -251,6 +255,7 @@ impl Sessions {
             booted: now,
             epoch: 0,
             sources: Sources::default(),
+            sources_told: false,
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
@@ -298,15 +303,33 @@ impl Sessions {
         limits: &Limits,
     ) -> Followed {
         let Some(session) = self.states.get_mut(id.0) else { return Followed::Nothing };
-        let followed = session.sources.follow(session.epoch, number, limits);
-        match followed {
-            Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) => {
-                session.lost_records = session.lost_records.saturating_add(u64::from(lost));
-            }
-            Followed::New => store.charge(owner, SOURCE_COST),
-            _ => {}
+        let Some(followed) = session.sources.follow(session.epoch, number, limits) else {
+            return self.source(owner, id, number, store, limits);
+        };
+        if let Followed::Change(SequenceChange::Gap { lost: Some(lost), .. }) = followed {
+            session.lost_records = session.lost_records.saturating_add(u64::from(lost));
         }
         followed
+    }
+
+    /// A data source that is not known. Those of all sessions of the exporter may take a quarter of what it may hold.
+    #[cold]
+    fn source(&mut self, owner: Owner, id: SessionId, number: SampleNumber, store: &mut Store, limits: &Limits) -> Followed {
+        let peer = place(owner).and_then(|at| self.peers.get_mut(at));
+        let (Some(session), Some(peer)) = (self.states.get_mut(id.0), peer) else { return Followed::Nothing };
+        let most = limits.exporter_bytes / (4 * SOURCE_COST);
+        let full = session.sources.len() >= limits.session_sources.max(1) || peer.sources >= most;
+        let followed = session.sources.make(session.epoch, number, full);
+        if followed == Followed::New {
+            peer.sources = peer.sources.saturating_add(1);
+            store.charge(owner, SOURCE_COST);
+            store.enforce(owner, None, limits);
+        }
+        // Once: with more sources than there are places for, nearly every sample would tell it again.
+        match followed {
+            Followed::Instead(_) if core::mem::replace(&mut session.sources_told, true) => Followed::Nothing,
+            followed => followed,
+        }
     }
 
     /// A message has ended.
@@ -333,8 +356,7 @@ impl Sessions {
         };
         let step = Step {
             sequence: context.sequence,
-            // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
-            records: counted.filter(|_| context.protocol != Protocol::Sflow),
+            records: counted,
             exported: session.exported(context),
             native,
             window: limits.reorder_window,
@@ -424,15 +446,22 @@ impl SessionState {
     /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
     fn boot(&mut self, context: &Context) {
         const UNCERTAIN: u64 = 60_000_000_000;
+        const DRIFT: i64 = 1_000_000;
         if context.protocol != Protocol::Sflow {
             return;
         }
         let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
         if self.messages == 1 {
             self.booted = booted;
-        } else if booted.since(self.booted).unsigned_abs() > UNCERTAIN {
+            return;
+        }
+        let moved = booted.since(self.booted);
+        if moved.unsigned_abs() > UNCERTAIN {
             self.booted = booted;
             self.epoch = self.epoch.wrapping_add(1);
+        } else {
+            // Clocks drift apart over weeks: followed in steps that no delay of a datagram is as short as.
+            self.booted = self.booted.offset(moved.clamp(-DRIFT, DRIFT));
         }
     }
 

@@ -48,9 +48,10 @@ struct SourceState {
     last: u32,
     /// The agent has begun anew when the session's number is another.
     epoch: u32,
-    /// Numbers in a row that followed one another, and gaps in a row.
+    /// Numbers in a row that followed one another; gaps of one size in a row, and that size.
     streak: u8,
     gaps: u8,
+    stride: u32,
 }
 
 /// The number a sample has from its source.
@@ -83,7 +84,7 @@ pub(super) enum Followed {
     Change(SequenceChange),
     /// A source was not known, and has a place now.
     New,
-    /// The same, in the place of another one.
+    /// The same, in the place of this one; or this one is not followed, for want of a place.
     Instead(Source),
 }
 
@@ -93,31 +94,31 @@ impl Sources {
         self.states.len()
     }
 
-    /// Takes the number of a sample. `epoch` counts the agent's beginnings.
+    /// Takes the number of a sample; `None` when its source is not known. `epoch` counts the agent's beginnings.
     #[inline]
-    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Followed {
+    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Option<Followed> {
         let SampleNumber { key, sequence } = number;
-        let Some(state) = self.states.get_mut(&key) else { return self.make(key, epoch, sequence, limits) };
+        let state = self.states.get_mut(&key)?;
         if state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0 {
             state.last = sequence;
             state.streak = state.streak.saturating_add(1);
-            return Followed::Nothing;
+            return Some(Followed::Nothing);
         }
-        state.step(key, epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change)
+        Some(state.step(key, epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change))
     }
 
-    #[cold]
-    fn make(&mut self, key: SourceKey, epoch: u32, sequence: u32, limits: &Limits) -> Followed {
-        // They may take a quarter of what the exporter may hold.
-        let most = limits.session_sources.min(limits.exporter_bytes / (4 * SOURCE_COST)).max(1);
-        // Any of them goes, so that nobody can choose which.
-        let full = self.states.len() >= most;
-        let evicted = if full { self.states.keys().next().copied() } else { None };
-        if let Some(evicted) = &evicted {
-            self.states.remove(evicted);
+    /// Makes a place for a source that is not known; in a session that is `full`, in that of another one.
+    pub(super) fn make(&mut self, epoch: u32, number: SampleNumber, full: bool) -> Followed {
+        let SampleNumber { key, sequence } = number;
+        let mut made = Followed::New;
+        if full {
+            // Any of them goes, so that nobody can choose which; where there is none, there is no place.
+            let Some(evicted) = self.states.keys().next().copied() else { return Followed::Instead(key.source) };
+            self.states.remove(&evicted);
+            made = Followed::Instead(evicted.source);
         }
-        self.states.insert(key, SourceState { last: sequence, epoch, streak: 0, gaps: 0 });
-        evicted.map_or(Followed::New, |evicted| Followed::Instead(evicted.source))
+        self.states.insert(key, SourceState { last: sequence, epoch, streak: 0, gaps: 0, stride: 0 });
+        made
     }
 }
 
@@ -127,7 +128,7 @@ impl SourceState {
     #[cold]
     fn step(&mut self, key: SourceKey, epoch: u32, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
         if self.epoch != epoch {
-            *self = Self { last: sequence, epoch, streak: 0, gaps: 0 };
+            *self = Self { last: sequence, epoch, streak: 0, gaps: 0, stride: 0 };
             return None;
         }
         let off = sequence.wrapping_sub(self.last).wrapping_sub(1).cast_signed();
@@ -145,7 +146,10 @@ impl SourceState {
             self.streak = 0;
             return None;
         }
-        self.gaps = self.gaps.saturating_add(1);
+        // Loss comes in gaps of all sizes; the same gap again and again is another way of counting.
+        let again = self.gaps != 0 && self.stride == off.unsigned_abs();
+        self.gaps = if again { self.gaps.saturating_add(1) } else { 1 };
+        self.stride = off.unsigned_abs();
         if self.gaps >= DOUBTED {
             (self.streak, self.gaps) = (0, 0);
         }
@@ -164,7 +168,7 @@ mod tests {
     #[expect(clippy::option_option, reason = "short to write expectations in")]
     fn run(numbers: &[u32]) -> Vec<Option<Option<u32>>> {
         let key = SourceKey { kind: SampleKind::Flow, source: SOURCE };
-        let mut state = SourceState { last: numbers[0], epoch: 0, streak: 0, gaps: 0 };
+        let mut state = SourceState { last: numbers[0], epoch: 0, streak: 0, gaps: 0, stride: 0 };
         let steps = numbers[1..].iter().map(|&number| state.step(key, 0, number, &Limits::default()));
         let lost = |change| match change {
             SequenceChange::Gap { lost, unit: SequenceUnit::FlowSamples(SOURCE) } => lost,
@@ -188,6 +192,12 @@ mod tests {
             [None, None, None, None, None, None, None, Some(Some(2))]
         );
         assert_eq!(run(&[90_000, 90_001, 90_002, 90_003, 1, 7]), [None; 5]);
+    }
+
+    #[test]
+    fn sustained_loss_goes_on_being_told() {
+        let seen = run(&[1, 2, 3, 4, 5, 8, 10, 14, 16, 17, 20]);
+        assert_eq!(seen.iter().flatten().flatten().copied().collect::<Vec<_>>(), [2, 1, 3, 1, 2]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::json::{address, float, hex, key, mac, put, quoted, quoted_display, text, time, unsigned};
 use super::samples;
 use crate::ie::{ElementId, ElementRef};
-use crate::record::{List, ListItem, ListKind, Record, Value};
+use crate::record::{Element, List, ListItem, ListKind, Record, Value};
 use crate::sflow::{Sample, SampleKind};
 use crate::template::{Template, TemplateField, TemplateKind};
 
@@ -88,25 +88,31 @@ fn object(out: &mut String, record: &Record<'_>) {
                 out.push(':');
             }
         }
-        let mut again = field.again();
-        if again.is_none() {
-            value(out, element.value());
-            continue;
+        match field.again() {
+            None => value(out, &element.value()),
+            Some(again) => repeated(out, record, &element, again),
         }
-        out.push('[');
-        value(out, element.value());
-        while let Some(element) = again.and_then(|at| record.element_at(at)) {
-            out.push(',');
-            value(out, element.value());
-            again = element.field().and_then(TemplateField::again);
-        }
-        out.push(']');
     }
     out.push('}');
 }
 
-fn value(out: &mut String, value: Value<'_>) {
-    match value {
+/// All values of an element that the template repeats, next at the place `again`. (Not inlined: lists within lists would have room for
+/// this too on the stack, level by level.)
+#[inline(never)]
+fn repeated(out: &mut String, record: &Record<'_>, first: &Element<'_>, again: u16) {
+    out.push('[');
+    value(out, &first.value());
+    let mut again = Some(again);
+    while let Some(element) = again.and_then(|at| record.element_at(at)) {
+        out.push(',');
+        value(out, &element.value());
+        again = element.field().and_then(TemplateField::again);
+    }
+    out.push(']');
+}
+
+fn value(out: &mut String, value: &Value<'_>) {
+    match *value {
         Value::Unsigned(number) => unsigned(out, number),
         Value::Signed(number) => put(out, number),
         Value::Float(number) => float(out, number),
@@ -116,8 +122,8 @@ fn value(out: &mut String, value: Value<'_>) {
         Value::Octets(octets) => hex(out, octets),
         Value::Time(value) => time(out, value),
         Value::Address(value) => address(out, value),
-        Value::List(value) => list(out, &value),
-        Value::SflowList(value) => samples::list(out, &value),
+        Value::List(ref value) => list(out, value),
+        Value::SflowList(ref value) => samples::list(out, value),
     }
 }
 
@@ -158,7 +164,7 @@ fn list(out: &mut String, list: &List<'_>) {
             out.push(',');
         }
         match item {
-            ListItem::Value(item) => value(out, item),
+            ListItem::Value(item) => value(out, &item),
             ListItem::Record(record) if list.kind() == ListKind::SubTemplateMulti => {
                 // Each of these records may follow another template: it is said with each.
                 out.push('{');

@@ -166,7 +166,9 @@ fn value(out: &mut String, value: &XdrValue<'_>) {
     }
 }
 
-/// Items of one field as they are, items of several as objects.
+/// Items of one field as they are, items of several as objects. (Not inlined: templated lists within lists would have room for these
+/// too on the stack, level by level.)
+#[inline(never)]
 pub(super) fn list(out: &mut String, list: &List<'_>) {
     let fields = list.fields();
     out.push('[');

@@ -358,10 +358,11 @@ impl<'a> Headers<'a> {
     }
 
     /// Octets of the original packet from its network header on, as flow records count them: what the IP header says, or else what
-    /// `frame_octets` (the frame's length on the wire, check sequence left out) leaves behind the link's headers.
+    /// `frame_octets` (the frame's length on the wire, check sequence left out; 0 for not known) leaves behind the link's headers.
     #[must_use]
     pub fn network_len(&self, frame_octets: u32) -> Option<u32> {
-        self.ip_len().or_else(|| frame_octets.checked_sub(u32::try_from(self.network_at.get()?).ok()?))
+        let behind = || frame_octets.checked_sub(u32::try_from(self.network_at.get()?).ok()?).filter(|_| frame_octets != 0);
+        self.ip_len().or_else(behind)
     }
 
     /// Identification: of the IPv4 header, or of the IPv6 fragment header.

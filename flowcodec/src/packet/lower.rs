@@ -45,7 +45,7 @@ impl Headers<'_> {
             id::TCP_FLAGS => number(self.tcp_flags()?),
             id::TOS => number(self.tos()?),
             id::TTL => number(self.ttl()?),
-            id::VLAN => number(self.vlan()?),
+            id::VLAN => number(self.vlan().filter(|&vlan| is_vlan(vlan))?),
             id::SRC_MAC => FieldValue::Mac(self.src_mac()?),
             id::DST_MAC => FieldValue::Mac(self.dst_mac()?),
             id::ETHERTYPE => number(self.ethertype()?),
@@ -85,7 +85,7 @@ impl Headers<'_> {
         if let Some(ether_type) = self.ethertype() {
             put!(row, present, ETHERTYPE, ether_type.to_ne_bytes());
         }
-        if let Some(vlan) = self.vlan() {
+        if let Some(vlan) = self.vlan().filter(|&vlan| is_vlan(vlan)) {
             put!(row, present, VLAN, vlan.to_ne_bytes());
         }
         present |= self.fill_network(row);
@@ -158,6 +158,12 @@ impl Headers<'_> {
         }
         present
     }
+}
+
+/// A tag of VLAN 0 has a priority and belongs to no VLAN (IEEE 802.1Q §9.6).
+#[inline]
+const fn is_vlan(vlan: u16) -> bool {
+    vlan != 0
 }
 
 #[inline]

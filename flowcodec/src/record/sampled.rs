@@ -60,9 +60,6 @@ impl<'a> SampleRef<'a> {
     /// The rate of the settings where they outrank, else the sample's own; a notice of a dropped packet stands for that packet alone.
     #[inline]
     fn sampling_rate(&self) -> Option<f64> {
-        if self.context.sampling_fixed {
-            return self.context.sampling_rate;
-        }
         rate_of(self.context, self.sample.sampling_rate()?)
     }
 
@@ -365,65 +362,68 @@ impl<'a> Parts<'a> {
         let ends = || self.rare.ends.as_ref();
         let ends_of = || ends().and_then(|ends| ends.packet);
         Some(match id {
-            _ if id == field::SRC_ADDR.id() => address(ends()?.src),
-            _ if id == field::DST_ADDR.id() => address(ends()?.dst),
-            _ if id == field::SRC_PORT.id() => within(ends()?.src_port, 0xffff)?,
-            _ if id == field::DST_PORT.id() => within(ends()?.dst_port, 0xffff)?,
-            _ if id == field::IP_PROTOCOL.id() => within(ends()?.protocol, 0xff)?,
-            _ if id == field::TCP_FLAGS.id() => within(ends_of().filter(|_| ends().is_some_and(is_tcp))?.1, 0xffff)?,
-            _ if id == field::TOS.id() => within(ends_of()?.2, 0xff)?,
-            _ if id == field::OCTETS.id() => number(self.octets()?),
-            _ if id == field::PACKETS.id() => number(u32::from(self.packets()?)),
-            _ if id == field::IN_IF.id() => number(self.in_if()?),
-            _ if id == field::OUT_IF.id() => number(index(sample.output()?)?),
-            _ if id == field::OUT_IF_COUNT.id() => match sample.output()? {
+            id::SRC_ADDR => address(ends()?.src),
+            id::DST_ADDR => address(ends()?.dst),
+            id::SRC_PORT => within(ends()?.src_port, 0xffff)?,
+            id::DST_PORT => within(ends()?.dst_port, 0xffff)?,
+            id::IP_PROTOCOL => within(ends()?.protocol, 0xff)?,
+            id::TCP_FLAGS => within(ends_of().filter(|_| ends().is_some_and(is_tcp))?.1, 0xffff)?,
+            id::TOS => within(ends_of()?.2, 0xff)?,
+            id::OCTETS => number(self.octets()?),
+            id::PACKETS => number(u32::from(self.packets()?)),
+            id::IN_IF => number(self.in_if()?),
+            id::OUT_IF => number(index(sample.output()?)?),
+            id::OUT_IF_COUNT => match sample.output()? {
                 Interface::Multiple(count) => number(count),
                 _ => return None,
             },
-            _ if id == field::NEXT_HOP.id() => address(self.next_hop()?),
-            _ if id == field::SRC_AS.id() => number(self.gateway?.src_as),
-            _ if id == field::DST_AS.id() => number(self.gateway?.dst_as_path.last()?),
-            _ if id == field::SRC_PREFIX_LEN.id() => within(self.router?.src_mask_len, 0xff)?,
-            _ if id == field::DST_PREFIX_LEN.id() => within(self.router?.dst_mask_len, 0xff)?,
-            _ if id == field::VLAN.id() => within(self.switch?.src_vlan, MOST_VLAN)?,
-            _ if id == field::POST_VLAN.id() => within(self.switch?.dst_vlan, MOST_VLAN)?,
-            _ if id == field::SRC_MAC.id() => FieldValue::Mac(self.rare.ethernet?.src_mac),
-            _ if id == field::DST_MAC.id() => FieldValue::Mac(self.rare.ethernet?.dst_mac),
-            _ if id == field::ETHERTYPE.id() => within(self.rare.ethernet?.ether_type, 0xffff)?,
-            _ if id == field::IP_VERSION.id() => number(ends().map(|ends| if ends.src.is_ipv4() { 4 } else { 6 })?),
-            _ if id == field::OBSERVATION_POINT.id() => {
+            id::NEXT_HOP => address(self.next_hop()?),
+            id::SRC_AS => number(self.gateway?.src_as),
+            id::DST_AS => number(self.gateway?.dst_as_path.last()?),
+            id::SRC_PREFIX_LEN => within(self.router?.src_mask_len, 0xff)?,
+            id::DST_PREFIX_LEN => within(self.router?.dst_mask_len, 0xff)?,
+            id::VLAN => within(self.switch?.src_vlan, MOST_VLAN)?,
+            id::POST_VLAN => within(self.switch?.dst_vlan, MOST_VLAN)?,
+            id::SRC_MAC => FieldValue::Mac(self.rare.ethernet?.src_mac),
+            id::DST_MAC => FieldValue::Mac(self.rare.ethernet?.dst_mac),
+            id::ETHERTYPE => within(self.rare.ethernet?.ether_type, 0xffff)?,
+            id::IP_VERSION => number(ends().map(|ends| if ends.src.is_ipv4() { 4 } else { 6 })?),
+            id::OBSERVATION_POINT => {
                 let source = sample.source()?;
                 FieldValue::Unsigned((u64::from(source.class) << 32) | u64::from(source.index))
             }
-            _ if id == field::OBSERVED.id() => FieldValue::Time(self.rare.observed?),
-            _ if id == field::LAYER2_OCTETS.id() || id == field::FRAME_LENGTH.id() => number(self.frame_length()?),
-            _ if id == field::SAMPLE_POOL.id() => number(sample.pool()?),
-            _ if id == field::SAMPLE_DROPS.id() => number(sample.drops()?),
-            _ if id == field::IN_IF_NAME.id() => FieldValue::Text(self.rare.if_name?),
-            _ if id == field::BGP_NEXT_HOP.id() => address(self.gateway?.next_hop?),
-            _ if id == field::NEXT_AS.id() => number(self.gateway?.dst_as_path.first()?),
-            _ if id == field::PREVIOUS_AS.id() => number(self.gateway?.src_peer_as),
-            _ if id == field::AS_PATH.id() => numbers(self.gateway?.dst_as_path.to_numbers()?)?,
-            _ if id == field::BGP_COMMUNITIES.id() => numbers(self.gateway?.communities.into())?,
-            _ if id == field::LOCAL_PREF.id() => number(self.gateway?.local_pref),
-            _ if id == field::MPLS_LABELS.id() => {
+            id::OBSERVED => FieldValue::Time(self.rare.observed?),
+            id::LAYER2_OCTETS | id::FRAME_LENGTH => number(self.frame_length()?),
+            id::SAMPLE_POOL => number(sample.pool()?),
+            id::SAMPLE_DROPS => number(sample.drops()?),
+            id::IN_IF_NAME => FieldValue::Text(self.rare.if_name?),
+            id::BGP_NEXT_HOP => address(self.gateway?.next_hop?),
+            id::NEXT_AS => number(self.gateway?.dst_as_path.first()?),
+            id::PREVIOUS_AS => number(self.gateway?.src_peer_as),
+            id::AS_PATH => numbers(self.gateway?.dst_as_path.to_numbers()?)?,
+            id::BGP_COMMUNITIES => numbers(self.gateway?.communities.into())?,
+            id::LOCAL_PREF => number(self.gateway?.local_pref),
+            id::MPLS_LABELS => {
+                // The first ten of a deeper stack, as from a header.
                 let mut labels = Numbers::default();
-                let all = self.rare.mpls?.in_stack.iter().all(|entry| labels.push(entry >> 12));
-                numbers(if all { labels } else { return None })?
+                for entry in self.rare.mpls?.in_stack.iter().take(Numbers::MOST) {
+                    labels.push(entry >> 12);
+                }
+                numbers(labels)?
             }
-            _ if id == field::POST_NAT_SRC_ADDR.id() => address(self.rare.nat?.src_address?),
-            _ if id == field::POST_NAT_DST_ADDR.id() => address(self.rare.nat?.dst_address?),
-            _ if id == field::POST_NAT_SRC_PORT.id() => within(self.rare.nat_port?.src_port, 0xffff)?,
-            _ if id == field::POST_NAT_DST_PORT.id() => within(self.rare.nat_port?.dst_port, 0xffff)?,
-            _ if id == field::SRC_USER.id() => FieldValue::Text(self.rare.user?.src_user),
-            _ if id == field::DST_USER.id() => FieldValue::Text(self.rare.user?.dst_user),
-            _ if id == field::TUNNEL_KEY.id() => FieldValue::Octets(self.rare.vni?),
-            _ if id == field::TUNNEL_SRC_ADDR.id() => address(self.rare.tunnel?.src),
-            _ if id == field::TUNNEL_DST_ADDR.id() => address(self.rare.tunnel?.dst),
-            _ if id == field::TUNNEL_PROTOCOL.id() => within(self.rare.tunnel?.protocol, 0xff)?,
-            _ if id == field::TUNNEL_SRC_PORT.id() => within(self.rare.tunnel?.src_port, 0xffff)?,
-            _ if id == field::TUNNEL_DST_PORT.id() => within(self.rare.tunnel?.dst_port, 0xffff)?,
-            _ if id == field::DROP_REASON.id() => number(sample.reason()?.0),
+            id::POST_NAT_SRC_ADDR => address(self.rare.nat?.src_address?),
+            id::POST_NAT_DST_ADDR => address(self.rare.nat?.dst_address?),
+            id::POST_NAT_SRC_PORT => within(self.rare.nat_port?.src_port, 0xffff)?,
+            id::POST_NAT_DST_PORT => within(self.rare.nat_port?.dst_port, 0xffff)?,
+            id::SRC_USER => FieldValue::Text(self.rare.user?.src_user),
+            id::DST_USER => FieldValue::Text(self.rare.user?.dst_user),
+            id::TUNNEL_KEY => FieldValue::Octets(self.rare.vni?),
+            id::TUNNEL_SRC_ADDR => address(self.rare.tunnel?.src),
+            id::TUNNEL_DST_ADDR => address(self.rare.tunnel?.dst),
+            id::TUNNEL_PROTOCOL => within(self.rare.tunnel?.protocol, 0xff)?,
+            id::TUNNEL_SRC_PORT => within(self.rare.tunnel?.src_port, 0xffff)?,
+            id::TUNNEL_DST_PORT => within(self.rare.tunnel?.dst_port, 0xffff)?,
+            id::DROP_REASON => number(sample.reason()?.0),
             _ => return None,
         })
     }
@@ -539,13 +539,19 @@ impl<'a> Parts<'a> {
 }
 
 impl<'a> Rare<'a> {
+    fn packet(&mut self, ends: impl FnOnce() -> Option<Ends>) {
+        if self.ends.is_none_or(|ends| ends.packet.is_none()) {
+            self.ends = ends().or(self.ends);
+        }
+    }
+
     #[inline(never)]
     fn take(&mut self, record: &Structure<'a>) {
         match record.id() {
             SflowStructure::Flow(2) => first(&mut self.ethernet, || Ethernet::of(record).ok()),
             // What is said of a packet counts more than what is said of a socket.
-            SflowStructure::Flow(3) => self.ends = Ipv4::of(record).ok().map(Ends::from).or(self.ends),
-            SflowStructure::Flow(4) => self.ends = Ipv6::of(record).ok().map(Ends::from).or(self.ends),
+            SflowStructure::Flow(3) => self.packet(|| Ipv4::of(record).ok().map(Ends::from)),
+            SflowStructure::Flow(4) => self.packet(|| Ipv6::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(2100) => first(&mut self.ends, || SocketIpv4::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(2101) => first(&mut self.ends, || SocketIpv6::of(record).ok().map(Ends::from)),
             SflowStructure::Flow(1004) => first(&mut self.user, || User::of(record).ok()),
@@ -615,6 +621,24 @@ fn within(value: u32, most: u32) -> Option<FieldValue<'static>> {
     (value <= most).then(|| number(value))
 }
 
+/// The numbers as patterns.
+mod id {
+    use crate::model::{FieldId, field};
+
+    macro_rules! ids {
+        ($($name:ident)*) => { $(pub(super) const $name: FieldId = field::$name.id();)* };
+    }
+
+    ids! {
+        SRC_ADDR DST_ADDR SRC_PORT DST_PORT IP_PROTOCOL TCP_FLAGS TOS OCTETS PACKETS IN_IF OUT_IF OUT_IF_COUNT NEXT_HOP SRC_AS
+        DST_AS SRC_PREFIX_LEN DST_PREFIX_LEN VLAN POST_VLAN SRC_MAC DST_MAC ETHERTYPE IP_VERSION OBSERVATION_POINT OBSERVED
+        LAYER2_OCTETS FRAME_LENGTH SAMPLE_POOL SAMPLE_DROPS IN_IF_NAME BGP_NEXT_HOP NEXT_AS PREVIOUS_AS AS_PATH
+        BGP_COMMUNITIES LOCAL_PREF MPLS_LABELS POST_NAT_SRC_ADDR POST_NAT_DST_ADDR POST_NAT_SRC_PORT POST_NAT_DST_PORT
+        SRC_USER DST_USER TUNNEL_KEY TUNNEL_SRC_ADDR TUNNEL_DST_ADDR TUNNEL_PROTOCOL TUNNEL_SRC_PORT TUNNEL_DST_PORT
+        DROP_REASON
+    }
+}
+
 /// An empty list is no value.
 fn numbers(numbers: Numbers<'_>) -> Option<FieldValue<'_>> {
     (!numbers.is_empty()).then_some(FieldValue::Numbers(numbers))
@@ -645,7 +669,7 @@ impl<'a> SampleElement<'a> {
 /// element, field 0 of it; so is a sample of an unknown format.
 #[derive(Debug, Clone)]
 pub(super) struct SampleElements<'a> {
-    unknown: Option<SampleElement<'a>>,
+    unknown: Option<(SflowStructure, &'a [u8])>,
     values: Option<table::Values<'a>>,
     records: sflow::Records<'a>,
     depth: u8,
@@ -654,8 +678,7 @@ pub(super) struct SampleElements<'a> {
 impl<'a> SampleElements<'a> {
     pub(super) fn new(it: SampleRef<'a>) -> Self {
         let sample = it.sample;
-        let raw = || SampleElement::raw(SflowStructure::Sample(sample.format().0), sample.body());
-        let unknown = sample.layout().is_none().then(raw);
+        let unknown = sample.layout().is_none().then(|| (SflowStructure::Sample(sample.format().0), sample.body()));
         Self { unknown, values: sample.values(), records: sample.records(), depth: it.depth }
     }
 }
@@ -664,8 +687,8 @@ impl<'a> Iterator for SampleElements<'a> {
     type Item = SampleElement<'a>;
 
     fn next(&mut self) -> Option<SampleElement<'a>> {
-        if let Some(unknown) = self.unknown.take() {
-            return Some(unknown);
+        if let Some((structure, body)) = self.unknown.take() {
+            return Some(SampleElement::raw(structure, body));
         }
         loop {
             if let Some(Ok(value)) = self.values.as_mut().and_then(Iterator::next) {

@@ -10,8 +10,8 @@ use crate::wire::unsigned;
 #[derive(Debug, Clone)]
 pub(super) struct Section<'a> {
     headers: Headers<'a>,
-    /// Octets of the frame on the wire; 0 when the record does not say.
-    frame: u32,
+    /// Octets of the frame on the wire, when the record says them and the section begins with the frame.
+    frame: Option<u32>,
     /// Whether the record has no counters: then it is of this one packet.
     alone: bool,
 }
@@ -44,7 +44,8 @@ impl<'a> Section<'a> {
         let headers = packet::parse(start, copied.unwrap_or(octets));
         let counts = [field::OCTETS, field::PACKETS, field::OCTETS_TOTAL, field::PACKETS_TOTAL].map(Field::id);
         let counted = counts.into_iter().any(|id| record.template.provides(id));
-        let frame = number(312).and_then(|octets| u32::try_from(octets).ok()).unwrap_or(0);
+        let of_frame = matches!(fields.get(usize::from(at))?.id(), ElementId::Ipfix { pen: 0, id: 104 | 315 });
+        let frame = number(312).and_then(|octets| u32::try_from(octets).ok()).filter(|_| of_frame);
         Some(Self { headers, frame, alone: !counted })
     }
 
@@ -57,7 +58,7 @@ impl<'a> Section<'a> {
             return self.alone.then_some(FieldValue::Unsigned(1));
         }
         if id == field::OCTETS.id() {
-            let octets = self.headers.network_len(self.frame).filter(|_| self.alone);
+            let octets = self.headers.ip_len().or_else(|| self.headers.network_len(self.frame?)).filter(|_| self.alone);
             return octets.map(|octets| FieldValue::Unsigned(u64::from(octets)));
         }
         self.headers.value(id)

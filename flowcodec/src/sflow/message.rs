@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::wire::{Input, be32, len32};
 
 use super::sample::{Sample, SampleKind};
-use super::structure::{end, past, split};
+use super::structure::{Records, end, past, split};
 use super::xdr::{Bad, Reader, Xdr};
 
 /// The header of a datagram (`sample_datagram_v5`).
@@ -159,6 +159,27 @@ impl Sample<'_> {
                 }
             }
         }
+    }
+}
+
+/// What is wrong with the records of a sample, fault by fault.
+#[derive(Debug)]
+pub(crate) struct RecordFaults<'a> {
+    records: Records<'a>,
+    depth: u8,
+}
+
+impl<'a> RecordFaults<'a> {
+    pub(crate) fn new(sample: &Sample<'a>, depth: u8) -> Self {
+        Self { records: sample.records(), depth }
+    }
+}
+
+impl Iterator for RecordFaults<'_> {
+    type Item = Fault;
+
+    fn next(&mut self) -> Option<Fault> {
+        self.records.find_map(|record| record.and_then(|record| record.known(self.depth)).err())
     }
 }
 

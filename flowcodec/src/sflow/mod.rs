@@ -40,6 +40,7 @@ pub use flow::{
     LinuxDropReason, Mpls, Nat, NatPort, PacketTime, QueueDepth, RawHeader, Router, SocketIpv4, SocketIpv6, Switch, TransitDelay,
     Url, User, VlanTunnel, Vni,
 };
+pub(crate) use message::RecordFaults;
 pub(crate) use plain::{Places, PlainFlow};
 pub(crate) use structure::split;
 

@@ -293,6 +293,8 @@ impl Store {
                 self.gone.push_back(Gone::Owner { owner: victim, key });
             }
         }
+        // The exporter at work is not forgotten: while it is over by itself, the next message has to look again.
+        self.grown = self.bytes() > limits.total_bytes;
     }
 
     /// Evicts one thing of an exporter: of a domain less proven than the one at work; else a template of that, never its youngest; else

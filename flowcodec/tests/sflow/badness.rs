@@ -80,8 +80,8 @@ fn decoded(octets: &[u8], tally: &Tally, faults: &[Fault]) {
     let counted = [stats.flows + stats.counters + stats.unknown_samples, stats.unknown_samples, stats.unknown_records];
     assert_eq!(counted, [tally.samples, tally.unknown_samples, tally.unknown_records].map(u64::from));
     assert_eq!([stats.bytes_decoded, stats.bytes_reported], [tally.octets, tally.lost_octets].map(u64::from));
-    let status = bench.decoder.exporters().next().unwrap();
-    assert_eq!((status.faults, status.records), (stats.faults.total(), stats.flows + stats.counters));
+    let heard = bench.decoder.exporters().next().unwrap();
+    assert_eq!((heard.faults, heard.records), (stats.faults.total(), stats.flows + stats.counters));
 }
 
 /// The records around the one that is tried, as the decoder's records give them: all their values, and the common fields they feed.

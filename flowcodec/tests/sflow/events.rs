@@ -21,7 +21,7 @@ fn sets(said: &[Said]) -> Vec<(SampleKind, usize)> {
 
 /// A sample of a format nobody knows.
 fn unknown(octets: &[u8]) -> Vec<u8> {
-    structure((4300 << 12) | 1002, octets)
+    structure((4300 << 12) + 1_002, octets)
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn runs_of_samples_are_events_in_order() {
     assert_eq!(raw, samples);
     let stats = bench.decoder.stats();
     assert_eq!((stats.flows, stats.counters, stats.unknown_samples, stats.unknown_records), (4, 3, 3, 0));
-    let status = bench.decoder.exporters().next().unwrap();
-    assert_eq!((status.records, status.options, status.faults, status.messages), (7, 0, 0, 1));
+    let heard = bench.decoder.exporters().next().unwrap();
+    assert_eq!((heard.records, heard.options, heard.faults, heard.messages), (7, 0, 0, 1));
 }
 
 #[test]
@@ -77,20 +77,33 @@ fn a_bad_sample_costs_itself_between_good_ones() {
 }
 
 #[test]
-fn faults_inside_a_run_are_told_behind_it() {
+fn faults_of_records_are_told_behind_their_sample() {
     let bad = structure(1001, &words(&[1, 2]));
     let octets = Head::new(1).with(&[
-        flow(1, 1, &[switch(1, 1), bad.clone()]),
-        flow(1, 2, &[bad, switch(2, 2)]),
-        flow(1, 3, &[switch(3, 3)]),
+        flow(1, 1, &[switch(1, 1)]),
+        flow(1, 2, &[switch(2, 2), bad.clone(), bad.clone()]),
+        flow(1, 3, &[bad, switch(3, 3)]),
+        flow(1, 4, &[switch(4, 4)]),
         counters(1, 1, &[]),
     ]);
     let said = Bench::new().hear(&octets);
-    let [Said::Exporter(_), Said::Flows(flows), Said::Fault(one), Said::Fault(other), Said::Counters(_)] = &said[..] else {
+    let [
+        Said::Exporter(_),
+        Said::Flows(two),
+        Said::Fault(a),
+        Said::Fault(b),
+        Said::Flows(third),
+        Said::Fault(c),
+        Said::Flows(fourth),
+        _,
+    ] = &said[..]
+    else {
         panic!("{said:?}")
     };
-    assert_eq!(flows.iter().map(|seen| seen.field("vlan")).collect::<Vec<_>>(), [Some("1"), Some("2"), Some("3")]);
-    assert!(one.offset < other.offset && one.layer == Layer::Record && other.kind == FaultKind::LengthTooSmall);
+    let vlans = |samples: &[Seen]| samples.iter().map(|seen| seen.field("vlan").unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!([vlans(two), vlans(third), vlans(fourth)], [vec!["1", "2"], vec!["3"], vec!["4"]]);
+    assert!(a.offset < b.offset && b.offset < c.offset, "{said:?}");
+    assert!([a, b, c].iter().all(|fault| fault.layer == Layer::Record && fault.kind == FaultKind::LengthTooSmall));
 }
 
 #[test]
@@ -122,7 +135,7 @@ fn unknown_samples_are_given_raw() {
 
 #[test]
 fn unknown_records_are_given_raw_and_counted() {
-    let own = |octets: &[u8]| structure((4300 << 12) | 7, octets);
+    let own = |octets: &[u8]| structure((4300 << 12) + 7, octets);
     let samples = [
         flow(1, 1, &[own(&[1, 2]), switch(1, 2), own(&[3]), structure(4000, &[])]),
         counters(1, 1, &[own(&[4])]),
@@ -131,7 +144,7 @@ fn unknown_records_are_given_raw_and_counted() {
     let octets = Head::new(1).with(&samples);
     let mut bench = Bench::new();
     let seen: Vec<Seen> = super::heard::all(&bench.hear(&octets));
-    let id = (4300 << 12) | 7;
+    let id = (4300 << 12) + 7;
     let flow = SflowStructure::Flow;
     assert_eq!(seen[0].ids(), [flow(id), flow(1001), flow(id), flow(4000)]);
     assert_eq!((seen[1].ids(), seen[2].ids()), (vec![SflowStructure::Counter(id)], vec![flow(id)]));
@@ -151,6 +164,49 @@ fn unknown_records_are_given_raw_and_counted() {
         // Of one format twice, and apart: one member.
         assert_eq!(shown[0]["4300:7"], serde_json::json!(["0102", "03"]));
         assert_eq!((&shown[0]["0:4000"], &shown[1]["4300:7"]), (&"".into(), &"04".into()));
+    }
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn a_sample_of_thousands_of_records_is_written_whole() {
+    // 3,000 formats nobody knows, each twice and apart; among them one that is known.
+    let half: Vec<Vec<u8>> = (0..3_000).map(|format| structure((4300 << 12) + format, &[])).collect();
+    for records in [[&half[..20], &half[..20]].concat(), [&half[..], &[switch(3, 4)], &half].concat()] {
+        let octets = Head::new(1).with(&[flow(1, 1, &records)]);
+        Decoder::default().datagram(exporter(), NOW, &octets).for_each(|event| {
+            let Event::Flows(set) = event else { return };
+            let mut out = String::new();
+            flowcodec::io::write_elements(&mut out, &set.records().next().unwrap());
+            let shown = super::heard::strict(&out)["elements"].clone();
+            let names: Vec<_> = shown.as_object().unwrap().keys().filter(|name| name.starts_with("4300:")).collect();
+            assert_eq!(names.len(), records.len() / 2);
+            assert!(names.iter().all(|name| shown[*name] == serde_json::json!(["", ""])));
+            // In the order their first ones stand in.
+            let at = |name: &str| out.find(&format!("\"{name}\":")).unwrap();
+            assert!(at("4300:0") < at("4300:1") && at("4300:1") < at("4300:19"));
+            assert_eq!(shown.get("extended_switch").is_some(), records.len() > 40);
+        });
+    }
+}
+
+#[test]
+fn records_within_records_are_followed_to_the_limit() {
+    // extended_80211_aggregation: one pdu of one record, which is another one.
+    let aggregation = |inner: Option<Vec<u8>>| match inner {
+        None => structure(1016, &words(&[0])),
+        Some(inner) => structure(1016, &[words(&[1, 1]), inner].concat()),
+    };
+    let (one, two) = (aggregation(None), aggregation(Some(aggregation(None))));
+    let three = aggregation(Some(two.clone()));
+    let octets = Head::new(1).with(&[flow(1, 1, &[switch(1, 1), one, two, three, switch(2, 2)])]);
+    for (depth, good) in [(0, 2), (1, 3), (2, 4), (3, 5), (8, 5)] {
+        let mut bench = Bench::with(|settings| settings.limits.list_depth = depth);
+        let said = bench.hear(&octets);
+        assert_eq!(super::heard::all(&said)[0].structures.len(), good, "{depth}");
+        let faults = faults(&said);
+        assert_eq!(faults.len(), 5 - good);
+        assert!(faults.iter().all(|fault| fault.kind == FaultKind::ListTooDeep));
     }
 }
 

@@ -133,7 +133,7 @@ fn what_the_agent_read_of_a_packet() {
         ("octets", "1400"),
         ("packets", "1"),
     ];
-    assert_eq!(beside_head(&with(&[ipv4.clone()])), [&four[..], &[("ip_version", "4")]].concat());
+    assert_eq!(beside_head(&with(std::slice::from_ref(&ipv4))), [&four[..], &[("ip_version", "4")]].concat());
     let six = with(&[ipv6(6)]);
     assert_eq!(
         ["src_addr", "dst_addr", "ip_version", "tcp_flags"].map(|name| six.field(name).unwrap()),
@@ -148,7 +148,7 @@ fn what_the_agent_read_of_a_packet() {
         ("layer2_octets", "1414"),
         ("frame_length", "1414"),
     ];
-    assert_eq!(beside_head(&with(&[ethernet.clone()])), frame);
+    assert_eq!(beside_head(&with(std::slice::from_ref(&ethernet))), frame);
     // The packet itself counts more than what is said of it, wherever it stands; what is said fills in what was cut.
     let ipv4 = structure(3, &words(&[1_400, 17, 0xc000_0201, 0xc633_6402, 443, 40_000, 0, 0x20]));
     let cut = with(&[ipv4.clone(), header(1, 118, &packet()[..30])]);

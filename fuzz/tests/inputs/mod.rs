@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use flowcodec::ipfix::Framer;
+use flowcodec::sflow::{Datagram as Datagram5, FlowView};
 use flowdump::input::{Item, Options, read};
 
 /// One datagram, or one message of a stream.
@@ -60,6 +61,44 @@ pub(crate) fn corpus() -> Vec<File> {
 /// The one file that is larger than all the others together.
 pub(crate) fn largest() -> Option<File> {
     Some(file(&corpus_folder()?.join(LARGEST), false))
+}
+
+/// The first octets of packets: of the samples of sFlow in the corpus, of the traffic that was sent to the exporters, and made by hand.
+pub(crate) fn packets() -> Vec<Vec<u8>> {
+    let mut packets: Vec<_> = seeds().iter().chain(&corpus()).flat_map(packets_of).collect();
+    if let Some(corpus) = corpus_folder() {
+        packets.extend(frames(&corpus.join("exporters/input_mix_full.pcap")));
+    }
+    packets.sort();
+    packets.dedup();
+    packets
+}
+
+/// Those in the samples of a file; a seed of packets is one itself.
+pub(crate) fn packets_of(file: &File) -> Vec<Vec<u8>> {
+    if file.name.starts_with("seeds/headers-") {
+        return file.datagrams.iter().map(|datagram| datagram.bytes.clone()).collect();
+    }
+    let datagrams = file.datagrams.iter().filter_map(|datagram| Datagram5::parse(&datagram.bytes).ok());
+    let records = datagrams.flat_map(|datagram| datagram.samples().flatten()).flat_map(|sample| sample.records().flatten());
+    let headers = records.filter_map(|record| match record.flow() {
+        Ok(FlowView::Header(header)) => Some(header.header.to_vec()),
+        _ => None,
+    });
+    headers.collect()
+}
+
+/// The frames of a capture of the one kind there is.
+fn frames(path: &Path) -> Vec<Vec<u8>> {
+    let octets = fs::read(path).unwrap();
+    let (mut frames, mut at) = (Vec::new(), 24);
+    while at < octets.len() {
+        let length = usize::try_from(u32::from_le_bytes(octets[at + 8..at + 12].try_into().unwrap())).unwrap();
+        frames.push(octets[at + 16..at + 16 + length].to_vec());
+        at += 16 + length;
+    }
+    assert_eq!(frames.len(), 140);
+    frames
 }
 
 const LARGEST: &str = "netflow_parser/IPFIX.pcap.gz";

@@ -19,7 +19,7 @@ enum Standing {
     Loss,
     /// Something in its messages could not be decoded.
     Faults,
-    /// It was heard, and nothing it sent gave a record: templates are missing, or the protocol is not decoded.
+    /// It was heard, and nothing it sent gave a record: templates are missing.
     Silent,
 }
 
@@ -108,9 +108,8 @@ const fn type_name(status: &ExporterStatus) -> &'static str {
         Protocol::NetFlow8 => "NetFlow v8",
         Protocol::NetFlow9 => "NetFlow v9",
         Protocol::Ipfix => "IPFIX",
-        // Of other versions no agent is read.
-        Protocol::Sflow if status.agent.is_some() => "sFlow v5",
-        Protocol::Sflow => "sFlow",
+        // Of other versions nothing is decoded, and nobody is known.
+        Protocol::Sflow => "sFlow v5",
         _ => "unknown",
     }
 }

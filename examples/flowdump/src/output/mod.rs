@@ -58,7 +58,9 @@ impl Output {
     pub fn event(&mut self, out: &mut dyn Write, event: &Event<'_>) -> io::Result<()> {
         match event {
             Event::Flows(set) => self.records(out, *set),
-            Event::Options(set) | Event::Counters(set) if matches!(self.form, Form::Elements) => self.records(out, *set),
+            Event::Options(set) | Event::Counters(set) | Event::Unknown(set) if matches!(self.form, Form::Elements) => {
+                self.records(out, *set)
+            }
             _ => Ok(()),
         }
     }
