@@ -2,10 +2,12 @@
 #![cfg(test)]
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use flowcodec::Timestamp;
+use flowcodec::model::{FieldValue, Flow, Schema};
+use flowcodec::{Timestamp, field};
 use flowenrich::kube::{Answer, By, Cluster, Dump, Index, Kind, Meta, Object, Settings};
-use flowenrich::{AddrKey, Found, Lookup, Scope, Source};
+use flowenrich::{AddrKey, ByAddress, Chain, Found, Lookup, Scope, Source};
 use serde_json::{Map, Value, json};
 
 const OBJECTS: &[u8] = include_bytes!("data/k8s/objects.json");
@@ -647,4 +649,45 @@ fn whatever_order_of_events_ends_alike() {
         }
         prop_assert_eq!(told.pod_count(), fresh.pod_count());
     });
+}
+
+#[test]
+fn answers_become_fields_of_flows() {
+    let mut cluster = Cluster::default();
+    let chain = Chain::new().then(ByAddress::new(cluster.live(), "SrcAddr=src_,DstAddr=dst_".parse().unwrap()));
+    let schema = chain.schema(&Schema::common()).unwrap();
+    let mut bound = chain.bind(&schema).unwrap();
+    let mut said = |src: &str, dst: &str, port: u64| {
+        let mut flow = Flow::new(Arc::clone(&schema));
+        flow.set(field::SRC_ADDR.id(), FieldValue::Address(src.parse().unwrap()));
+        flow.set(field::DST_ADDR.id(), FieldValue::Address(dst.parse().unwrap()));
+        flow.set(field::DST_PORT.id(), FieldValue::Unsigned(port));
+        flow.set(field::END.id(), FieldValue::Time(at("12:00")));
+        let outcome = bound.enrich_one(&mut flow).unwrap();
+        assert_eq!(outcome.refused, 0);
+        let value = |id| match flow.value(id) {
+            Some(FieldValue::Text(text)) => text.to_string(),
+            other => format!("{other:?}"),
+        };
+        let added = flow.fields().filter(|(id, _)| schema.field(*id).unwrap().name.contains("k8s"));
+        added.map(|(id, _)| format!("{}={}", schema.field(id).unwrap().name, value(id))).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(said("10.244.0.5", "10.96.0.1", 443), "src_k8s_status=not synced dst_k8s_status=not synced");
+    cluster.load(Dump::from_slice(OBJECTS).unwrap().objects, at("12:00"));
+    assert_eq!(
+        said("10.244.0.5", "10.96.0.1", 443),
+        "src_k8s_kind=Pod src_k8s_name=local-path-provisioner-78776bfc44-p2xkl src_k8s_namespace=local-path-storage src_k8s_node=cp-0 \
+         src_k8s_zone=zone-a src_k8s_workload=local-path-provisioner src_k8s_workload_kind=Deployment \
+         src_k8s_owners=ReplicaSet/local-path-provisioner-78776bfc44,Deployment/local-path-provisioner \
+         src_k8s_host_addr=Some(Address(10.89.0.2)) dst_k8s_kind=Service dst_k8s_name=kubernetes dst_k8s_namespace=default \
+         dst_k8s_by=clusterIP dst_k8s_workload=kubernetes dst_k8s_workload_kind=Service"
+    );
+    assert_eq!(
+        said("10.244.1.90", "10.89.0.3", 30080),
+        "src_k8s_kind=Pod src_k8s_ambiguous=legacy/dup-a,legacy/dup-b src_k8s_status=ambiguous \
+         dst_k8s_kind=Service dst_k8s_by=nodePort dst_k8s_ambiguous=shop/api,shop/frontend dst_k8s_status=ambiguous"
+    );
+    assert_eq!(said("8.8.8.8", "2001:db8::1", 53), "");
+    let counts = bound.counts()[0];
+    assert_eq!((counts.hits, counts.ambiguous, counts.misses, counts.not_synced), (2, 2, 2, 2));
 }
