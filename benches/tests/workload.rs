@@ -13,7 +13,7 @@ fn every_record_and_no_fault_and_no_gap() {
     for shape in Shape::ALL {
         let mut workload = Workload::new(shape, Size::Small);
         let mut decoder = Decoder::default();
-        let (mut flows, mut templates, mut other) = (0_u64, 0_u64, Vec::new());
+        let (mut flows, mut counters, mut templates, mut other) = (0_u64, 0_u64, 0_u64, Vec::new());
         for pass in 0..=PASSES {
             workload.number(pass);
             let messages: Vec<_> =
@@ -23,12 +23,14 @@ fn every_record_and_no_fault_and_no_gap() {
                     Event::Flows(set) => flows += u64::try_from(set.records().count()).unwrap(),
                     Event::Template(_) => templates += 1,
                     Event::Exporter(_) => {}
+                    Event::Counters(_) if shape == Shape::Sflow => counters += 1,
                     event => other.push(format!("{event:?}")),
                 });
             }
         }
         assert_eq!(flows, workload.records() * u64::from(PASSES + 1), "{}", shape.name());
         assert_eq!(other, Vec::<String>::new(), "{}", shape.name());
+        assert_eq!(counters != 0, shape == Shape::Sflow, "{}", shape.name());
         let announced = match shape {
             Shape::NetFlow5 | Shape::Sflow => 0,
             Shape::NetFlow9 | Shape::Ipfix => 2 * EXPORTERS,
