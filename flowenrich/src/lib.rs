@@ -25,3 +25,4 @@ pub use live::{Live, Source};
 pub use lookup::{AddrKey, Found, Lookup, Port, Scope};
 pub use mapping::{Mapping, MappingError, Pair};
 pub use read::ReadError;
+pub use rfc3339::parse_rfc3339;

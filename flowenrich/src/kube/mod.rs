@@ -43,7 +43,7 @@ mod settings;
 
 pub use answer::{Answer, Candidate, Kind, Owner};
 pub use cluster::{Cluster, Counts};
-pub use dump::{Dump, DumpError};
+pub use dump::{Dump, DumpError, Item, each_item};
 pub use entry::By;
 pub use index::Index;
 pub use object::{Endpoints, Finished, Meta, Node, Object, OwnerRef, Pod, Problem, Service, ServicePort};
