@@ -40,6 +40,8 @@ mod fields;
 mod index;
 mod object;
 mod settings;
+#[cfg(feature = "kube")]
+mod watch;
 
 pub use answer::{Answer, Candidate, Kind, Owner};
 pub use cluster::{Cluster, Counts};
@@ -48,3 +50,5 @@ pub use entry::By;
 pub use index::Index;
 pub use object::{Endpoints, Finished, Meta, Node, Object, OwnerRef, Pod, Problem, Service, ServicePort};
 pub use settings::Settings;
+#[cfg(feature = "kube")]
+pub use watch::{Sink, Trouble, Watch};
