@@ -1,20 +1,16 @@
 //! The live watch, against the stand-in for the API server.
-#![cfg(all(test, feature = "kube"))]
+#![cfg(test)]
+#![cfg(feature = "kube")]
 
 mod stand_in;
 
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use flowcodec::Timestamp;
 use flowenrich::kube::{Index, Watch};
 use flowenrich::{AddrKey, Found, Lookup, Source as _};
 use serde_json::{Value, json};
-use stand_in::{Followed, StandIn, eventually, follow};
-
-fn objects() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/k8s/objects.json"))
-}
+use stand_in::{Followed, eventually, follow};
 
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
@@ -58,7 +54,7 @@ const PROVISIONER: &str = "local-path-storage/local-path-provisioner-78776bfc44-
 
 #[test]
 fn lists_in_pages_and_as_streams_and_not_synced_before() {
-    let Some(server) = StandIn::start(objects(), &[]) else { return };
+    let Some(server) = stand_in::start(&[]) else { return };
     for watch in [Watch::new().page_size(7), Watch::new().streaming_lists()] {
         let followed = follow(server.port(), watch, not_synced);
         followed.becomes("10.244.0.5", PROVISIONER);
@@ -76,7 +72,7 @@ fn lists_in_pages_and_as_streams_and_not_synced_before() {
 
 #[test]
 fn changes_cuts_expiry_and_a_restart_lose_nothing() {
-    let Some(mut server) = StandIn::start(objects(), &[]) else { return };
+    let Some(mut server) = stand_in::start(&[]) else { return };
     let followed = follow(server.port(), Watch::new(), not_synced);
     followed.becomes("10.244.0.5", PROVISIONER);
     eventually("all are watched", || (server.asked("watch/Pod") == 1 && server.asked("watch/ReplicaSet") == 1).then_some(()));
@@ -84,7 +80,8 @@ fn changes_cuts_expiry_and_a_restart_lose_nothing() {
     // A pod is created: known within a second, owners included that come after it.
     let start = Instant::now();
     let mut one = pod("one", "10.244.9.1");
-    one["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs-1", "controller": true}]);
+    one["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs-1", "controller": true}]);
     server.event("ADDED", &one);
     followed.becomes("10.244.9.1", "a/one ReplicaSet/rs-1");
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
@@ -137,7 +134,7 @@ fn changes_cuts_expiry_and_a_restart_lose_nothing() {
 
 #[test]
 fn who_may_not_see_is_told() {
-    let Some(server) = StandIn::start(objects(), &["--token", "secret"]) else { return };
+    let Some(server) = stand_in::start(&["--token", "secret"]) else { return };
     let followed = follow(server.port(), Watch::new(), not_synced);
     followed.has_heard_of("Pod: cannot be listed: Unauthorized (401); the token or certificate is not accepted");
     assert_eq!(who(&followed.live.current(), "10.244.0.5"), "not synced");

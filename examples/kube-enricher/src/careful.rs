@@ -1,7 +1,7 @@
 //! The careful answers of the index as members.
 
 use flowcodec::Timestamp;
-use flowenrich::kube::{Answer, Candidate, Index, Kind};
+use flowenrich::kube::{Answer, By, Candidate, Index, Kind};
 use flowenrich::{AddrKey, Found, Lookup};
 
 use crate::question::{Name, Names, Place};
@@ -30,10 +30,10 @@ pub(crate) fn say<'n>(found: Found<Answer<'_>>, names: &'n Names, added: &mut Ve
     text(Name::Workload, workload.map(|workload| workload.name));
     text(Name::WorkloadKind, workload.map(|workload| workload.kind));
     text(Name::Kind, kind.map(Kind::name));
-    text(Name::Name, answer.name());
+    text(Name::Called, answer.name());
     text(Name::Node, answer.node());
     text(Name::Zone, answer.zone());
-    text(Name::By, answer.by().map(|by| by.name()));
+    text(Name::By, answer.by().map(By::name));
     if kind == Some(Kind::Pod) && !ambiguous {
         added.push(names.list(Name::Owners, answer.owners().map(|owner| owner.to_string()).collect()));
     }

@@ -8,11 +8,15 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use flowenrich::Mapping;
 use tracing::{Level, error, info};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cluster::{self, Known};
 use crate::go_flags::doubled;
 use crate::pipe::Pipe;
-use crate::question::{At, Dialect, pairs};
+use crate::question::pairs;
+pub use crate::question::{At, Dialect};
 
 /// Adds to goflow2's output which pod, workload, node or service was behind each address.
 ///
@@ -39,6 +43,10 @@ pub struct Arguments {
     /// How the cluster is reached; the file that kubectl uses.
     #[arg(long, value_name = "FILE", conflicts_with = "objects")]
     pub kubeconfig: Option<PathBuf>,
+    /// Wait so many seconds at most for the cluster to be known before the first record is read. Without it, records that come earlier say
+    /// so (`not synced`); --compat waits as long as it takes, unless told otherwise.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "objects")]
+    pub wait: Option<u64>,
     /// For which time is asked: `record` (its end, else its start, else when it was received), `now`, or a time as RFC 3339 writes it.
     #[arg(long, default_value = "record", value_name = "WHEN")]
     pub at: At,
@@ -98,8 +106,10 @@ impl Arguments {
 /// Turns Go's forms of flags into clap's.
 fn go_style(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let command = Arguments::command();
-    let (options, mut flags): (Vec<_>, Vec<_>) = command.get_arguments().partition(|argument| argument.get_action().takes_values());
-    let names = |arguments: Vec<&clap::Arg>| arguments.iter().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
+    let (options, mut flags): (Vec<_>, Vec<_>) =
+        command.get_arguments().partition(|argument| argument.get_action().takes_values());
+    let names =
+        |arguments: Vec<&clap::Arg>| arguments.iter().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
     flags.retain(|argument| !argument.is_positional());
     let mut flags: Vec<String> = names(flags);
     flags.extend(["v", "help"].map(str::to_owned));
@@ -135,7 +145,10 @@ fn enrich(arguments: &Arguments) -> anyhow::Result<()> {
 fn known(arguments: &Arguments) -> anyhow::Result<Known> {
     match &arguments.objects {
         Some(dump) => cluster::from_dump(dump, arguments.compat),
-        None => anyhow::bail!("no cluster: give --objects"),
+        #[cfg(feature = "kube")]
+        None => crate::live::follow(arguments.kubeconfig.as_deref(), arguments.compat, arguments.wait),
+        #[cfg(not(feature = "kube"))]
+        None => anyhow::bail!("built without the feature `kube`: give --objects DUMP.json"),
     }
 }
 
@@ -143,8 +156,8 @@ fn is_broken_pipe(failure: &anyhow::Error) -> bool {
     failure.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn log_to_stderr(level: &str) {
-    let known = match level.to_ascii_lowercase().as_str() {
+fn log_to_stderr(wanted: &str) {
+    let known = match wanted.to_ascii_lowercase().as_str() {
         "trace" => Some(Level::TRACE),
         "debug" => Some(Level::DEBUG),
         "info" => Some(Level::INFO),
@@ -152,13 +165,18 @@ fn log_to_stderr(level: &str) {
         "error" | "fatal" | "panic" => Some(Level::ERROR),
         _ => None,
     };
+    let level = known.unwrap_or(Level::INFO);
+    // What libraries have to say is for who looks for their faults.
+    let others = if level >= Level::DEBUG { LevelFilter::from_level(level) } else { LevelFilter::OFF };
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
-        .with_max_level(known.unwrap_or(Level::INFO))
+        .with_max_level(level)
+        .finish()
+        .with(Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(others))
         .init();
     if known.is_none() {
-        let _ = writeln!(io::stderr(), "kube-enricher: log level {level} not recognized, using info");
+        let _ = writeln!(io::stderr(), "kube-enricher: log level {wanted} not recognized, using info");
     }
 }

@@ -37,13 +37,18 @@ impl Shared {
         Self(Arc::new(RwLock::new(original)))
     }
 
+    #[cfg(feature = "kube")]
+    pub(crate) fn write(&self) -> std::sync::RwLockWriteGuard<'_, Original> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Original> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Problems of single objects that are told; the rest are only counted.
-const TOLD: usize = 20;
+pub(crate) const TOLD: usize = 20;
 
 /// Reads a dump.
 pub(crate) fn from_dump(path: &Path, original: bool) -> anyhow::Result<Known> {

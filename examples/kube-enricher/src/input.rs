@@ -87,7 +87,12 @@ mod tests {
             let mut lines = Lines::new(Slowly(text.as_bytes(), step));
             let (mut line, mut all, mut kinds, mut waits) = (Vec::new(), Vec::new(), Vec::new(), 0);
             loop {
-                let read = lines.next(&mut line, || { waits += 1; Ok(()) }).unwrap();
+                let read = lines
+                    .next(&mut line, || {
+                        waits += 1;
+                        Ok(())
+                    })
+                    .unwrap();
                 if read == Read::End {
                     break;
                 }

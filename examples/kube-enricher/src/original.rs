@@ -209,6 +209,8 @@ impl<T> Table<T> {
         }
         let Some(listed) = self.listed.take() else { return };
         let gone: Vec<_> = self.by_key.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-        gone.iter().for_each(|key| self.remove(key));
+        for key in gone {
+            self.remove(&key);
+        }
     }
 }

@@ -35,7 +35,10 @@ pub(crate) struct Counts {
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { records, no_records, hits, ambiguous, misses, not_synced, absent } = self;
-        write!(f, "{records} records, {no_records} lines that are none; addresses: {hits} found, {ambiguous} ambiguous, {misses} not found, ")?;
+        write!(
+            f,
+            "{records} records, {no_records} lines that are none; addresses: {hits} found, {ambiguous} ambiguous, {misses} not found, "
+        )?;
         write!(f, "{not_synced} before the cluster was known, {absent} absent")
     }
 }
@@ -144,7 +147,9 @@ impl Pipe {
             Known::Original(original) => {
                 let original = original.read();
                 for pair in &self.pairs {
-                    let count = pair.place(&record, &added).map(|place| original.say(&place.text, self.with_services, &pair.names, &mut added));
+                    let count = pair
+                        .place(&record, &added)
+                        .map(|place| original.say(&place.text, self.with_services, &pair.names, &mut added));
                     let counter = match count {
                         None => &mut found.absent,
                         Some(0) => &mut found.misses,

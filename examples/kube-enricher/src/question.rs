@@ -33,7 +33,7 @@ pub(crate) enum Name {
     Workload,
     WorkloadKind,
     Kind,
-    Name,
+    Called,
     Node,
     Zone,
     By,
@@ -225,7 +225,10 @@ fn own_time(record: &Record<'_>) -> Option<Timestamp> {
         let time = match text(value) {
             // goflow2 2.x can be told to write times as text.
             Some(text) => parse_rfc3339(&text),
-            None => number(value).filter(|number| *number != 0).and_then(|number| i64::try_from(number.checked_mul(*unit)?).ok()).map(Timestamp::from_nanos),
+            None => number(value)
+                .filter(|number| *number != 0)
+                .and_then(|number| i64::try_from(number.checked_mul(*unit)?).ok())
+                .map(Timestamp::from_nanos),
         };
         if let Some(time) = time
             && best.is_none_or(|(other, _)| rank <= other)
@@ -265,9 +268,14 @@ mod tests {
     #[test]
     fn addresses_ports_and_protocols_of_both_dialects() {
         let pairs = pairs(None, None);
-        let place = |line: &str| asked(line, |record| {
-            pairs.iter().map(|pair| pair.place(record, &[]).map(|place| (place.text.into_owned(), place.port))).collect::<Vec<_>>()
-        });
+        let place = |line: &str| {
+            asked(line, |record| {
+                pairs
+                    .iter()
+                    .map(|pair| pair.place(record, &[]).map(|place| (place.text.into_owned(), place.port)))
+                    .collect::<Vec<_>>()
+            })
+        };
         let found = |text: &str, port| Some((text.to_owned(), port));
         assert_eq!(
             place(r#"{"SrcAddr":"10.0.0.1","SrcPort":80,"DstAddr":"::1","DstPort":0}"#),

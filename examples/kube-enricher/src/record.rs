@@ -41,9 +41,9 @@ impl<'l> Record<'l> {
 
     /// Names and values as they stand there, names without quotes; escapes are not resolved.
     pub(crate) fn raw(&self) -> impl Iterator<Item = (&'l [u8], &'l [u8])> + '_ {
-        self.members.iter().map(|Member { name, value }| {
-            (self.at(&(name.start.saturating_add(1)..name.end.saturating_sub(1))), self.at(value))
-        })
+        self.members
+            .iter()
+            .map(|Member { name, value }| (self.at(&(name.start.saturating_add(1)..name.end.saturating_sub(1))), self.at(value)))
     }
 
     /// The value of a member; of several of one name the last, as every reader of JSON has it.

@@ -44,7 +44,11 @@ fn the_originals_sample_byte_for_byte() {
 #[test]
 fn every_address_as_the_original_answered() {
     let truth: Map<String, Value> = serde_json::from_str(TRUTH_ORIGINAL).unwrap();
-    let input: String = truth.keys().map(|addr| format!("{{\"SrcAddr\":\"{addr}\",\"Bytes\":18446744073709551615}}\n")).collect();
+    let input = truth
+        .keys()
+        .map(|addr| format!("{{\"SrcAddr\":\"{addr}\",\"Bytes\":18446744073709551615}}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let output = enriched(&args("--compat --objects"), &input);
     let mut checked = 0;
     for ((addr, fields), line) in truth.iter().zip(output.lines()) {
@@ -90,7 +94,7 @@ fn every_address_and_instant_answered_with_care() {
     let mut checked = 0;
     for time in times {
         let of_time: Vec<_> = asked.iter().filter(|(other, ..)| other == time).collect();
-        let input: String = of_time.iter().map(|(_, addr, _)| format!("{{\"DstAddr\":\"{addr}\"}}\n")).collect();
+        let input = of_time.iter().map(|(_, addr, _)| format!("{{\"DstAddr\":\"{addr}\"}}\n")).collect::<Vec<_>>().concat();
         let output = enriched(&args(&format!("--at {time} --objects")), &input);
         for ((_, addr, is), line) in of_time.into_iter().zip(output.lines()) {
             let mut said: Map<String, Value> = serde_json::from_str(line).unwrap();
@@ -139,7 +143,8 @@ fn the_time_is_the_records_own() {
 fn lines_that_are_no_records_pass() {
     let input = "\nnonsense\n{\"SrcAddr\":\"10.244.0.5\"\nnull\n[1]\n{\"a\":1} {}\n{\"SrcAddr\":7,\"DstAddr\":\"not an address\"}\r\n{\"x\":1e400}\n";
     assert_eq!(enriched(&args("--objects"), input), input);
-    let original = input.replace("{\"SrcAddr\":7,\"DstAddr\":\"not an address\"}\r", "{\"DstAddr\":\"not an address\",\"SrcAddr\":7}");
+    let original =
+        input.replace("{\"SrcAddr\":7,\"DstAddr\":\"not an address\"}\r", "{\"DstAddr\":\"not an address\",\"SrcAddr\":7}");
     assert_eq!(enriched(&args("--compat --objects"), input), original);
     let (_, told) = program::run(&args("--objects"), input.as_bytes());
     assert!(told.contains("2 records, 6 lines that are none; addresses: 0 found, 0 ambiguous, 0 not found"), "{told}");
@@ -150,7 +155,10 @@ fn any_member_can_be_mapped() {
     let line = "{\"NextHop\":\"10.244.0.5\",\"SrcAddr\":\"10.244.0.5\"}\n";
     let out = enriched(&args("-at 2026-11-20T12:00:00Z -mapping NextHop=Nxt,NxtHostIP=Host -objects"), line);
     let out: Map<String, Value> = serde_json::from_str(&out).unwrap();
-    assert_eq!((&out["NxtPod"], &out["HostKind"], &out["HostName"]), (&"local-path-provisioner-78776bfc44-p2xkl".into(), &"Node".into(), &"cp-0".into()));
+    assert_eq!(
+        (&out["NxtPod"], &out["HostKind"], &out["HostName"]),
+        (&"local-path-provisioner-78776bfc44-p2xkl".into(), &"Node".into(), &"cp-0".into())
+    );
     assert!(!out.contains_key("SrcPod"));
 }
 

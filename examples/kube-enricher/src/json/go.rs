@@ -89,7 +89,8 @@ fn write_number(number: &[u8], out: &mut Vec<u8>) -> Result<(), NotForGo> {
         out.extend_from_slice(number);
         return Ok(());
     }
-    let value: f64 = str::from_utf8(number).ok().and_then(|text| text.parse().ok()).filter(|value: &f64| value.is_finite()).ok_or(NotForGo)?;
+    let value: f64 =
+        str::from_utf8(number).ok().and_then(|text| text.parse().ok()).filter(|value: &f64| value.is_finite()).ok_or(NotForGo)?;
     // Go goes over to exponents where ECMAScript does.
     let text = if value != 0.0 && (value.abs() < 1e-6 || value.abs() >= 1e21) {
         let text = format!("{value:e}");

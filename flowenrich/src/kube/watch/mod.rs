@@ -1,8 +1,10 @@
 //! Following a live cluster: lists and watches of its API.
 //!
-//!     API server ──► list, watch of each kind ──► Sink: a Cluster ──► Index ──► readers
-//!                    resumed, or listed anew      the only writer     published
-//!                    when history is lost                             ten times a second
+//! ```text
+//! API server ──► list, watch of each kind ──► Sink: a Cluster ──► Index ──► readers
+//!                resumed, or listed anew      the only writer     published
+//!                when history is lost                             ten times a second
+//! ```
 //!
 //! Of a kind's objects at most one page is held whole. Owners are watched by their metadata alone. A connection that is cut is resumed
 //! where it was; after `410 Gone`, or when the server could not be reached, the kind is listed anew, and what went away meanwhile departs.
