@@ -114,6 +114,7 @@ impl FlowBatchBuilder {
             portable,
             bases: Vec::new(),
             scratch: None,
+            spare: Vec::new(),
         })
     }
 }

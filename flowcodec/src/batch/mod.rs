@@ -30,6 +30,7 @@
 //! # Ok::<(), flowcodec::batch::BatchError>(())
 //! ```
 
+mod added;
 mod buffers;
 mod builder;
 mod cells;
@@ -49,6 +50,7 @@ use crate::model::{ColumnType, Field, FieldId, FieldType, FieldValue, Flow, Sche
 use crate::record::RecordSet;
 use crate::template::RowScratch;
 
+pub use added::NewColumn;
 pub use buffers::{Column as OwnedColumn, Contents};
 pub use builder::{BatchError, FlowBatchBuilder};
 use cells::{Cells, Layout, MOST, Place};
@@ -78,6 +80,8 @@ pub struct FlowBatch {
     // Working space: the segments of records whose set has not noted them, and rows on their way into columns.
     bases: Vec<u32>,
     scratch: Option<RowScratch>,
+    /// Memory of columns that were filled apart.
+    spare: Vec<added::Memory>,
 }
 
 /// One column.

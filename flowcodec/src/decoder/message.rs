@@ -109,6 +109,7 @@ pub(super) enum Body<'d> {
 }
 
 /// The records of a packet of v1, v5 or v7, and how many its header promises.
+#[derive(Clone, Copy)]
 struct Fixed<'d> {
     octets: &'d [u8],
     record_len: usize,

@@ -93,7 +93,7 @@ impl<'a> Packet<'a> {
             Protocol::NetFlow1 if (48..52).contains(&rest.len().checked_div(usize::from(header.count)).unwrap_or(52)) => 48,
             _ => 52,
         };
-        let len = usize::from(header.count).min(rest.len() / record_len);
+        let len = usize::from(header.count).min(rest.len().checked_div(record_len).unwrap_or(0));
         Ok(Self { header, body: Input::at(rest, at, LimitedBy::Datagram), record_len, len })
     }
 

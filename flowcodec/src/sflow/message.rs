@@ -267,20 +267,20 @@ impl<'a> Iterator for Samples<'a> {
 #[inline]
 fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
     // Nearly every datagram is of version 5 and an IPv4 agent; made of its parts here, it stays in registers.
-    let (agent, words, rest, at) = match bytes.split_first_chunk::<28>() {
+    let (header, rest, at) = match bytes.split_first_chunk::<28>() {
         Some((head, rest)) if be32(head, 0) == 5 && be32(head, 4) == 1 => {
-            (Some(IpAddr::from(be32(head, 8).to_be_bytes())), [12, 16, 20, 24].map(|at| be32(head, at)), rest, 28)
+            let agent = Some(IpAddr::from(be32(head, 8).to_be_bytes()));
+            let [sub_agent_id, sequence, uptime_ms, samples] = [12, 16, 20, 24].map(|at| be32(head, at));
+            (Header { agent, sub_agent_id, sequence, uptime_ms, samples }, rest, 28)
         }
         _ => parse_any(bytes)?,
     };
-    let [sub_agent_id, sequence, uptime_ms, samples] = words;
-    let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
     Ok(Datagram { header, body: Input::at(rest, at, LimitedBy::Datagram) })
 }
 
-/// The agent, the four words behind it, the samples and where they begin.
+/// Header, samples and where they begin.
 #[cold]
-fn parse_any(bytes: &[u8]) -> Result<(Option<IpAddr>, [u32; 4], &[u8], u32), Fault> {
+fn parse_any(bytes: &[u8]) -> Result<(Header, &[u8], u32), Fault> {
     let whole = Input::new(bytes);
     let bad = |fault: Fault| Fault { layer: Layer::Header, limit: LimitedBy::Datagram, ..fault }.costing(whole.len32());
     let mut reader = Reader(bytes);
@@ -293,8 +293,9 @@ fn parse_any(bytes: &[u8]) -> Result<(Option<IpAddr>, [u32; 4], &[u8], u32), Fau
     };
     match read().map_err(|at: Bad| bad(at.fault(whole)))? {
         Ok((agent, words)) => {
-            let words = [0, 4, 8, 12].map(|at| be32(&words, at));
-            Ok((agent, words, reader.0, whole.len32().saturating_sub(len32(reader.0))))
+            let [sub_agent_id, sequence, uptime_ms, samples] = [0, 4, 8, 12].map(|at| be32(&words, at));
+            let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
+            Ok((header, reader.0, whole.len32().saturating_sub(len32(reader.0))))
         }
         Err(2 | 4) => Err(bad(whole.fault(FaultKind::UnsupportedVersion, Layer::Header))),
         Err(_) => Err(bad(whole.fault(FaultKind::UnknownVersion, Layer::Header))),
