@@ -1,9 +1,13 @@
-//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature.
+//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature: `json`, `arrow`, `parquet`.
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 #[cfg(feature = "json")]
 mod elements;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 #[cfg(feature = "json")]
 mod samples;
 
