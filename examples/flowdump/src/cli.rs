@@ -13,6 +13,7 @@ use flowcodec::model::Schema;
 use flowcodec::{Decoder, Event, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::destination::Destination;
 use crate::feed::{Feed, Place, file_offset};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
@@ -40,6 +41,15 @@ pub struct Arguments {
     /// Show only the records that pass: 'src_addr in 10.0.0.0/8 and dst_port = 443'; --help says more.
     #[arg(long, value_name = "EXPRESSION", value_parser = filter, conflicts_with_all = ["stats", "exporters"])]
     pub filter: Option<Filter>,
+    /// Write to FILE instead of standard output.
+    ///
+    /// FILE is there when it is complete, or not at all: until then the output stands beside it under a hidden name, and FILE, if there is
+    /// one, stays as it was. When an input could not be read to its end, what was read is kept as FILE.incomplete.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// In Arrow and Parquet, addresses as octets (16, IPv4 mapped; 6 of a MAC address) instead of text.
+    #[arg(long)]
+    pub binary_addresses: bool,
     /// Show counters, as one JSON object, instead of flows.
     #[arg(long, conflicts_with = "exporters")]
     pub stats: bool,
@@ -84,6 +94,7 @@ Examples:
   flowdump --format elements templates.ipfix data.ipfix
   flowdump --format csv --fields start,src_addr,dst_addr,octets capture.pcap
   flowdump --filter 'src_addr in 10.0.0.0/8 and dst_port = 443' capture.pcap
+  flowdump --format parquet -o flows.parquet capture.pcap
   tcpdump -w - udp port 4739 | flowdump -
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
@@ -102,6 +113,10 @@ pub enum Format {
     Csv,
     /// Every information element by its registered name: one JSON object a line.
     Elements,
+    /// An Arrow stream (IPC), of batches with the columns of CSV. Only with the feature `columnar`.
+    Arrow,
+    /// A Parquet file (zstd) with the columns of CSV. Only with the feature `columnar`.
+    Parquet,
 }
 
 fn columns(list: &str) -> Result<Columns, ColumnsError> {
@@ -119,14 +134,32 @@ impl Arguments {
         let arguments = Self::parse();
         let conflict = match arguments.format {
             Format::Elements if arguments.fields.is_some() => "--format elements shows all elements; --fields is for the others",
-            Format::Csv | Format::Elements if arguments.exporters => "--exporters comes as a table, or with --format json",
-            _ => return arguments,
+            Format::Table | Format::Json => return arguments.without_binary(),
+            _ if arguments.exporters => "--exporters comes as a table, or with --format json",
+            Format::Csv | Format::Elements => return arguments.without_binary(),
+            Format::Arrow | Format::Parquet if arguments.stats => "--stats is JSON; --format says how flows are shown",
+            Format::Arrow | Format::Parquet if cfg!(not(feature = "columnar")) => {
+                "this flowdump was built without Arrow and Parquet; with them: cargo run --release -p flowdump --features columnar"
+            }
+            Format::Arrow | Format::Parquet if arguments.output.is_none() && io::stdout().is_terminal() => {
+                "Arrow and Parquet are not for a terminal: write to a file with -o FILE, or into a pipe"
+            }
+            Format::Arrow | Format::Parquet => return arguments,
         };
         Self::command().error(ErrorKind::ArgumentConflict, conflict).exit()
     }
 
+    /// These, in which nothing is about Arrow and Parquet.
+    fn without_binary(self) -> Self {
+        if self.binary_addresses {
+            let conflict = "--binary-addresses is for --format arrow and --format parquet";
+            Self::command().error(ErrorKind::ArgumentConflict, conflict).exit()
+        }
+        self
+    }
+
     /// What to make of the records.
-    fn output(&self, schema: &Arc<Schema>) -> Output {
+    fn output(&self, schema: &Arc<Schema>) -> anyhow::Result<Output> {
         let columns = self.fields.clone();
         let form = match self.format {
             _ if self.stats || self.exporters => Form::Quiet,
@@ -134,8 +167,26 @@ impl Arguments {
             Format::Json => Form::Json(columns),
             Format::Csv => Form::Csv(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)))),
             Format::Elements => Form::Elements,
+            Format::Arrow | Format::Parquet => self.columnar(columns.unwrap_or_else(|| Columns::common(schema)), schema)?,
         };
-        Output::new(Arc::clone(schema), form, self.filter.clone())
+        Ok(Output::new(Arc::clone(schema), form, self.filter.clone()))
+    }
+
+    #[cfg(feature = "columnar")]
+    fn columnar(&self, columns: Columns, schema: &Arc<Schema>) -> anyhow::Result<Form> {
+        use flowcodec::io::arrow::Addresses;
+
+        use crate::output::{Columnar, Kind};
+
+        let kind = if self.format == Format::Arrow { Kind::Stream } else { Kind::Parquet };
+        let addresses = if self.binary_addresses { Addresses::Octets } else { Addresses::Text };
+        Ok(Form::Columnar(Box::new(Columnar::new(kind, columns, schema, addresses)?)))
+    }
+
+    #[cfg(not(feature = "columnar"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    fn columnar(&self, _: Columns, _: &Arc<Schema>) -> anyhow::Result<Form> {
+        anyhow::bail!("built without the feature columnar")
     }
 }
 
@@ -145,11 +196,7 @@ const TOLD: u64 = 20;
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match dump(arguments, &mut out).and_then(|whole| {
-        out.flush().context("standard output")?;
-        Ok(whole)
-    }) {
+    match write(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever reads our output has seen enough.
@@ -159,6 +206,17 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the output to where it belongs.
+fn write(arguments: &Arguments) -> anyhow::Result<bool> {
+    let mut out = Destination::open(arguments.output.as_deref(), &arguments.files)?;
+    let name = out.name();
+    let whole = dump(arguments, &mut out).with_context(|| name.clone())?;
+    if let Some(kept) = out.finish(whole).with_context(|| name.clone())? {
+        tell(&format_args!("{name} is not written; what could be read is in {}", kept.display()));
+    }
+    Ok(whole)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -176,13 +234,13 @@ fn tell(what: &dyn std::fmt::Display) {
 pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> {
     let schema = Schema::common();
     if arguments.list_fields {
-        fields::list(out, &schema).context("standard output")?;
+        fields::list(out, &schema)?;
         return Ok(true);
     }
     let mut settings = Settings::default();
     settings.scope.other_domains = arguments.other_domains;
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
-    let mut output = arguments.output(&schema);
+    let mut output = arguments.output(&schema)?;
     // Who asks for counters finds the faults there.
     let counted = arguments.stats || arguments.exporters;
     let mut whole = true;
@@ -218,16 +276,16 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
         feed.finish(&mut each);
     }
     if let Some(error) = failed {
-        return Err(error).context("standard output");
+        return Err(error.into());
     }
-    output.finish(out).context("standard output")?;
+    output.finish(out)?;
     if arguments.exporters {
         let exporters = feed.exporters();
         let show = if arguments.format == Format::Json { exporters_as_json } else { exporters_as_table };
-        show(out, &exporters).context("standard output")?;
+        show(out, &exporters)?;
     } else if arguments.stats {
-        serde_json::to_writer(&mut *out, &feed.summary()).context("standard output")?;
-        writeln!(out).context("standard output")?;
+        serde_json::to_writer(&mut *out, &feed.summary())?;
+        writeln!(out)?;
     } else if faults > TOLD {
         tell(&format_args!("{} more faults; --stats counts them all", faults.saturating_sub(TOLD)));
     }

@@ -1,6 +1,8 @@
 //! What a person or program gets to see.
 
 mod cell;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod csv;
 mod exporters;
 mod grid;
@@ -15,6 +17,8 @@ use flowcodec::{Event, Record, RecordSet, io as formats};
 use crate::fields::Columns;
 use crate::filter::Filter;
 
+#[cfg(feature = "columnar")]
+pub use columnar::{Columnar, ColumnarError, Kind};
 pub use csv::Csv;
 pub use exporters::{exporters_as_json, exporters_as_table};
 pub use grid::{Grid, Heading};
@@ -38,6 +42,9 @@ pub enum Form {
     Json(Option<Columns>),
     /// Comma-separated values.
     Csv(Csv),
+    /// An Arrow stream or a Parquet file.
+    #[cfg(feature = "columnar")]
+    Columnar(Box<Columnar>),
     /// Every element by name, one JSON object a line; options and counters too.
     Elements,
     /// Nothing.
@@ -74,6 +81,10 @@ impl Output {
                 csv.head(out, schema)?;
                 wanted.try_for_each(|record| csv.record(out, &record))
             }
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) if filter.is_none() => columnar.set(out, set),
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) => wanted.try_for_each(|record| columnar.record(out, &record)),
             Form::Json(None) => lines(out, line, wanted, |line, record| formats::write_record(line, record, schema)),
             Form::Json(Some(columns)) => {
                 lines(out, line, wanted, |line, record| formats::write_chosen(line, record, schema, columns.ids()))
@@ -91,6 +102,8 @@ impl Output {
         match &mut self.form {
             Form::Table(table) => table.flush(out),
             Form::Csv(csv) => csv.head(out, &self.schema),
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) => columnar.finish(out),
             _ => Ok(()),
         }
     }
