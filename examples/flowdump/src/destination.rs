@@ -4,7 +4,7 @@
 //! Whatever happens before (an error, Ctrl-C, a kill, the end of the power) leaves the final name as it was; the hidden file is removed
 //! unless nobody had the time to.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
@@ -62,17 +62,9 @@ impl Destination {
         let is_input = |input: &PathBuf| before.is_some() && fs::canonicalize(input).is_ok_and(|input| input == target);
         anyhow::ensure!(!inputs.iter().any(is_input), "{}: read and written at once; give the output another name", shown());
         let name = target.file_name().with_context(|| format!("{}: no name of a file", shown()))?;
-        let mut beside = OsString::from(".");
-        beside.push(name);
-        beside.push(format!(".{}.part", std::process::id()));
-        let place = target.with_file_name(beside);
         remove_when_stopped();
-        // Nobody may be told to stop between the making and the noting.
-        let mut noted = hidden();
-        let file = File::options().write(true).create_new(true).open(&place).with_context(shown)?;
-        *noted = Some(place.clone());
-        drop(noted);
-        let pending = Pending { file: BufWriter::with_capacity(BUFFER, file), hidden: place, target };
+        let (file, hidden) = beside(&target, name).with_context(shown)?;
+        let pending = Pending { file: BufWriter::with_capacity(BUFFER, file), hidden, target };
         if let Some(before) = before {
             pending.file.get_ref().set_permissions(before.permissions()).with_context(shown)?;
         }
@@ -103,6 +95,28 @@ impl Destination {
     }
 }
 
+/// A new file beside `target`, noted for who ends the program.
+fn beside(target: &Path, name: &OsStr) -> io::Result<(File, PathBuf)> {
+    // Nobody may be told to stop between the making and the noting.
+    let mut noted = hidden();
+    let mut attempt = 0_u32;
+    loop {
+        let mut own = OsString::from(".");
+        own.push(name);
+        own.push(format!(".{}-{attempt}.part", std::process::id()));
+        let place = target.with_file_name(own);
+        match File::options().write(true).create_new(true).open(&place) {
+            // Of a program of the same number that was killed; in containers numbers are few.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1_000 => attempt = attempt.wrapping_add(1),
+            Err(error) => return Err(error),
+            Ok(file) => {
+                *noted = Some(place.clone());
+                return Ok((file, place));
+            }
+        }
+    }
+}
+
 impl Pending {
     fn finish(mut self, whole: bool) -> io::Result<Option<PathBuf>> {
         self.file.flush()?;
@@ -118,7 +132,7 @@ impl Pending {
         *noted = None;
         drop(noted);
         // The name too is on the disk; where folders cannot be opened (Windows), that is the system's care.
-        let folder = name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         if let Ok(folder) = File::open(folder) {
             let _ = folder.sync_all();
         }
