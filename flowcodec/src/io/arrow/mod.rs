@@ -66,8 +66,8 @@ use memory::{Kept, Memory};
 use schema::Kind;
 use text::Raw;
 
-pub use arrow_array::RecordBatch;
-pub use arrow_schema::{ArrowError, SchemaRef};
+pub use arrow_array::{self, RecordBatch};
+pub use arrow_schema::{self, ArrowError, SchemaRef};
 pub use compact::compact;
 
 /// The column that holds text which is not UTF-8.
