@@ -8,7 +8,7 @@ use flowcodec::model::{FieldId, Schema};
 use flowcodec::netflow5::Packet;
 use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field};
 
-use crate::workload::{ALIGNMENT, Shape, Workload, aligned};
+use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
 /// One path: its name, what it goes over, and the function.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub struct Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 21] = [
+pub const PATHS: [Path; 30] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -52,7 +52,18 @@ pub const PATHS: [Path; 21] = [
     },
     Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
+    Path { name: "exporters_1", what: "ipfix_columns of 1 exporter", shape: Shape::Exporters(1), run: columns },
+    Path { name: "exporters_100", what: "of 100 exporters in turn", shape: Shape::Exporters(100), run: columns },
+    Path { name: "exporters_10000", what: "of 10,000 exporters in turn", shape: Shape::Exporters(10_000), run: columns },
+    Path { name: "templates_1", what: "ipfix_columns of 1 template", shape: Shape::Templates(1), run: columns },
+    Path { name: "templates_100", what: "of 100 templates in turn", shape: Shape::Templates(100), run: columns },
+    Path { name: "templates_10000", what: "of 10,000 templates in turn", shape: Shape::Templates(10_000), run: columns },
+    Path { name: "capture_ipfix", what: CAPTURED, shape: Shape::Capture(Capture::Ipfix), run: columns_anew },
+    Path { name: "capture_ovs", what: CAPTURED, shape: Shape::Capture(Capture::OpenVswitch), run: columns_anew },
+    Path { name: "capture_hsflowd", what: CAPTURED, shape: Shape::Capture(Capture::Hsflowd), run: columns_anew },
 ];
+
+const CAPTURED: &str = "a recording to the common columns, templates learned anew";
 
 /// Our side: a decoder, and what a caller would keep beside it.
 #[derive(Debug)]
@@ -181,7 +192,8 @@ fn rows_into(decoder: &mut Decoder, scratch: &mut RowScratch, workload: &Workloa
 /// Rows of a batch, when it is full it is emptied: what an output would take over.
 pub const BATCH: usize = 8_192;
 
-/// The columns of a workload's batch: of v5 what its records hold, of the others also when and from whom; of sFlow the common ones.
+/// The columns of a workload's batch: of v5 what its records hold, of the others also when and from whom; of sFlow and
+/// recordings the common ones.
 #[must_use]
 pub fn columns_of(shape: Shape) -> Option<Vec<FieldId>> {
     let flow = [
@@ -258,9 +270,9 @@ pub fn columns_of(shape: Shape) -> Option<Vec<FieldId>> {
     ];
     let names = match shape {
         Shape::NetFlow5 => flow.to_vec(),
-        Shape::NetFlow9 | Shape::Ipfix => [&flow[..], &switched].concat(),
+        Shape::NetFlow9 | Shape::Ipfix | Shape::Exporters(_) | Shape::Templates(_) => [&flow[..], &switched].concat(),
         Shape::Antrea | Shape::AntreaDatagrams => antrea.to_vec(),
-        Shape::Sflow => return None,
+        Shape::Sflow | Shape::Capture(_) => return None,
     };
     let schema = Schema::common();
     Some(names.into_iter().filter_map(|name| schema.find(name)).collect())
@@ -274,6 +286,12 @@ pub fn columns(ours: &mut Ours, workload: &Workload) -> u64 {
 /// The same without vector code. Gives the number of rows.
 pub fn columns_scalar(ours: &mut Ours, workload: &Workload) -> u64 {
     columns_into(&mut ours.decoder, &mut ours.portable_batch, workload)
+}
+
+/// Every record as a row of a batch, by a decoder that knows nothing yet: so a recording can be read again. Gives the number of rows.
+pub fn columns_anew(ours: &mut Ours, workload: &Workload) -> u64 {
+    ours.decoder = Decoder::default();
+    columns(ours, workload)
 }
 
 fn columns_into(decoder: &mut Decoder, batch: &mut FlowBatch, workload: &Workload) -> u64 {

@@ -208,7 +208,7 @@ fn texts_by_number() {
         let dictionary = batch.dictionary(field::SRC_POD.id(), &mut space).unwrap();
         assert_eq!(dictionary.ids().len(), batch.len());
         for (text, &id) in batch.column(field::SRC_POD).unwrap().iter().zip(dictionary.ids()) {
-            let Some(text) = text.map(|text| text.as_bytes()) else {
+            let Some(text) = text.map(flowcodec::Text::as_bytes) else {
                 assert_eq!((id, dictionary.get(id)), (Dictionary::NONE, None));
                 continue;
             };
@@ -261,18 +261,21 @@ fn fields_that_others_add() {
 #[test]
 fn contents_are_taken_and_given_back() {
     let datagram = ipfix(&[set(2, &template(256, &PORTS)), set(256, &ports(20))]);
-    let mut batch = batch(&["src_addr", "tos", "src_port", "as_path"], 20);
+    let mut batch = batch(&["src_addr", "tos", "src_port", "as_path", "sampling_rate"], 20);
     let mut decoder = Decoder::default();
     let mut place = None;
     for round in 0..3 {
         flows(&mut decoder, &datagram, |set| assert!(batch.append(set).is_none()));
+        batch.finish();
+        assert!(batch.values(field::SAMPLING_RATE.id()).is_none(), "it was looked for in each message, and never there");
         let contents = batch.take();
         assert!(batch.is_empty() && batch.column(field::SRC_ADDR).unwrap().get(0).is_none());
-        assert_eq!((contents.rows, contents.columns.len()), (20, 4));
+        assert_eq!((contents.rows, contents.columns.len()), (20, 5));
         let octets: Vec<u8> = contents.cells.iter().flat_map(|word| word.to_ne_bytes()).collect();
-        let [addresses, tos, ports, paths] = &contents.columns[..] else { panic!() };
+        let [addresses, tos, ports, paths, rates] = &contents.columns[..] else { panic!() };
         assert_eq!((addresses.octets.len(), ports.octets.len(), tos.octets.len(), paths.lists.0.len()), (320, 40, 0, 0));
         assert_eq!((addresses.nulls, tos.nulls, ports.validity.as_ref(), paths.nulls), (0, 20, None, 20));
+        assert_eq!((rates.octets.len(), rates.nulls, rates.validity.as_ref()), (0, 20, None));
         for column in [addresses, ports] {
             let begin = contents.cells.as_ptr().addr() + column.octets.start;
             assert_eq!(begin % 64, 0, "as Arrow wants it");
@@ -294,8 +297,8 @@ fn more_templates_than_programs_are_kept() {
     let mut settings = Settings::default();
     settings.limits.domain_templates = 4_000;
     let mut decoder = Decoder::new(settings);
-    let mut batch = batch(&["src_addr", "src_port"], 8);
-    for _ in 0..2 {
+    let batch = || FlowBatch::builder(Schema::common()).fields(fields(&["src_addr", "src_port"])).capacity(8);
+    for mut batch in [batch().build().unwrap(), batch().programs(100).build().unwrap(), batch().programs(0).build().unwrap()] {
         for id in 256..1_500_u16 {
             // Another order every time, so that a wrong program would be seen.
             let mut order = PORTS.to_vec();

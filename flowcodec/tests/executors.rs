@@ -88,7 +88,7 @@ fn columns(batches: &mut [FlowBatch; 2], set: RecordSet<'_>) {
             fast.finish();
             portable.finish();
             for &id in &ids {
-                assert_eq!(format!("{:?}", fast.values(id)), format!("{:?}", portable.values(id)));
+                assert_eq!(fast.values(id), portable.values(id));
             }
             fast.clear();
             portable.clear();

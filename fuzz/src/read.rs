@@ -120,6 +120,11 @@ impl Reader {
             }
             if rest.is_some() {
                 assert!(fast.is_full() && portable.is_full());
+                fast.finish();
+                portable.finish();
+                for &id in FIELDS.iter() {
+                    assert_eq!(fast.values(id), portable.values(id), "{id:?} in memory");
+                }
                 fast.clear();
                 portable.clear();
             }

@@ -51,10 +51,10 @@ impl FlowBatch {
         let (cells, skipped) = core::mem::take(&mut self.cells.arena).into_words();
         let mut columns = Vec::with_capacity(self.slots.len());
         for slot in &mut self.slots {
-            let there = slot.validity.filled() != 0;
-            let (validity, nulls) = core::mem::take(&mut slot.validity).into_parts();
+            let there = slot.validity.any();
+            let (validity, nulls) = if there { core::mem::take(&mut slot.validity).into_parts() } else { (None, rows) };
             let (octets, lists) = match slot.place {
-                Place::List(number) => {
+                Place::List(number) if there => {
                     let list = self.cells.lists.get_mut(number).map(core::mem::take).unwrap_or_default();
                     (0..0, (list.offsets, list.items))
                 }
@@ -64,7 +64,7 @@ impl FlowBatch {
                 }
                 _ => (0..0, <_>::default()),
             };
-            columns.push(Column { id: slot.id, octets, validity, nulls: if there { nulls } else { rows }, lists });
+            columns.push(Column { id: slot.id, octets, validity, nulls, lists });
         }
         let text = core::mem::take(&mut self.cells.text);
         self.clear();

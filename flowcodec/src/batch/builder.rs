@@ -26,12 +26,13 @@ pub struct FlowBatchBuilder {
     schema: Arc<Schema>,
     fields: Option<Vec<FieldId>>,
     capacity: usize,
+    programs: usize,
     portable: bool,
 }
 
 impl FlowBatchBuilder {
     pub(super) const fn new(schema: Arc<Schema>) -> Self {
-        Self { schema, fields: None, capacity: 8_192, portable: false }
+        Self { schema, fields: None, capacity: 8_192, programs: 16_384, portable: false }
     }
 
     /// These fields, in this order.
@@ -62,6 +63,14 @@ impl FlowBatchBuilder {
         self
     }
 
+    /// Templates whose way into the columns is kept; at least one. Default 16,384, of about three kilobytes each. Over it, or when there are
+    /// twice as many as before, those of templates that are gone are given up; if all are in use, it begins anew.
+    #[must_use]
+    pub fn programs(mut self, most: usize) -> Self {
+        self.programs = most.max(1);
+        self
+    }
+
     /// Without vector code: what processors without it do. The batch is the same to the bit; this is for those who want to compare.
     #[must_use]
     pub const fn portable(mut self) -> Self {
@@ -74,7 +83,7 @@ impl FlowBatchBuilder {
     /// # Errors
     /// When a field is not of the schema, or named twice.
     pub fn build(self) -> Result<FlowBatch, BatchError> {
-        let Self { schema, fields, capacity, portable } = self;
+        let Self { schema, fields, capacity, programs, portable } = self;
         let fields = fields.unwrap_or_else(|| (0..).take(HOT.len()).map(FieldId::new).collect());
         let mut by_field = vec![NONE; schema.fields().len()].into_boxed_slice();
         let mut layout = Layout::new(capacity);
@@ -90,7 +99,7 @@ impl FlowBatchBuilder {
         }
         let none = || Columns::none(slots.len());
         let open = Open { from: 0, always: none(), told: none() };
-        let (programs, cells) = (Programs::default(), layout.cells());
+        let (programs, cells) = (Programs::new(programs), layout.cells());
         let slots = slots.into_boxed_slice();
         Ok(FlowBatch { schema, slots, by_field, capacity, len: 0, layout, cells, open, programs, portable, bases: Vec::new() })
     }

@@ -67,8 +67,8 @@ impl<'a, T: FieldType> Column<'a, T> {
     }
 }
 
-/// The cells of a column as they stand in memory; those of rows without a cell mean nothing.
-#[derive(Debug, Clone, Copy)]
+/// The cells of a column as they stand in memory; those of rows without a cell are zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Values<'a> {
     /// Unsigned numbers of one octet.
@@ -104,7 +104,7 @@ impl FlowBatch {
     /// batch has no such column, no row has a cell in it, or [`finish`](Self::finish) is due.
     #[must_use]
     pub fn values(&self, id: FieldId) -> Option<(Values<'_>, Option<&[u8]>)> {
-        let slot = self.slots.get(self.slot_of(id)?).filter(|slot| slot.validity.filled() == self.len && self.len != 0)?;
+        let slot = self.slots.get(self.slot_of(id)?).filter(|slot| slot.validity.filled() == self.len && slot.validity.any())?;
         let (cells, len) = (&self.cells, self.len);
         let values = match slot.place {
             Place::Octet(at) => Values::U8(cells.arena.cells(at, len)),

@@ -120,6 +120,7 @@ impl<'a> Dictionary<'a> {
     }
 
     /// All texts, by number.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let octets = self.octets;
         self.values.iter().map(move |value| octets_of(&value.view, octets).unwrap_or_default())

@@ -237,15 +237,19 @@ impl Group {
 }
 
 /// The programs of a batch. They know a plan by its address, which stays its own as long as the program is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Programs {
     by_plan: HashMap<usize, usize, foldhash::fast::RandomState>,
     list: Vec<Program>,
+    most: usize,
+    /// How many there are when those of templates that are gone are looked for next: twice as many as were left the last time.
+    sweep: usize,
 }
 
 impl Programs {
-    /// Programs that are kept: about three kilobytes each.
-    pub(super) const MOST: usize = 1_024;
+    pub(super) fn new(most: usize) -> Self {
+        Self { by_plan: HashMap::default(), list: Vec::new(), most, sweep: FIRST_SWEEP.min(most) }
+    }
 
     /// The number of a template's program.
     #[inline]
@@ -264,12 +268,13 @@ impl Programs {
 
     #[cold]
     fn add(&mut self, plan: usize, program: Program) -> usize {
-        if self.list.len() >= Self::MOST {
-            // Those of templates that are gone; if all are in use, it begins anew.
+        if self.list.len() >= self.sweep {
             self.list.retain(|program| program.plan.strong_count() != 0);
-            if self.list.len() >= Self::MOST {
+            if self.list.len() >= self.most {
+                // All are in use: it begins anew.
                 self.list.clear();
             }
+            self.sweep = self.list.len().saturating_mul(2).max(FIRST_SWEEP).min(self.most);
             self.by_plan = self.list.iter().zip(0..).map(|(program, number)| (program.plan.as_ptr().addr(), number)).collect();
         }
         let number = self.list.len();
@@ -278,3 +283,5 @@ impl Programs {
         number
     }
 }
+
+const FIRST_SWEEP: usize = 512;

@@ -14,6 +14,11 @@ impl Validity {
         self.filled
     }
 
+    /// Whether any cell is there.
+    pub(super) const fn any(&self) -> bool {
+        self.nulls < self.filled
+    }
+
     /// The bits, `None` where no cell is missing.
     pub(super) fn bits(&self) -> Option<&[u8]> {
         (self.nulls != 0).then(|| self.bits.get(..self.filled.div_ceil(8)).unwrap_or_default())
@@ -131,6 +136,7 @@ mod tests {
                 prop_assert!(told.iter().enumerate().all(|(row, there)| validity.get(row) == *there), "round {}", round);
                 prop_assert!(!validity.get(told.len()));
                 prop_assert_eq!(validity.bits().is_none(), told.iter().all(|there| *there));
+                prop_assert_eq!(validity.any(), told.iter().any(|there| *there));
                 validity.clear();
                 told.clear();
             }
