@@ -21,7 +21,7 @@ pub(super) struct Cells<'a> {
     /// What views point into.
     pub(super) text: &'a Arc<[Buffer]>,
     /// Of lists: offsets, and the numbers of all.
-    pub(super) lists: &'a (Buffer, Buffer),
+    pub(super) lists: Option<&'a (Buffer, Buffer)>,
     pub(super) rows: usize,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn array(kind: Kind, cells: Cells<'_>, nulls: Option<NullBuffer>) -> 
         Kind::U32 => Arc::new(UInt32Array::try_new(values.into(), nulls)?),
         Kind::U64 => Arc::new(UInt64Array::try_new(values.into(), nulls)?),
         Kind::Double => Arc::new(Float64Array::try_new(values.into(), nulls)?),
-        Kind::Time => Arc::new(TimestampNanosecondArray::try_new(values.into(), nulls)?.with_timezone(UTC)),
+        Kind::Time => Arc::new(TimestampNanosecondArray::try_new(values.into(), nulls)?.with_timezone(Arc::clone(&UTC))),
         Kind::Duration => {
             let values: ScalarBuffer<i64> = values.into();
             let nulls = without_negative(&values, nulls);
@@ -44,7 +44,7 @@ pub(super) fn array(kind: Kind, cells: Cells<'_>, nulls: Option<NullBuffer>) -> 
         Kind::Text => Arc::new(StringViewArray::try_new(values.into(), Arc::clone(text), nulls)?),
         Kind::Octets => Arc::new(BinaryViewArray::try_new(values.into(), Arc::clone(text), nulls)?),
         Kind::List => {
-            let (offsets, items) = lists;
+            let (offsets, items) = lists.ok_or_else(|| ArrowError::InvalidArgumentError("lists without offsets".to_owned()))?;
             let items = UInt32Array::try_new(items.clone().into(), None)?;
             Arc::new(ListArray::try_new(item(), OffsetBuffer::new(offsets.clone().into()), Arc::new(items), nulls)?)
         }
@@ -66,7 +66,7 @@ pub(super) fn missing(kind: Kind, zeros: &Buffer, nulls: &NullBuffer, rows: usiz
     let offsets = zeros.slice_with_length(0, rows.saturating_add(1).saturating_mul(Kind::List.width()));
     let lists = (offsets, zeros.slice_with_length(0, 0));
     let text: Arc<[Buffer]> = Arc::new([]);
-    array(kind, Cells { values, text: &text, lists: &lists, rows }, Some(nulls.clone()))
+    array(kind, Cells { values, text: &text, lists: Some(&lists), rows }, Some(nulls.clone()))
 }
 
 /// Values as text.

@@ -21,7 +21,8 @@ struct Lent {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) validity: Option<Buffer>,
-    pub(super) lists: (Buffer, Buffer),
+    /// Of lists.
+    pub(super) lists: Option<(Buffer, Buffer)>,
 }
 
 /// Batches that are waited for. Of a consumer that keeps more, the oldest are its own.
@@ -51,17 +52,18 @@ impl Lent {
         let own = |buffer: &Buffer| buffer.strong_count() == 1;
         own(&self.cells)
             && own(&self.text)
-            && self
-                .kept
-                .iter()
-                .all(|Kept { validity, lists }| validity.as_ref().is_none_or(own) && own(&lists.0) && own(&lists.1))
+            && self.kept.iter().all(|Kept { validity, lists }| {
+                validity.as_ref().is_none_or(own) && lists.as_ref().is_none_or(|(offsets, items)| own(offsets) && own(items))
+            })
     }
 
     fn into_contents(self) -> Contents {
         let Self { cells, text, mut columns, kept } = self;
         for (column, Kept { validity, lists }) in columns.iter_mut().zip(kept) {
             column.validity = validity.and_then(|bits| bits.into_vec().ok());
-            column.lists = (lists.0.into_vec().unwrap_or_default(), lists.1.into_vec().unwrap_or_default());
+            if let Some((offsets, items)) = lists {
+                column.lists = (offsets.into_vec().unwrap_or_default(), items.into_vec().unwrap_or_default());
+            }
         }
         Contents { cells: cells.into_vec().unwrap_or_default(), text: text.into_vec().unwrap_or_default(), rows: 0, columns }
     }

@@ -195,10 +195,12 @@ impl Conversion {
             }
             let validity = part.validity.take().map(Buffer::from_vec);
             let nulls = validity.clone().map(|bits| NullBuffer::new(BooleanBuffer::new(bits, 0, rows)));
-            let (offsets, items) = core::mem::take(&mut part.lists);
-            let lists = (Buffer::from_vec(offsets), Buffer::from_vec(items));
+            let lists = (column.kind == Kind::List).then(|| {
+                let (offsets, items) = core::mem::take(&mut part.lists);
+                (Buffer::from_vec(offsets), Buffer::from_vec(items))
+            });
             let values = cells.slice_with_length(part.octets.start, part.octets.len());
-            let cells = Cells { values, text: &texts, lists: &lists, rows };
+            let cells = Cells { values, text: &texts, lists: lists.as_ref(), rows };
             arrays.push(match column.kind {
                 Kind::Text => raw.text(number, cells, nulls.as_ref())?,
                 kind => arrays::array(kind, cells, nulls)?,

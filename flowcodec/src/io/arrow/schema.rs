@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, TimeUnit};
 
@@ -74,7 +74,7 @@ impl Kind {
             Self::U32 => DataType::UInt32,
             Self::U64 => DataType::UInt64,
             Self::Double => DataType::Float64,
-            Self::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())),
+            Self::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some(Arc::clone(&UTC))),
             Self::Duration => DataType::Duration(TimeUnit::Nanosecond),
             Self::Fixed(width) => DataType::FixedSizeBinary(width),
             Self::Octets => DataType::BinaryView,
@@ -84,7 +84,8 @@ impl Kind {
     }
 }
 
-pub(super) const UTC: &str = "UTC";
+/// The zone of all times.
+pub(super) static UTC: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("UTC"));
 
 /// A number of a list.
 pub(super) fn item() -> FieldRef {

@@ -66,7 +66,7 @@ impl Raw {
             }
             there.append(well);
         }
-        let cells = Cells { values: Buffer::from_vec(views), text, lists: &<_>::default(), rows };
+        let cells = Cells { values: Buffer::from_vec(views), text, lists: None, rows };
         arrays::array(Kind::Text, cells, Some(NullBuffer::new(there.finish())))
     }
 
