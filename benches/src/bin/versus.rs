@@ -148,7 +148,7 @@ impl Line {
         for (name, ratio) in &self.peers {
             let best = table.peers_best.get(name).copied().unwrap_or(f64::NAN);
             let ns = table.peers_ns_per_record.get(name).copied().unwrap_or(f64::NAN);
-            write!(out, " {name} {ratio:.1} ({best:.1}; {ns:.0} ns)")?;
+            write!(out, " {name} {ratio:.2} ({best:.2}; {ns:.0} ns)")?;
         }
         for (name, records) in &table.peers_incomplete {
             write!(out, " {name} decodes {records} of {} records", table.records)?;
