@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn recording() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../captures/openvswitch-ipfix.pcap")
@@ -131,15 +131,16 @@ fn in_the_middle(folder: &Path) -> Child {
         .spawn()
         .unwrap();
     child.stdin.as_mut().unwrap().write_all(&fs::read(recording()).unwrap()).unwrap();
-    let begun = Instant::now();
-    loop {
-        let hidden = files(folder).into_iter().find(|name| name.ends_with(".part"));
-        if hidden.is_some_and(|hidden| fs::metadata(folder.join(hidden)).is_ok_and(|file| file.len() != 0)) {
+    let written = |name: &String| fs::metadata(folder.join(name)).is_ok_and(|file| file.len() != 0);
+    for _ in 0..6_000 {
+        if files(folder).iter().any(|name| name.starts_with(".out.json.") && written(name)) {
             return child;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "nothing is written");
         std::thread::sleep(Duration::from_millis(5));
     }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("nothing is written");
 }
 
 #[cfg(unix)]
