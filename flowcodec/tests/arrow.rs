@@ -289,7 +289,10 @@ fn columns_that_are_missing() {
 fn another_batch_is_refused() {
     let mut own = batch(&["src_port", "tos"], 4);
     let mut conversion = Conversion::new(&own).build().unwrap();
-    for mut other in [batch(&["src_port"], 4), batch(&["tos", "src_port"], 4), batch(&["src_port", "tos"], 100)] {
+    let foreign =
+        FlowBatch::builder(Schema::common().with([LATENCY.spec()]).unwrap()).fields([field::SRC_PORT.id(), field::TOS.id()]);
+    let foreign = foreign.capacity(4).build().unwrap();
+    for mut other in [foreign, batch(&["src_port"], 4), batch(&["tos", "src_port"], 4), batch(&["src_port", "tos"], 100)] {
         for _ in 0..other.capacity().min(5) {
             assert!(other.row().is_some());
         }

@@ -127,8 +127,8 @@ def main():
     program, recording = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        # Open vSwitch's own counters: see the recording's totals.
         check(program, folder, [recording])
+        check(program, folder, [recording], ["--filter", "octets > 100 and direction = ingress"])
         table = check(program, folder, [not_utf8(folder)], ["--raw"], raw={(0, "src_pod")})
         assert table.column("raw_text").to_pylist() == [[("src_pod", b"p\xffd")], None]
         assert table.column("src_pod").to_pylist() == [None, "pod"]

@@ -60,7 +60,9 @@ impl Lent {
     fn into_contents(self) -> Contents {
         let Self { cells, text, mut columns, kept } = self;
         for (column, Kept { validity, lists }) in columns.iter_mut().zip(kept) {
-            column.validity = validity.and_then(|bits| bits.into_vec().ok());
+            if let Some(bits) = validity {
+                column.validity = bits.into_vec().ok();
+            }
             if let Some((offsets, items)) = lists {
                 column.lists = (offsets.into_vec().unwrap_or_default(), items.into_vec().unwrap_or_default());
             }
