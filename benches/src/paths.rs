@@ -10,6 +10,7 @@ use flowcodec::netflow5::Packet;
 use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field};
 
 use crate::arrow::{self, Arrow};
+use crate::outputs::{self, Outputs};
 use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
 /// One path: its name, what it goes over, and the function.
@@ -39,7 +40,7 @@ impl Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 32] = [
+pub const PATHS: [Path; 36] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -65,6 +66,10 @@ pub const PATHS: [Path; 32] = [
         run: antrea_offsets,
     },
     Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
+    Path { name: "json", what: "rows, decoded before, as JSON lines", shape: Shape::Ipfix, run: outputs::json },
+    Path { name: "goflow2_bin", what: "rows, decoded before, as goflow2's message", shape: Shape::Ipfix, run: outputs::goflow2 },
+    Path { name: "json_sets", what: "datagrams to JSON lines", shape: Shape::Ipfix, run: outputs::json_sets },
+    Path { name: "goflow2_sets", what: "datagrams to goflow2's messages", shape: Shape::Ipfix, run: outputs::goflow2_sets },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
     Path {
         name: "arrow_finish",
@@ -97,6 +102,7 @@ pub struct Ours {
     stream: Arrow,
     numbers: Arrow,
     ends: Vec<u32>,
+    outputs: Outputs,
 }
 
 impl Ours {
@@ -125,6 +131,7 @@ impl Ours {
             stream: Arrow::new(batch(false)),
             numbers: Arrow::of_numbers(),
             ends: Vec::new(),
+            outputs: Outputs::default(),
         }
     }
 
@@ -145,6 +152,11 @@ impl Ours {
 
     pub(crate) const fn numbers(&mut self) -> (&mut Decoder, &mut Arrow) {
         (&mut self.decoder, &mut self.numbers)
+    }
+
+    /// The decoder, and what the ways out keep.
+    pub(crate) const fn outputs(&mut self) -> (&mut Decoder, &mut Outputs) {
+        (&mut self.decoder, &mut self.outputs)
     }
 }
 

@@ -24,8 +24,7 @@ fn files_for_scans() {
             file.write(&conversion.convert(&mut batch).unwrap()).unwrap();
         }
         let mut row = batch.row().unwrap();
-        let second = i64::try_from(number).unwrap();
-        assert!(row.set(field::START.id(), FieldValue::Time(Timestamp::from_seconds(1_700_000_000 + second))));
+        assert!(row.set(field::START.id(), FieldValue::Time(Timestamp::from_seconds(1_700_000_000 + number))));
         assert!(row.set(field::DST_PORT.id(), FieldValue::Unsigned(number % 7)));
         assert!(row.set(field::OCTETS.id(), FieldValue::Unsigned(number)));
         if number % 1_000 == 0 {

@@ -4,8 +4,12 @@
 pub mod arrow;
 #[cfg(feature = "json")]
 mod elements;
+#[cfg(feature = "goflow2")]
+pub mod goflow2;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
+mod line;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 #[cfg(feature = "json")]
@@ -14,4 +18,4 @@ mod samples;
 #[cfg(feature = "json")]
 pub use elements::write_elements;
 #[cfg(feature = "json")]
-pub use json::{write_chosen, write_flow, write_record};
+pub use json::{write_chosen, write_fields, write_flow, write_record, write_rows, write_set};

@@ -9,8 +9,9 @@ use flowcodec::batch::BatchError;
 use flowcodec::io::arrow::{Addresses, ArrowError, Conversion, RecordBatch, SchemaRef, compact};
 use flowcodec::io::parquet;
 use flowcodec::model::Schema;
-use flowcodec::{FlowBatch, Record, RecordSet};
+use flowcodec::{FlowBatch, RecordSet};
 
+use super::Shown;
 use crate::fields::Columns;
 
 /// Flows by column. All batches have the schema of the chosen columns, whatever the exporters send.
@@ -80,13 +81,13 @@ impl Columnar {
     ///
     /// # Errors
     /// When `out` does not take a batch that became full.
-    pub fn record(&mut self, out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
+    pub fn flow(&mut self, out: &mut dyn Write, flow: &Shown<'_>) -> io::Result<()> {
         if self.batch.is_full() {
             self.write(out)?;
         }
         if let Some(mut row) = self.batch.row() {
             for &id in self.columns.ids() {
-                if let Some(value) = record.value(id) {
+                if let Some(value) = flow.value(id) {
                     row.set(id, value);
                 }
             }
