@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), warn(clippy::exhaustive_enums, clippy::exhaustive_structs))]
 
 mod chain;
+pub mod correlate;
 mod enricher;
 pub mod kube;
 mod live;

@@ -1,0 +1,8 @@
+//! Records that belong together, against recordings and by properties.
+#![cfg(test)]
+
+mod biflow;
+mod common;
+mod dedup;
+mod halves;
+mod halves_properties;
