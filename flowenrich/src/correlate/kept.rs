@@ -67,19 +67,21 @@ impl Kept {
         &self.row
     }
 
-    /// Takes a row that ended at `end` if it is the latest; of equal times, that of higher `precedence`.
-    pub(super) fn take_row(&mut self, row: &FlowRecord, end: Timestamp, precedence: u8) {
+    /// Takes a row that ended at `end` if it is the latest; of equal times, that of higher `precedence`. Whether it was taken.
+    pub(super) fn take_row(&mut self, row: &FlowRecord, end: Timestamp, precedence: u8) -> bool {
         let exporter = row.exporter().map_or([0; 16], octets);
         let numbers = [row.domain().map(u64::from), row.exporter_port().map(u64::from), row.octets(), row.packets()];
         let rank = (end, precedence, exporter, numbers, row.received());
-        if self.rank.is_none_or(|held| held < rank) {
+        let taken = self.rank.is_none_or(|held| held < rank);
+        if taken {
             self.rank = Some(rank);
             self.row = *row;
         }
+        taken
     }
 
-    /// Takes a field beside the row, said by a record that ended at `end`.
-    pub(super) fn take(&mut self, texts: &mut Texts, id: FieldId, value: FieldValue<'_>, end: Timestamp) {
+    /// Takes a field beside the row, said by a record that ended at `end`. Whether that changed anything.
+    pub(super) fn take(&mut self, texts: &mut Texts, id: FieldId, value: FieldValue<'_>, end: Timestamp) -> bool {
         let (kind, raw) = taken_apart(value);
         let nothing = match &raw {
             Raw::Number(0) => ZERO_IS_NOTHING.contains(&id),
@@ -89,20 +91,23 @@ impl Kept {
         let said = if nothing { UNSAID } else { end.as_nanos() };
         match self.cells.binary_search_by_key(&id, |cell| cell.id) {
             Ok(place) => {
-                let Some(cell) = self.cells.get_mut(place) else { return };
-                if cell.replaced_by(texts, said, &raw) {
-                    let Some(value) = raw.hold(texts) else { return };
+                let Some(cell) = self.cells.get_mut(place) else { return false };
+                let replaced = cell.replaced_by(texts, said, &raw);
+                if replaced {
+                    let Some(value) = raw.hold(texts) else { return false };
                     cell.release(texts);
                     (cell.value, cell.kind) = (value, kind);
                 }
                 cell.said = cell.said.max(said);
+                replaced
             }
             Err(place) => {
-                let Some(value) = raw.hold(texts) else { return };
+                let Some(value) = raw.hold(texts) else { return false };
                 if self.cells.len() == self.cells.capacity() {
                     self.cells.reserve_exact(8);
                 }
                 self.cells.insert(place, Cell { said, value, id, kind });
+                true
             }
         }
     }
@@ -183,6 +188,7 @@ impl Cell {
     /// Whether a value said at another time takes the place of this one.
     fn replaced_by(&self, texts: &Texts, said: i64, value: &Raw<'_>) -> bool {
         let greater = match (value, self.text()) {
+            (Raw::Number(number), None) if *number == self.value => return false,
             (Raw::Number(number), None) => *number > self.value,
             (Raw::Octets(octets), Some(id)) => {
                 let held = texts.get(id);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flowcodec::model::{FieldValue, Flow, Schema};
 use flowcodec::{Text, Timestamp, field as core};
-use flowenrich::correlate::{BiflowSettings, BiflowStats, Biflows};
+use flowenrich::correlate::{BiflowSettings, BiflowStats, Biflows, Dedup, DedupSettings};
 use proptest::prelude::*;
 
 use crate::common::{corpus, flows};
@@ -96,26 +96,29 @@ fn a_direction_that_stays_alone_says_so_and_the_finding_holds() {
     assert_eq!(biflows.held(), 0);
 }
 
-/// softflowd reports each direction as a flow of its own.
+/// Pings and refused connections, as Open vSwitch reports them in all three protocols: made one of many, then one of two.
 #[test]
-fn directions_of_a_real_exporter() {
-    let Some(folder) = corpus("exporters/softflowd") else { return };
-    let mut both = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|it| it != "pcap") {
-            continue;
-        }
-        let records = flows(&path, &Schema::common());
-        let (given, stats) = run(&records, BiflowSettings::default());
-        let octets = |flows: &mut dyn Iterator<Item = &Flow>| {
-            flows.map(|flow| flow.get(core::OCTETS).unwrap_or(0) + flow.get(core::REVERSE_OCTETS).unwrap_or(0)).sum::<u64>()
-        };
-        assert_eq!(octets(&mut given.iter()), octets(&mut records.iter().map(|(_, flow)| flow)), "{}", path.display());
-        assert!(given.len() <= records.len());
-        both += stats.both;
+fn questions_and_answers_of_a_real_exporter() {
+    let Some(path) = corpus("exporters/openvswitch/seed004.pcap") else { return };
+    let mut dedup = Dedup::new(DedupSettings::default(), &Schema::common()).unwrap();
+    let mut records = Vec::new();
+    for (now, flow) in flows(&path, &Schema::common()) {
+        dedup.offer(now, &flow, |flow| records.push((now, flow)));
     }
-    assert!(both > 0);
+    dedup.finish(|flow| records.push((Timestamp::from_seconds(1_795_233_000), flow)));
+    let (given, stats) = run(&records, BiflowSettings::default());
+    let sum = |flows: &mut dyn Iterator<Item = &Flow>| {
+        flows.map(|flow| flow.get(core::PACKETS).unwrap_or(0) + flow.get(core::REVERSE_PACKETS).unwrap_or(0)).sum::<u64>()
+    };
+    assert_eq!(sum(&mut given.iter()), sum(&mut records.iter().map(|(_, flow)| flow)));
+    let pings = |kind: u8| {
+        let of_kind = given.iter().filter(move |flow| flow.row().icmp_type() == Some(kind));
+        of_kind.map(|flow| (flow.row().packets(), flow.get(core::REVERSE_PACKETS))).collect::<Vec<_>>()
+    };
+    // Three pings of each kind and two of the traffic; each was answered, and each refused connection too.
+    assert_eq!((pings(8), pings(128)), (vec![(Some(5), Some(5))], vec![(Some(5), Some(5))]));
+    assert!(pings(0).is_empty() && pings(129).is_empty(), "answers are with their questions");
+    assert_eq!((stats.both, stats.one, stats.unkeyed), (5, 13, 7));
 }
 
 proptest! {

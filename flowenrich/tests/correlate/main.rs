@@ -6,3 +6,4 @@ mod common;
 mod dedup;
 mod halves;
 mod halves_properties;
+mod join;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use flowcodec::Timestamp;
-use flowcodec::model::{FieldValue, Flow, FlowRecord, Schema, field};
+use flowcodec::model::{FieldId, FieldValue, Flow, FlowRecord, Schema, field};
 use foldhash::fast::RandomState;
 
 use super::fields::{OfSide, Places};
@@ -26,6 +26,8 @@ pub(super) struct Life {
     /// The client, where the halves are found by what it was translated to.
     client: Option<([u8; 16], Option<u16>)>,
     ended: bool,
+    /// Something beside the counters changed since it was given out last.
+    renamed: bool,
     /// What was given out of the common counters.
     told: [u64; COMMON.len()],
     pub(super) first: Timestamp,
@@ -42,6 +44,7 @@ impl Life {
             whole: false,
             client: None,
             ended: false,
+            renamed: false,
             told: [0; COMMON.len()],
             first: now,
             heard: now,
@@ -77,7 +80,7 @@ impl Life {
         if facts.is_entrance() {
             self.client = self.client.max(row.src_addr().map(|client| (octets(client), row.src_port())));
         }
-        self.kept.take_row(row, when.end, u8::from(whose == Whose::Source));
+        self.renamed |= self.kept.take_row(row, when.end, u8::from(whose == Whose::Source));
         let [source, destination] = &mut self.sides;
         let side = match whose {
             Whose::Source => source,
@@ -97,12 +100,23 @@ impl Life {
 
     /// There is something that was not given out.
     pub(super) fn is_fresh(&self) -> bool {
-        self.sides.iter().any(Side::is_fresh)
+        self.renamed || self.sides.iter().any(Side::is_fresh)
+    }
+
+    /// Takes a field beside the row, said by a record that ended at `end`.
+    pub(super) fn take_field(&mut self, texts: &mut Texts, id: FieldId, value: FieldValue<'_>, end: Timestamp) {
+        self.renamed |= self.kept.take(texts, id, value, end);
+    }
+
+    /// Whether fields changed since it was given out last.
+    pub(super) const fn is_renamed(&self) -> bool {
+        self.renamed
     }
 
     /// The flow as it is known now. What is told is not told again: counters since the last record begin anew.
     pub(super) fn flow(&mut self, schema: &Arc<Schema>, places: &Places, texts: &Texts) -> Flow {
         let mut flow = Flow::new(Arc::clone(schema));
+        self.renamed = false;
         self.kept.put(texts, &mut flow);
         let row = self.kept.row();
         let whens = || self.sides.iter().filter_map(Side::when);

@@ -231,22 +231,20 @@ impl Correlator {
     ) {
         let (schema, places, hasher, texts) = (&self.schema, &self.places, &self.hasher, &mut self.table.texts);
         let taken = self.table.entries.edit(handle, |_, life| {
-            let settled = (life.is_settled(), life.is_merged());
+            let (settled, renamed) = ((life.is_settled(), life.is_merged()), life.is_renamed());
             let taken = life.take(row, when, facts, part, hasher);
             life.heard = life.heard.max(now);
             record.beside(schema, &mut |id, value| {
                 if !is_counter(id) && !places.has(id) {
-                    life.kept.take(texts, id, value, when.end);
+                    life.take_field(texts, id, value, when.end);
                 }
             });
-            (taken, settled, (life.is_settled(), life.is_merged()))
+            let known = taken == Taken::Known && life.is_renamed() == renamed;
+            (taken == Taken::Reset, known, settled, (life.is_settled(), life.is_merged()))
         });
-        let Some((taken, (was_settled, was_merged), (settled, merged))) = taken else { return };
-        match taken {
-            Taken::New => {}
-            Taken::Known => self.stats.known = self.stats.known.saturating_add(1),
-            Taken::Reset => self.stats.resets = self.stats.resets.saturating_add(1),
-        }
+        let Some((reset, known, (was_settled, was_merged), (settled, merged))) = taken else { return };
+        self.stats.known = self.stats.known.saturating_add(u64::from(known));
+        self.stats.resets = self.stats.resets.saturating_add(u64::from(reset));
         if merged && !was_merged {
             self.stats.merged = self.stats.merged.saturating_add(1);
         } else if settled && !was_settled {

@@ -226,7 +226,7 @@ impl Join {
         let when = interval(&row, now);
         let mut kept = Kept::new();
         kept.take_row(&row, when.end, 0);
-        record.beside(&self.schema, &mut |id, value| kept.take(&mut self.table.texts, id, value, when.end));
+        record.beside(&self.schema, &mut |id, value| drop(kept.take(&mut self.table.texts, id, value, when.end)));
         let [source, _] = ends;
         self.hold(
             Endpoint::new(site, source),
