@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use flowcodec::batch::FlowBatch;
 use flowcodec::model::{FieldSpec, Flow, Schema, SchemaError};
 
 use crate::enricher::{BindError, Binding, Enricher, OtherSchema, Outcome};
@@ -72,6 +73,20 @@ impl BoundChain {
         let mut all = Outcome::default();
         for ((enricher, binding), counts) in self.links.iter().zip(&mut self.counts) {
             let outcome = enricher.enrich_one(binding, flow)?;
+            *counts += outcome;
+            all += outcome;
+        }
+        Ok(all)
+    }
+
+    /// Adds what is known to all rows of a batch.
+    ///
+    /// # Errors
+    /// When the batch is of another schema; nothing is changed then.
+    pub fn enrich(&mut self, batch: &mut FlowBatch) -> Result<Outcome, OtherSchema> {
+        let mut all = Outcome::default();
+        for ((enricher, binding), counts) in self.links.iter().zip(&mut self.counts) {
+            let outcome = enricher.enrich(binding, batch)?;
             *counts += outcome;
             all += outcome;
         }

@@ -4,8 +4,14 @@ use flowcodec::Timestamp;
 
 const NANOS: i64 = 1_000_000_000;
 
-/// Reads RFC 3339 with any offset and any fraction; digits below the nanosecond are dropped.
-pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+/// Reads a time as RFC 3339 writes it, with any offset and any fraction; digits below the nanosecond are dropped.
+///
+/// ```
+/// let time = flowenrich::parse_rfc3339("2026-11-20T12:00:00.25+02:00").unwrap();
+/// assert_eq!(time.to_string(), "2026-11-20T10:00:00.250000000Z");
+/// ```
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = text.get(from..to)?;
         digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -72,7 +78,7 @@ mod tests {
 
     #[test]
     fn offsets_and_fractions() {
-        let at = |text| parse(text).map(|time| time.to_string());
+        let at = |text| parse_rfc3339(text).map(|time| time.to_string());
         assert_eq!(at("2026-11-20T12:00:00Z").unwrap(), "2026-11-20T12:00:00.000000000Z");
         assert_eq!(at("2026-11-20T12:00:00.25+02:00").unwrap(), "2026-11-20T10:00:00.250000000Z");
         assert_eq!(at("2026-11-20t12:00:00.1234567891-05:30").unwrap(), "2026-11-20T17:30:00.123456789Z");
@@ -91,7 +97,7 @@ mod tests {
             "+026-11-20T12:00:00Z",
             "2026-11-20T12:00:0éZ",
         ] {
-            assert_eq!(parse(wrong), None, "{wrong}");
+            assert_eq!(parse_rfc3339(wrong), None, "{wrong}");
         }
     }
 

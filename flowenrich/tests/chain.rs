@@ -110,7 +110,7 @@ fn another_schema_is_an_error_and_not_a_wrong_column() {
     let mut flow = Flow::new(Schema::common());
     flow.set(field::SRC_ADDR.id(), address("10.0.0.1"));
     let error: OtherSchema = bound.enrich_one(&mut flow).unwrap_err();
-    assert_eq!(error.to_string(), "the flow is of another schema than the enricher was bound to");
+    assert_eq!(error.to_string(), "the flow or batch is of another schema than the enricher was bound to");
     assert_eq!(bound.counts()[0].hits, 0);
 
     assert_eq!(chain.bind(&Schema::common()).unwrap_err(), BindError::NotAdded("src_asked".to_owned()));

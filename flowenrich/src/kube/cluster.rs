@@ -8,6 +8,8 @@ use std::sync::Arc;
 use flowcodec::Timestamp;
 use foldhash::fast::RandomState;
 
+#[cfg(feature = "kube")]
+use super::dump::Item;
 use super::entry::{
     By, Claim, Claims, EVER, EndpointsEntry, Entry, Head, Holder, NEVER, NodeEntry, OwnedEntry, OwnerName, Place, PodEntry,
     ServiceEntry, Uid,
@@ -33,13 +35,16 @@ pub struct Cluster {
     sweep_at: usize,
     /// Former objects, and when their time is over.
     departed: VecDeque<(Timestamp, Departed)>,
-    /// Ids of departed objects: a repeated state of one must not bring it back.
-    gone: HashSet<Uid>,
+    /// Departed objects, and when they were created: a repeated state of one must not bring it back.
+    gone: HashMap<Gravestone, Timestamp>,
     /// Objects named by the list under way, by kind.
     listings: HashMap<Box<str>, HashSet<ObjectName>>,
     complete: BTreeSet<Box<str>>,
     counts: Counts,
 }
+
+/// Id and hash of the name: an id alone could be used again, where a cluster is set back to a former state.
+type Gravestone = (Uid, u64);
 
 /// Namespace and name.
 type ObjectName = (Box<str>, Box<str>);
@@ -58,6 +63,8 @@ pub struct Counts {
     pub expired: u64,
     /// Departed objects that were forgotten early, because there were more than `max_departed`.
     pub evicted: u64,
+    /// What could not be read of objects; the rest of them was.
+    pub problems: u64,
 }
 
 /// What is kept for flows of its time.
@@ -109,7 +116,7 @@ impl Cluster {
             owners: HashSet::new(),
             sweep_at: 1_024,
             departed: VecDeque::new(),
-            gone: HashSet::new(),
+            gone: HashMap::new(),
             listings: HashMap::new(),
             complete: BTreeSet::new(),
             counts: Counts::default(),
@@ -144,13 +151,21 @@ impl Cluster {
         self.publish();
     }
 
+    /// Reads an object as the API wrote it. What is wrong with it is counted.
+    #[cfg(feature = "kube")]
+    pub(super) fn read(&mut self, item: &Item<'_>) -> Option<Object> {
+        let mut problems = Vec::new();
+        let object = item.object(&mut problems);
+        self.counts.problems = self.counts.problems.saturating_add(u64::try_from(problems.len()).unwrap_or(u64::MAX));
+        object
+    }
+
     /// An object exists in this state: an item of a list, or what a watch calls ADDED or MODIFIED. Repeated states change nothing.
     pub fn apply(&mut self, object: Object, now: Timestamp) {
         if let Some(seen) = self.listings.get_mut(&*object.meta().kind) {
             seen.insert((object.meta().namespace.as_str().into(), object.meta().name.as_str().into()));
         }
-        let uid = Uid::new(&object.meta().uid);
-        if uid.is_known() && self.gone.contains(&uid) {
+        if self.is_gone(object.meta()) {
             self.counts.ignored = self.counts.ignored.saturating_add(1);
             return;
         }
@@ -227,6 +242,17 @@ impl Cluster {
             self.index.shrink();
             self.sweep_at = 0;
         }
+    }
+
+    fn gravestone(&self, head: &Head) -> Gravestone {
+        (head.uid, self.index.hash_name(&head.namespace, &head.name))
+    }
+
+    /// Whether this is a state of an object that departed.
+    fn is_gone(&self, meta: &Meta) -> bool {
+        let uid = Uid::new(&meta.uid);
+        let created = self.gone.get(&(uid, self.index.hash_name(&meta.namespace, &meta.name)));
+        uid.is_known() && created.is_some_and(|created| *created >= meta.created.unwrap_or(EVER))
     }
 
     fn set_synced(&mut self) {
@@ -356,7 +382,7 @@ impl Cluster {
 
     /// Its claims end now, and are kept for a while.
     fn depart_entry<E: Entry>(&mut self, entry: Arc<E>, now: Timestamp) {
-        if self.gone.contains(&entry.head().uid) {
+        if self.gone.get(&self.gravestone(entry.head())).is_some_and(|created| *created >= entry.head().created) {
             return;
         }
         // Nodes stay findable by name, for the pods that ran on them; without an id they could not come back then.
@@ -371,8 +397,12 @@ impl Cluster {
     }
 
     fn keep_for_a_while(&mut self, what: Departed, now: Timestamp) {
-        if what.head().uid.is_known() && !self.gone.insert(what.head().uid) {
-            return;
+        let (gravestone, created) = (self.gravestone(what.head()), what.head().created);
+        if what.head().uid.is_known() {
+            if self.gone.get(&gravestone).is_some_and(|other| *other >= created) {
+                return;
+            }
+            self.gone.insert(gravestone, created);
         }
         self.changed = true;
         self.counts.departed = self.counts.departed.saturating_add(1);
@@ -475,7 +505,10 @@ impl Cluster {
         let Some((_, what)) = self.departed.pop_front() else { return };
         self.changed = true;
         if !matches!(what, Departed::State(_)) {
-            self.gone.remove(&what.head().uid);
+            let gravestone = self.gravestone(what.head());
+            if self.gone.get(&gravestone) == Some(&what.head().created) {
+                self.gone.remove(&gravestone);
+            }
         }
         match what {
             Departed::Owned(owned) => {

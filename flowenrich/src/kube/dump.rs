@@ -36,9 +36,7 @@ impl Dump {
     /// When the text as a whole is no such thing. A bad item is no error: it is in `problems`.
     pub fn read(from: impl Read) -> Result<Self, DumpError> {
         let mut dump = Self::default();
-        let mut json = serde_json::Deserializer::from_reader(from);
-        Top(&mut dump).deserialize(&mut json)?;
-        json.end()?;
+        each_item(from, &mut |item| dump.take(&item))?;
         Ok(dump)
     }
 
@@ -50,22 +48,62 @@ impl Dump {
         Self::read(octets)
     }
 
-    fn take(&mut self, at: Option<usize>, list_kind: Option<&ListKind>, item: &Value) {
+    fn take(&mut self, item: &Item<'_>) {
         let mut problems = Vec::new();
-        let object = match list_kind {
-            Some(kind) if item.get("kind").is_none() => Object::read_as(&kind.version, &kind.kind, item, &mut problems),
-            _ => Object::read(item, &mut problems),
-        };
-        self.objects.extend(object);
+        self.objects.extend(item.object(&mut problems));
         self.problem_count = self.problem_count.saturating_add(problems.len());
         let room = Self::MOST_PROBLEMS.saturating_sub(self.problems.len());
-        self.problems.extend(problems.into_iter().take(room).map(|mut problem| {
-            if let Some(at) = at {
+        self.problems.extend(problems.into_iter().take(room));
+    }
+}
+
+/// One object of a dump or of a watch, as the API wrote it.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "built by who brings objects from elsewhere")]
+pub struct Item<'j> {
+    /// Its place in a list.
+    pub at: Option<usize>,
+    /// `apiVersion`, from the object or its list: `v1`, `apps/v1`.
+    pub version: &'j str,
+    /// Kind, likewise; empty when neither says it.
+    pub kind: &'j str,
+    /// The object.
+    pub json: &'j Value,
+}
+
+impl Item<'_> {
+    /// What of it is kept; see [`Object::read_as`].
+    pub fn object(&self, problems: &mut Vec<Problem>) -> Option<Object> {
+        let before = problems.len();
+        let object = Object::read_as(self.version, self.kind, self.json, problems);
+        if let Some(at) = self.at {
+            for problem in problems.iter_mut().skip(before) {
                 problem.place = format!("items[{at}], {}", problem.place);
             }
-            problem
-        }));
+        }
+        object
     }
+}
+
+/// Gives each object of a dump to `each`, in order; see [`Dump::read`] for what a dump can be. For those who want more of objects than an
+/// index keeps.
+///
+/// # Errors
+/// As [`Dump::read`]; `each` has had what stood before the fault.
+pub fn each_item(from: impl Read, each: &mut dyn FnMut(Item<'_>)) -> Result<(), DumpError> {
+    let mut json = serde_json::Deserializer::from_reader(from);
+    Top(each).deserialize(&mut json)?;
+    json.end()?;
+    Ok(())
+}
+
+fn give(each: &mut dyn FnMut(Item<'_>), at: Option<usize>, list_kind: Option<&ListKind>, json: &Value) {
+    let text = |key: &str| json.get(key).and_then(Value::as_str);
+    let (version, kind) = match (text("kind"), list_kind) {
+        (None, Some(list)) => (list.version.as_str(), list.kind.as_str()),
+        (kind, _) => (text("apiVersion").unwrap_or("v1"), kind.unwrap_or_default()),
+    };
+    each(Item { at, version, kind, json });
 }
 
 /// `PodList` says of its items what they do not say themselves.
@@ -82,7 +120,7 @@ impl ListKind {
     }
 }
 
-struct Top<'d>(&'d mut Dump);
+struct Top<'d>(&'d mut dyn FnMut(Item<'_>));
 
 impl<'de> DeserializeSeed<'de> for Top<'_> {
     type Value = ();
@@ -101,9 +139,9 @@ impl<'de> Visitor<'de> for Top<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
         let mut later = Vec::new();
-        Items { dump: self.0, kind: None, later: &mut later }.visit_seq(seq)?;
+        Items { each: self.0, kind: None, later: &mut later }.visit_seq(seq)?;
         for (at, item) in later {
-            self.0.take(Some(at), None, &item);
+            give(self.0, Some(at), None, &item);
         }
         Ok(())
     }
@@ -115,7 +153,7 @@ impl<'de> Visitor<'de> for Top<'_> {
         while let Some(key) = map.next_key::<String>()? {
             if key == "items" {
                 is_list = true;
-                map.next_value_seed(Items { dump: self.0, kind: ListKind::of(&rest), later: &mut later })?;
+                map.next_value_seed(Items { each: self.0, kind: ListKind::of(&rest), later: &mut later })?;
             } else {
                 rest.insert(key, map.next_value()?);
             }
@@ -126,17 +164,17 @@ impl<'de> Visitor<'de> for Top<'_> {
         }
         let kind = ListKind::of(&rest);
         for (at, item) in later {
-            self.0.take(Some(at), kind.as_ref(), &item);
+            give(self.0, Some(at), kind.as_ref(), &item);
         }
         if !is_list {
-            self.0.take(None, None, &Value::Object(rest));
+            give(self.0, None, None, &Value::Object(rest));
         }
         Ok(())
     }
 }
 
 struct Items<'d> {
-    dump: &'d mut Dump,
+    each: &'d mut dyn FnMut(Item<'_>),
     kind: Option<ListKind>,
     /// Items that do not say what they are, before the list has said it.
     later: &'d mut Vec<(usize, Value)>,
@@ -163,7 +201,7 @@ impl<'de> Visitor<'de> for Items<'_> {
             if self.kind.is_none() && item.get("kind").is_none() {
                 self.later.push((at, item));
             } else {
-                self.dump.take(Some(at), self.kind.as_ref(), &item);
+                give(self.each, Some(at), self.kind.as_ref(), &item);
             }
             at = at.saturating_add(1);
         }

@@ -4,7 +4,7 @@ use flowcodec::model::{Address, FieldDef, FieldSpec, FieldValue, String, Unit};
 
 use super::answer::{Answer, Owner};
 use super::index::Index;
-use crate::enricher::{Annotate, Cells};
+use crate::cells::{Annotate, Cells};
 use crate::lookup::Found;
 
 const fn text(name: &'static str, doc: &'static str) -> FieldDef<String> {

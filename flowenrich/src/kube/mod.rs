@@ -40,11 +40,15 @@ mod fields;
 mod index;
 mod object;
 mod settings;
+#[cfg(feature = "kube")]
+mod watch;
 
 pub use answer::{Answer, Candidate, Kind, Owner};
 pub use cluster::{Cluster, Counts};
-pub use dump::{Dump, DumpError};
+pub use dump::{Dump, DumpError, Item, each_item};
 pub use entry::By;
 pub use index::Index;
 pub use object::{Endpoints, Finished, Meta, Node, Object, OwnerRef, Pod, Problem, Service, ServicePort};
 pub use settings::Settings;
+#[cfg(feature = "kube")]
+pub use watch::{Sink, Trouble, Watch};

@@ -10,7 +10,7 @@ use flowcodec::Timestamp;
 use ipnetwork::IpNetwork;
 use serde_json::Value;
 
-use crate::rfc3339;
+use crate::rfc3339::parse_rfc3339;
 
 /// One object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,7 +230,7 @@ impl<'v> Reader<'v, '_> {
 
     fn time(&mut self, value: Option<&Value>, field: &str) -> Option<Timestamp> {
         let text = value?.as_str().unwrap_or_default();
-        let time = rfc3339::parse(text);
+        let time = parse_rfc3339(text);
         if time.is_none() {
             self.problem(field, format_args!("'{text}' is no time (RFC 3339)"));
         }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::net::IpAddr;
 
+use flowcodec::batch::FlowBatch;
 use flowcodec::ie::{ElementId, SflowStructure};
-use flowcodec::model::{FieldDef, FieldSpec, Flow, Schema, String as TextField, Unit, field};
+use flowcodec::model::{FieldDef, FieldSpec, FieldValue, Schema, String as TextField, Unit, field};
 use flowcodec::{Record, RecordSet, Text, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::enricher::{BindError, Binding, Cells, Enricher, OtherSchema, Outcome, Step, added};
+use crate::cells::Columns;
+use crate::enricher::{BindError, Binding, Enricher, OtherSchema, Outcome, Step, added};
 use crate::live::{Live, Source};
 use crate::lookup::Found;
 use crate::read::{ReadError, lines};
@@ -230,21 +232,29 @@ impl<S: Source<Index = InterfaceNames>> Enricher for Interfaces<S> {
         Ok(Binding::new(schema, vec![Step { reads: Vec::new(), writes }]))
     }
 
-    fn enrich_one(&self, binding: &Binding, flow: &mut Flow) -> Result<Outcome, OtherSchema> {
+    fn enrich(&self, binding: &Binding, batch: &mut FlowBatch) -> Result<Outcome, OtherSchema> {
+        let mut columns = Columns::take(batch, binding.writes(batch.schema())?);
         let mut outcome = Outcome::default();
-        let steps = binding.steps(flow)?;
-        let Some(device) = flow.get(field::AGENT).or_else(|| flow.get(field::EXPORTER)) else {
-            outcome.absent = 3;
-            return Ok(outcome);
-        };
         let names = self.source.current();
-        let name = |index: u32| names.interface(device, index).map(|it| &*it.name).filter(|name| !name.is_empty());
-        // What the record says itself is not asked for.
-        let input = flow.get(field::IN_IF).filter(|_| flow.get(field::IN_IF_NAME).is_none());
-        let found = [input.map(name), flow.get(field::OUT_IF).map(name), Some(names.device(device))];
-        for step in steps {
-            let mut cells = Cells::new(flow, &step.writes);
-            for (place, found) in found.into_iter().enumerate() {
+        let (agents, exporters) = (batch.column(field::AGENT), batch.column(field::EXPORTER));
+        let (inputs, outputs) = (batch.column(field::IN_IF), batch.column(field::OUT_IF));
+        let said = batch.column(field::IN_IF_NAME);
+        for row in 0..batch.len() {
+            let mut cells = columns.row(row);
+            // What the record says itself is not asked for, and stays.
+            let own = said.and_then(|column| column.get(row));
+            if let Some(own) = own {
+                cells.put(0, FieldValue::Text(own));
+            }
+            let device = agents.and_then(|column| column.get(row)).or_else(|| exporters.and_then(|column| column.get(row)));
+            let Some(device) = device else {
+                outcome.absent = outcome.absent.saturating_add(3);
+                continue;
+            };
+            let name = |index: u32| names.interface(device, index).map(|it| &*it.name).filter(|name| !name.is_empty());
+            let input = inputs.filter(|_| own.is_none()).and_then(|column| column.get(row));
+            let output = outputs.and_then(|column| column.get(row));
+            for (place, found) in [input.map(name), output.map(name), Some(names.device(device))].into_iter().enumerate() {
                 match found {
                     Some(name) => {
                         outcome.count(&Found::from(name));
@@ -253,8 +263,8 @@ impl<S: Source<Index = InterfaceNames>> Enricher for Interfaces<S> {
                     None => outcome.absent = outcome.absent.saturating_add(1),
                 }
             }
-            outcome.refused = outcome.refused.saturating_add(cells.refused());
         }
+        outcome += columns.put(batch);
         Ok(outcome)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use flowcodec::model::{FieldDef, FieldSpec, Flow, Schema, String as TextField, Unit, field};
+use flowcodec::batch::FlowBatch;
+use flowcodec::model::{FieldDef, FieldSpec, Schema, String as TextField, Unit, field};
 
 use super::numbers::{Services, icmp_type, ip_protocol, tcp_flags};
-use crate::enricher::{BindError, Binding, Cells, Enricher, OtherSchema, Outcome, Step, added};
+use crate::cells::Columns;
+use crate::enricher::{BindError, Binding, Enricher, OtherSchema, Outcome};
 use crate::lookup::Found;
 
 const fn text(name: &'static str, doc: &'static str) -> FieldDef<TextField> {
@@ -39,26 +41,29 @@ impl Enricher for Words {
     }
 
     fn bind(&self, schema: &Schema) -> Result<Binding, BindError> {
-        let writes = self.fields().iter().map(|spec| added(schema, spec)).collect::<Result<_, _>>()?;
-        Ok(Binding::new(schema, vec![Step { reads: Vec::new(), writes }]))
+        Binding::adding(schema, &self.fields())
     }
 
-    fn enrich_one(&self, binding: &Binding, flow: &mut Flow) -> Result<Outcome, OtherSchema> {
+    fn enrich(&self, binding: &Binding, batch: &mut FlowBatch) -> Result<Outcome, OtherSchema> {
+        let mut columns = Columns::take(batch, binding.writes(batch.schema())?);
         let mut outcome = Outcome::default();
-        for step in binding.steps(flow)? {
-            let protocol = flow.get(field::IP_PROTOCOL);
+        let (protocols, flags) = (batch.column(field::IP_PROTOCOL), batch.column(field::TCP_FLAGS));
+        let (types, from, to) = (batch.column(field::ICMP_TYPE), batch.column(field::SRC_PORT), batch.column(field::DST_PORT));
+        for row in 0..batch.len() {
+            let protocol = protocols.and_then(|column| column.get(row));
             let service = |port: Option<u16>| Some(self.services.name(port?, protocol?));
-            let tcp = flow.get(field::TCP_FLAGS).filter(|_| protocol == Some(6));
+            let tcp = flags.filter(|_| protocol == Some(6)).and_then(|column| column.get(row));
             let flags = tcp.map(|bits| Some(tcp_flags(bits).to_string()).filter(|words| !words.is_empty()));
+            let kind = types.and_then(|column| column.get(row));
             // For each: whether there is a number, and whether it has a word.
             let words: [Option<Option<&str>>; 5] = [
                 protocol.map(ip_protocol),
                 flags.as_ref().map(Option::as_deref),
-                flow.get(field::ICMP_TYPE).zip(protocol).map(|(number, protocol)| icmp_type(protocol, number)),
-                service(flow.get(field::SRC_PORT)),
-                service(flow.get(field::DST_PORT)),
+                kind.zip(protocol).map(|(number, protocol)| icmp_type(protocol, number)),
+                service(from.and_then(|column| column.get(row))),
+                service(to.and_then(|column| column.get(row))),
             ];
-            let mut cells = Cells::new(flow, &step.writes);
+            let mut cells = columns.row(row);
             for (place, word) in words.into_iter().enumerate() {
                 match word {
                     Some(word) => {
@@ -68,8 +73,8 @@ impl Enricher for Words {
                     None => outcome.absent = outcome.absent.saturating_add(1),
                 }
             }
-            outcome.refused = outcome.refused.saturating_add(cells.refused());
         }
+        outcome += columns.put(batch);
         Ok(outcome)
     }
 }

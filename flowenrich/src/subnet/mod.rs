@@ -30,7 +30,7 @@ use ipnetwork::IpNetwork;
 
 pub use table::PrefixTable;
 
-use crate::enricher::{Annotate, Cells};
+use crate::cells::{Annotate, Cells};
 use crate::lookup::{AddrKey, Found, Lookup};
 use crate::read::{ReadError, lines};
 
