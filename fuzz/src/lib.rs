@@ -9,6 +9,7 @@
 //! | [`headers`] | the first octets of a packet, from every kind of start, cut, and in samples |
 //! | [`vanflow_message`] | one AMQP message, value by value, and as VAN-Flow |
 //! | [`vanflow_collector`] | a collector under small caps, and several sources |
+//! | [`correlate`] | rows of records through correlation, de-duplication, biflows and the join, under small caps |
 //! | [`session`] | several exporters, streams, pauses and restarts, under small limits |
 //!
 //! Each target is one line of a libFuzzer binary in `fuzz_targets/`, and is run over all seeds in the ordinary tests. What every target
@@ -16,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod correlate;
 mod digest;
 mod headers;
 mod mutate;
@@ -26,6 +28,7 @@ mod vanflow;
 mod views;
 
 pub use audit::Audit;
+pub use correlate::{correlate, write_correlate};
 pub use headers::{headers, write_headers};
 pub use mutate::Mutator;
 pub use read::Reading;

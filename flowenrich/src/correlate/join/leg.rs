@@ -29,6 +29,27 @@ impl End {
 /// makes these: the crate `vanflow` knows both legs of each.
 ///
 /// The same leg may be told again, as its connection goes on and ends: what is known by then holds.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use flowcodec::{Flow, Timestamp};
+/// use flowenrich::correlate::join::{End, Join, Leg};
+/// use vanflow::collector::Connection;
+/// use vanflow::lower::{LegEnd, Lowering, legs};
+///
+/// /// `lowering` is made with the join's schema: `Lowering::with(join.schema().clone())`.
+/// fn tell(join: &mut Join, lowering: &Lowering, connection: &Connection<'_>, now: Timestamp, rows: &mut Vec<Flow>) {
+///     let told = lowering.connection(connection);
+///     for leg in legs(connection) {
+///         let (from, to) = (&leg.source, &leg.destination);
+///         let (Some(site), Some(addr), Some(port), Some(start)) = (leg.site, from.address(), from.port(), leg.start) else { continue };
+///         let end = if leg.end == LegEnd::Client { End::Client } else { End::Server };
+///         let ours = Leg::new(connection.identity(), end, site, SocketAddr::new(addr, port), start);
+///         join.leg(now, &ours.to(to.address(), to.port()).until(leg.until).telling(&told), |row| rows.push(row));
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Leg<'a> {
     pub(super) id: Text<'a>,
