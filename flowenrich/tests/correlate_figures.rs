@@ -80,7 +80,7 @@ fn figures(name: &str, held: u32, mut offer: impl FnMut(&Flow) -> (usize, usize)
             for flow in &wave {
                 offer(flow);
             }
-            *best = best.min((on_cpu() - start).as_secs_f64() * 1e9 / f64::from(WAVE));
+            *best = best.min(on_cpu().saturating_sub(start).as_secs_f64() * 1e9 / f64::from(WAVE));
         }
     }
     let each = bytes / entries.max(1);
@@ -182,7 +182,7 @@ fn time_passes() {
             correlator.tick(now(held).offset(i64::from(ticks) * 1_000_000_000), |_| given += 1);
         }
         assert_eq!(given, held);
-        let each = (on_cpu() - start).as_secs_f64() * 1e9 / f64::from(held);
+        let each = on_cpu().saturating_sub(start).as_secs_f64() * 1e9 / f64::from(held);
         println!("{held:>7} flows that run out over {ticks} ticks: {each:.0} ns each, made into a flow and given out");
     }
 }

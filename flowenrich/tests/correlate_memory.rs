@@ -123,7 +123,7 @@ fn never_more_than_the_cap() {
     let own = held() - start - of_schema(&schema, Join::fields());
     let step = |now, flow: Flow| {
         let (mut given, id) = (0, flow.row().octets().unwrap().to_string());
-        if flow.row().octets().unwrap() % 2 == 0 {
+        if flow.row().octets().unwrap().is_multiple_of(2) {
             let source = std::net::SocketAddr::new(flow.row().src_addr().unwrap(), 40_000);
             join.leg(now, &Leg::new(id.as_str().into(), End::Client, "here".into(), source, now), |_| given += 1);
         } else {

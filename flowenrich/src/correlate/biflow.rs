@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowcodec::Timestamp;
-use flowcodec::model::{FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, String as TextField, Unit, field};
+use flowcodec::model::{
+    Field, FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, String as TextField, Unit, field,
+};
 
 use super::input::{Common, FlowKey, Interval, copied, interval};
 use super::limits::{Limits, Table, nanos};
@@ -29,7 +31,7 @@ pub struct BiflowSettings {
 
 impl Default for BiflowSettings {
     fn default() -> Self {
-        Self { limits: Limits::default(), wait: Duration::from_secs(15), idle: Duration::from_secs(120) }
+        Self { limits: Limits::default(), wait: Duration::from_secs(15), idle: Duration::from_mins(2) }
     }
 }
 
@@ -143,7 +145,7 @@ impl Biflows {
     /// Uses a schema as it is; a field that it lacks is left out.
     #[must_use]
     pub fn with(settings: BiflowSettings, schema: Arc<Schema>) -> Self {
-        let (biflow, table) = (schema.resolve(&BIFLOW).map(|field| field.id()), Table::new(settings.limits));
+        let (biflow, table) = (schema.resolve(&BIFLOW).map(Field::id), Table::new(settings.limits));
         Self { settings, schema, biflow, table, stats: BiflowStats::default() }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowcodec::Timestamp;
-use flowcodec::model::{FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, U32, Unit};
+use flowcodec::model::{Field, FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, U32, Unit};
 
 use super::input::{Common, FlowKey, Interval, copied, interval, octets};
 use super::limits::{Limits, Table, nanos};
@@ -33,7 +33,7 @@ pub struct DedupSettings {
 
 impl Default for DedupSettings {
     fn default() -> Self {
-        Self { limits: Limits::default(), wait: Duration::from_secs(5), idle: Duration::from_secs(120) }
+        Self { limits: Limits::default(), wait: Duration::from_secs(5), idle: Duration::from_mins(2) }
     }
 }
 
@@ -191,7 +191,7 @@ impl Dedup {
     /// Uses a schema as it is; a field that it lacks is left out.
     #[must_use]
     pub fn with(settings: DedupSettings, schema: Arc<Schema>) -> Self {
-        let (places, table) = (schema.resolve(&PLACES).map(|field| field.id()), Table::new(settings.limits));
+        let (places, table) = (schema.resolve(&PLACES).map(Field::id), Table::new(settings.limits));
         Self { settings, schema, places, table, stats: DedupStats::default() }
     }
 

@@ -51,7 +51,7 @@ impl Sum {
         }
         record.beside(schema, &mut |id, value| match SUMMED.iter().position(|it| *it == id) {
             Some(place) => self.sums.get_mut(place).into_iter().for_each(|sum| add(sum, Some(value))),
-            None => drop(self.kept.take(texts, id, value, when.end)),
+            None => _ = self.kept.take(texts, id, value, when.end),
         });
     }
 

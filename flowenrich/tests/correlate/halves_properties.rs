@@ -52,7 +52,7 @@ impl Half {
         text(theirs, "");
         // What changes while the flow lives, and what only some records say.
         text(core::TCP_STATE, if self.end > 40 { "TIME_WAIT" } else { "ESTABLISHED" });
-        if self.end % 2 == 0 {
+        if self.end.is_multiple_of(2) {
             text(core::SERVICE_NAME, &format!("service-{}", self.end % 6));
         }
         flow

@@ -1,6 +1,6 @@
 //! The fields that correlated flows have beside the common ones: what each side counted.
 
-use flowcodec::model::{FieldDef, FieldId, FieldSpec, Moment, Schema, Source, String, U64, Unit};
+use flowcodec::model::{Field, FieldDef, FieldId, FieldSpec, Moment, Schema, Source, String, U64, Unit};
 
 const fn antrea(id: u16) -> Source {
     Source::enterprise(56506, id)
@@ -72,11 +72,11 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn new(schema: &Schema) -> Self {
         use field as f;
-        let number = |def: &FieldDef<U64>| schema.resolve(def).map(|field| field.id());
-        let moment = |def: &FieldDef<Moment>| schema.resolve(def).map(|field| field.id());
+        let number = |def: &FieldDef<U64>| schema.resolve(def).map(Field::id);
+        let moment = |def: &FieldDef<Moment>| schema.resolve(def).map(Field::id);
         let numbers = |defs: [&FieldDef<U64>; COUNTERS]| defs.map(number);
         Self {
-            correlation: schema.resolve(&f::CORRELATION).map(|field| field.id()),
+            correlation: schema.resolve(&f::CORRELATION).map(Field::id),
             sides: [
                 OfSide {
                     deltas: numbers([&f::SRC_OCTETS, &f::SRC_PACKETS, &f::SRC_REVERSE_OCTETS, &f::SRC_REVERSE_PACKETS]),

@@ -50,9 +50,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            active: Duration::from_secs(60),
+            active: Duration::from_mins(1),
             idle: Duration::from_secs(90),
-            wait: Duration::from_secs(180),
+            wait: Duration::from_mins(3),
             skew: Duration::from_secs(2),
             untyped: true,
         }

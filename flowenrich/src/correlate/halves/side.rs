@@ -1,6 +1,7 @@
 //! What one side said of a flow: counters that do not depend on the order of records.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::cmp::Ordering;
+use std::hash::BuildHasher;
 
 use flowcodec::Timestamp;
 
@@ -128,24 +129,22 @@ impl Side {
             end: a.end,
             octets: std::array::from_fn(|n| a.octets.get(n).max(b.octets.get(n)).copied().unwrap_or(0)),
         };
-        if at.end == seen.last.end {
-            seen.last = most(seen.last, at);
-        } else if at.end > seen.last.end {
-            seen.before = Some(std::mem::replace(&mut seen.last, at));
-        } else {
-            seen.before = Some(match seen.before {
-                Some(before) if before.end > at.end => before,
-                Some(before) if before.end == at.end => most(before, at),
-                _ => at,
-            });
+        match at.end.cmp(&seen.last.end) {
+            Ordering::Equal => seen.last = most(seen.last, at),
+            Ordering::Greater => seen.before = Some(std::mem::replace(&mut seen.last, at)),
+            Ordering::Less => {
+                seen.before = Some(match seen.before {
+                    Some(before) if before.end > at.end => before,
+                    Some(before) if before.end == at.end => most(before, at),
+                    _ => at,
+                });
+            }
         }
     }
 
     /// Notes a record without totals; `false` when it is among the last ones already.
     fn remember(&mut self, when: Interval, facts: &Facts, hasher: &impl BuildHasher) -> bool {
-        let mut mark = hasher.build_hasher();
-        (when.start, when.end, facts.deltas).hash(&mut mark);
-        let mark = mark.finish();
+        let mark = hasher.hash_one((when.start, when.end, facts.deltas));
         if self.recent.contains(&mark) {
             return false;
         }

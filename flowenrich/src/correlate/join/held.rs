@@ -74,7 +74,9 @@ impl Held {
         };
         kept.release(texts);
         texts.release(site);
-        id.into_iter().for_each(|id| texts.release(id));
+        if let Some(id) = id {
+            texts.release(id);
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowcodec::model::{
-    FieldDef, FieldId, FieldSpec, FieldValue, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit, field,
+    Field, FieldDef, FieldId, FieldSpec, FieldValue, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit,
+    field,
 };
 use flowcodec::{Text, Timestamp};
 
@@ -62,8 +63,8 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             wait: Duration::from_secs(15),
-            keep: Duration::from_secs(180),
-            alive: Duration::from_secs(3_600),
+            keep: Duration::from_mins(3),
+            alive: Duration::from_hours(1),
             skew: Duration::from_secs(2),
         }
     }
@@ -171,11 +172,11 @@ impl Join {
     #[must_use]
     pub fn with(settings: Settings, sites: Sites, schema: Arc<Schema>) -> Self {
         let places = Places {
-            join: schema.resolve(&JOIN).map(|field| field.id()),
-            legs: schema.resolve(&LEGS).map(|field| field.id()),
-            end: schema.resolve(&END).map(|field| field.id()),
-            site: schema.resolve(&SITE).map(|field| field.id()),
-            reversed: schema.resolve(&REVERSED).map(|field| field.id()),
+            join: schema.resolve(&JOIN).map(Field::id),
+            legs: schema.resolve(&LEGS).map(Field::id),
+            end: schema.resolve(&END).map(Field::id),
+            site: schema.resolve(&SITE).map(Field::id),
+            reversed: schema.resolve(&REVERSED).map(Field::id),
         };
         Self { table: Table::new(settings.limits), places, sites, schema, settings, stats: Stats::default() }
     }
@@ -226,7 +227,8 @@ impl Join {
         let when = interval(&row, now);
         let mut kept = Kept::new();
         kept.take_row(&row, when.end, 0);
-        record.beside(&self.schema, &mut |id, value| drop(kept.take(&mut self.table.texts, id, value, when.end)));
+        let texts = &mut self.table.texts;
+        record.beside(&self.schema, &mut |id, value| _ = kept.take(texts, id, value, when.end));
         let [source, _] = ends;
         self.hold(
             Endpoint::new(site, source),

@@ -22,7 +22,7 @@ use crate::subnet::Subnets;
 pub struct Sites(Told);
 
 enum Told {
-    Networks(Subnets),
+    Networks(Box<Subnets>),
     By(Box<dyn Fn(IpAddr) -> Option<Arc<str>> + Send + Sync>),
 }
 
@@ -32,7 +32,7 @@ impl Sites {
     /// # Errors
     /// At the first line that is none of these.
     pub fn read(from: impl BufRead) -> Result<Self, ReadError> {
-        Ok(Self(Told::Networks(Subnets::read(from)?)))
+        Ok(Self(Told::Networks(Box::new(Subnets::read(from)?))))
     }
 
     /// Asks a closure.
