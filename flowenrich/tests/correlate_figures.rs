@@ -2,18 +2,12 @@
 #![cfg(test)]
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::Instant;
 
 use flowcodec::model::{FieldValue, Flow, Schema};
 use flowcodec::{Text, Timestamp, field as core};
 use flowenrich::correlate::join::{self, End, Join, Leg, Sites};
 use flowenrich::correlate::{BiflowSettings, Biflows, Correlator, Dedup, DedupSettings, Limits, halves};
-
-/// Time this thread was on a processor, so that neighbours on a busy machine do not count.
-fn on_cpu() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(told.split_whitespace().next().unwrap().parse().unwrap())
-}
 
 fn mixed(n: u64) -> u64 {
     let mut z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -63,7 +57,7 @@ fn half(n: u32, turn: u64, schema: &std::sync::Arc<Schema>) -> Flow {
 const WAVE: u32 = 500;
 const ROUNDS: u64 = 40;
 
-/// Fills it with `held` flows, then gives further records for some of them, wave after wave; each is timed alone, the best wave counts.
+/// Fills it with `held` flows, then gives further records for some of them, wave after wave; each is timed alone, and the best wave counts, as neighbours on a busy machine do not.
 fn figures(name: &str, held: u32, mut offer: impl FnMut(&Flow) -> (usize, usize), schema: &std::sync::Arc<Schema>) {
     let (mut entries, mut bytes) = (0, 0);
     for n in 0..held {
@@ -76,11 +70,11 @@ fn figures(name: &str, held: u32, mut offer: impl FnMut(&Flow) -> (usize, usize)
             .collect();
         let new: Vec<_> = (0..WAVE).map(|n| half(0x80_0000 + n + u32::try_from(round).unwrap() * WAVE, 0, schema)).collect();
         for (best, wave) in best.iter_mut().zip([known, new]) {
-            let start = on_cpu();
+            let start = Instant::now();
             for flow in &wave {
                 offer(flow);
             }
-            *best = best.min(on_cpu().saturating_sub(start).as_secs_f64() * 1e9 / f64::from(WAVE));
+            *best = best.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(WAVE));
         }
     }
     let each = bytes / entries.max(1);
@@ -175,14 +169,14 @@ fn time_passes() {
         for n in 0..held {
             correlator.offer(now(n), &half(n, 0, &schema), drop);
         }
-        let start = on_cpu();
+        let start = Instant::now();
         let (mut given, mut ticks) = (0_u32, 0_u32);
         while correlator.held() > 0 {
             ticks += 1;
             correlator.tick(now(held).offset(i64::from(ticks) * 1_000_000_000), |_| given += 1);
         }
         assert_eq!(given, held);
-        let each = on_cpu().saturating_sub(start).as_secs_f64() * 1e9 / f64::from(held);
+        let each = start.elapsed().as_secs_f64() * 1e9 / f64::from(held);
         println!("{held:>7} flows that run out over {ticks} ticks: {each:.0} ns each, made into a flow and given out");
     }
 }
