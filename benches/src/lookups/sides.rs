@@ -197,7 +197,7 @@ pub(super) fn enrich_batch() -> Sides {
                         let IpAddr::V4(v4) = addr else { continue };
                         let found = trie.get_lpm(&(v4.to_bits(), 32));
                         if let (Some(place), Some(((bits, length), label))) = (record.subnets.get_mut(side), found) {
-                            *place = Some((label.clone(), format!("{}/{length}", Ipv4Addr::from(*bits))));
+                            *place = Some((label.clone(), format!("{}/{length}", Ipv4Addr::from(bits))));
                             hits += 1;
                         }
                     }
