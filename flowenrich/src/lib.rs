@@ -11,6 +11,8 @@ mod by_address;
 mod cells;
 mod chain;
 mod enricher;
+#[cfg(feature = "geo")]
+pub mod geo;
 mod inputs;
 pub mod kube;
 mod live;

@@ -72,7 +72,9 @@ impl Six {
     /// Divides the keys into stretches, some four for each key, so that a search begins near its end however the keys are spread.
     fn divide(&mut self) {
         // The first key is 0, the step in front of all prefixes: the addresses handed out lie far behind it.
-        let (Some(least), Some(greatest)) = (self.firsts.get(1).or_else(|| self.firsts.first()), self.firsts.last()) else { return };
+        let (Some(least), Some(greatest)) = (self.firsts.get(1).or_else(|| self.firsts.first()), self.firsts.last()) else {
+            return;
+        };
         let wanted = self.firsts.len().saturating_mul(4).next_power_of_two().min(1 << 18).ilog2();
         self.least = *least;
         self.shift = (u64::BITS - (greatest - least).leading_zeros()).saturating_sub(wanted);
