@@ -1,6 +1,7 @@
 //! What the benches measure: traffic made here, the paths over it, and the peers beside them.
 //!
 //! * [`workload`]: flow telemetry as routers and Antrea send it, the same octets on every run.
+//! * [`outputs`]: the ways out, over rows that were decoded before.
 //! * [`paths`]: one function for each way through flowcodec, and the copy of the same octets that they are compared to.
 //! * [`lookups`]: look-ups and enrichment beside what one would write without this workspace.
 //! * `peers` (feature `peers`): other decoders on the same octets.
@@ -9,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod lookups;
+pub mod outputs;
 pub mod paths;
 #[cfg(feature = "peers")]
 pub mod peers;
