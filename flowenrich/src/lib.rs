@@ -12,6 +12,8 @@ mod cells;
 mod chain;
 pub mod correlate;
 mod enricher;
+#[cfg(feature = "geo")]
+pub mod geo;
 mod inputs;
 pub mod kube;
 mod live;
