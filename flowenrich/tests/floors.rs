@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["live", "lookup", "read", "rfc3339", "shards"],
     &["enricher", "inputs"],
     &["cells", "mapping"],
-    &["by_address", "chain", "kube", "names", "subnet"],
+    &["by_address", "chain", "geo", "kube", "names", "subnet"],
     &["correlate"],
 ];
 
