@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use benches::lookups::LOOKUPS;
 use benches::paths::{Copies, Ours, PATHS, Path};
 use benches::workload::{Size, Workload};
 use clap::Parser;
@@ -25,6 +26,9 @@ use serde::Serialize;
 /// The paths capture_* read recordings, with a decoder that knows nothing at the start of each pass; but for one they lie in the corpus,
 /// and are left out where that is not here (FLOWCODEC_CORPUS says where it is).
 ///
+/// The paths lookup_exact, prefix4, prefix6 and enrich_batch are look-ups, and not decoding: their peers are std's HashMap and prefix-trie, which
+/// are always there.
+///
 /// Without the feature `peers` only the copy is compared. Run it with `--release`.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -43,7 +47,7 @@ struct Arguments {
     size: Option<String>,
 
     /// Paths to compare; all by default.
-    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name)))]
+    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name).into_iter().chain(LOOKUPS.map(|path| path.name))))]
     paths: Vec<String>,
 }
 
@@ -127,6 +131,19 @@ fn main() -> anyhow::Result<()> {
             }
             out.flush()?;
         }
+    }
+    for path in LOOKUPS {
+        if !arguments.paths.is_empty() && !arguments.paths.iter().any(|name| name == path.name) {
+            continue;
+        }
+        let line = path.compare(effort.rounds);
+        if arguments.json {
+            serde_json::to_writer(&mut out, &line)?;
+            writeln!(out)?;
+        } else {
+            line.print(&mut out)?;
+        }
+        out.flush()?;
     }
     Ok(())
 }
