@@ -54,6 +54,8 @@ pub use added::NewColumn;
 pub use buffers::{Column as OwnedColumn, Contents};
 pub use builder::{BatchError, FlowBatchBuilder};
 use cells::{Cells, Layout, MOST, Place};
+#[cfg(feature = "arrow")]
+pub(crate) use cells::{octets_of as octets_of_view, view_of};
 pub use column::{Column, Values};
 pub use dictionary::{Dictionary, DictionarySpace};
 use program::{Columns, Programs};
