@@ -187,6 +187,11 @@ impl Hub {
         });
     }
 
+    /// Looks at the collector. Nothing is taken in meanwhile.
+    pub fn look<R>(&self, at: impl FnOnce(&Collector) -> R) -> R {
+        at(&self.read().collector)
+    }
+
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -63,7 +63,9 @@ mod tests {
                     // Of a connection, some of these are its service's or its connector's.
                     let borrowed = matches!(of, "BIFLOW_TPORT" | "BIFLOW_APP") && matches!(field, "routingKey" | "destPort");
                     if let Some(shown) = row.get(field).filter(|_| !borrowed) {
-                        assert_eq!(shown, &attrs[code], "{field} of {of} {}", identity(row));
+                        // A record that was seen in part has no start: 0.
+                        let wanted = if field == "startTime" { attrs[code].as_u64().unwrap_or(0).into() } else { attrs[code].clone() };
+                        assert_eq!(shown, &wanted, "{field} of {of} {}", identity(row));
                     }
                 }
                 let end = if record["ended"] == true { attrs["4"].as_u64().unwrap() } else { 0 };

@@ -74,13 +74,13 @@ fn answer(hub: &Arc<Hub>, request: &Request) -> Result<Response, ApiError> {
             let objects = asked.answer(&hub.read().collector)?;
             Ok(typed(JSON, serde_json::to_string(&objects).map_err(ApiError::internal)?))
         }
-        [""] => Ok(typed("text/html; charset=utf-8", page::HTML)),
-        ["page.css"] => Ok(typed("text/css; charset=utf-8", page::STYLE)),
-        ["page.js"] => Ok(typed("text/javascript; charset=utf-8", page::SCRIPT)),
         ["page", "network"] => network(hub, request),
         ["metrics"] => Ok(typed("text/plain; version=0.0.4; charset=utf-8", metrics::render(&hub.read()))),
         ["healthz"] => Ok(typed(JSON, health(hub))),
-        _ => Err(ApiError::unknown(format!("there is nothing at {path}; / is the page, /api/v2alpha1/ and /api/v1alpha1/ are for programs"))),
+        _ => match page::FILES.iter().find(|(file, ..)| *file == path) {
+            Some((_, kind, content)) => Ok(typed(kind, *content)),
+            None => Err(ApiError::unknown(format!("nothing is at {path}; / is the page, /api/v2alpha1/ and /api/v1alpha1/ are for programs"))),
+        },
     }
 }
 
