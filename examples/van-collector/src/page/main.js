@@ -48,7 +48,7 @@ function drawCounts({ counts, sites, routers }) {
     entry(counts.connections, "connection", "connections"), entry(counts.live, "of them live", "of them live"),
     entry(counts.requests, "request", "requests"),
     counts.failed + counts.failedRequests > 0 && entry(counts.failed + counts.failedRequests, "error", "errors", "bad"),
-    counts.partial > 0 && entry(counts.partial, "known in part", "known in part", "warn"),
+    counts.partial > 0 && entry(counts.partial, "partial", "partial", "warn"),
     counts.missed > 0 && entry(counts.missed, "never described", "never described", "bad"),
     counts.evictedFlows > 0 && entry(counts.evictedFlows, "let go for want of room", "let go for want of room", "warn"),
     counts.badMessages + counts.badUpdates > 0 && entry(counts.badMessages + counts.badUpdates, "message not readable", "messages not readable", "bad"),

@@ -32,7 +32,7 @@ function drawTopology(view, board) {
       el("button", { type: "button", onclick },
         el("span", { class: "name" }, site.name),
         el("span", { class: "about" }, [site.platform, site.namespace, count(known, "process", "processes")].filter(Boolean).join(" · ")),
-        site.complete === false && el("span", { class: "marks" }, el("span", { class: "mark warn" }, "known in part"))),
+        site.complete === false && el("span", { class: "marks" }, el("span", { class: "mark warn" }, "partial"))),
       el("div", { class: "routers" }, ...routers.map((router) => {
         const { on, onclick } = picker(view, "router", router.identity);
         const chip = el("button", { type: "button", onclick, class: classes("router", router.mode === "edge" && "edge", on && "on", router.endTime && "ended"), title: router.identity }, routerName(router.name) || router.identity);
@@ -85,11 +85,14 @@ function drawTopology(view, board) {
 
 // Clients, services, servers.
 
+/// More lines than this are drawn thin and pale.
+const CROWDED = 60;
+
 function marks(sums, more = []) {
   const list = [
     sums.live > 0 && el("span", { class: "mark" }, `${sums.live.toLocaleString("en")} live`),
     sums.failed + sums.failedRequests > 0 && el("span", { class: "mark bad" }, count(sums.failed + sums.failedRequests, "error")),
-    sums.partial > 0 && el("span", { class: "mark warn" }, `${sums.partial.toLocaleString("en")} known in part`),
+    sums.partial > 0 && el("span", { class: "mark warn" }, `${sums.partial.toLocaleString("en")} partial`),
     ...more,
   ].filter(Boolean);
   return list.length > 0 && el("span", { class: "marks" }, ...list);
@@ -105,7 +108,7 @@ function drawTraffic(view, board) {
     const { onclick } = picker(view, "process", node.id, { node });
     const box = el("button", {
       type: "button", onclick, title: node.name,
-      class: classes("node", node.inferred && "inferred", node.partial && "partial", node.ended && "ended", nodesOn.has(node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
+      class: classes("node", node.inferred && "inferred", node.partial && "partial", node.ended && "ended", nodesOn.has(side + node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
     },
       el("span", { class: "name" }, node.name),
       el("span", { class: "about" }, [node.group, node.sums.connections > 0 ? `${count(node.sums.connections, "connection")}, ${volume(node.sums)}` : "not called yet"].filter(Boolean).join(" · ")),
@@ -115,17 +118,18 @@ function drawTraffic(view, board) {
   };
   const cells = (side) => (group) => {
     const { on, onclick } = picker(view, "group", group.key, { group, side });
-    const box = el("div", { class: classes("group", (on || group.members.some((node) => nodesOn.has(node.key))) && "on") },
-      el("button", { type: "button", onclick }, el("span", {}, group.name), el("span", { class: "about" }, `${group.members.length.toLocaleString("en")} · ${volume(group.total)}`)),
+    const errors = group.total.failed + group.total.failedRequests;
+    const box = el("div", { class: classes("group", (on || group.members.some((node) => nodesOn.has(side + node.key))) && "on") },
+      el("button", { type: "button", onclick, title: `${group.name}: ${count(group.members.length, "process", "processes")}` }, group.name),
       el("div", { class: "cells" }, ...group.members.map((node) => {
         const { onclick } = picker(view, "process", node.id, { node });
         const bad = node.sums.failed + node.sums.failedRequests > 0;
         return el("button", {
           type: "button", onclick, "aria-label": node.name, title: `${node.name}\n${count(node.sums.connections, "connection")}, ${volume(node.sums)}${bad ? ", with errors" : ""}`,
-          class: classes("cell", node.inferred && "inferred", bad && "bad", !bad && node.partial && "partial", node.ended && "ended", nodesOn.has(node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
+          class: classes("cell", node.inferred && "inferred", bad && "bad", !bad && node.partial && "partial", node.ended && "ended", nodesOn.has(side + node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
         });
       })),
-      marks(group.total));
+      el("span", { class: "much" }, volume(group.total), errors > 0 && el("span", { class: "bad" }, `, ${count(errors, "error")}`)));
     boxes.set(`${side}${group.key}`, box);
     return box;
   };
@@ -149,16 +153,18 @@ function drawTraffic(view, board) {
     boxes.set(`service${service.id}`, box);
     return box;
   };
-  const column = (title, ...children) => el("div", { class: "column" }, el("h3", {}, title), ...children);
+  const column = (...children) => el("div", { class: "column" }, ...children);
   const empty = (text) => el("p", { class: "none" }, text);
   const edges = drawn(model);
   const services = ordered(model, edges);
   const lines = svg("svg", { class: "lines" });
   board.classList.toggle("picked", nodesOn.size + servicesOn.size > 0);
+  board.classList.toggle("crowded", edges.length > CROWDED);
   board.replaceChildren(lines, el("div", { class: "columns" },
-    column("Clients", ...(model.clients.length ? model.clients.map(place("client")) : [empty("No connection yet.")])),
-    column("Services", ...(services.length ? services.map(service) : [empty("No service yet.")])),
-    column("Servers", ...(model.servers.length ? model.servers.map(place("server")) : [empty("No server yet.")]))));
+    ...["Clients", "Services", "Servers"].map((title) => el("h3", {}, title)),
+    column(...(model.clients.length ? model.clients.map(place("client")) : [empty("No connection yet.")])),
+    column(...(services.length ? services.map(service) : [empty("No service yet.")])),
+    column(...(model.servers.length ? model.servers.map(place("server")) : [empty("No server yet.")]))));
   drawEdges(view, board, lines, edges, boxes);
 }
 
@@ -185,7 +191,7 @@ function drawEdges(view, board, lines, edges, boxes) {
   // At a box, lines stand below each other, in the order of where they go.
   const ports = new Map();
   for (const edge of drawnEdges) {
-    edge.width = 1.5 + 6 * (Math.log1p(edge.sums.octets + edge.sums.octetsReverse) / Math.log1p(most));
+    edge.width = 1.5 + (edges.length > CROWDED ? 2.5 : 6) * (Math.log1p(edge.sums.octets + edge.sums.octetsReverse) / Math.log1p(most));
     for (const [box, other] of [[edge.from, edge.to], [edge.to, edge.from]]) {
       const key = box === edge.to ? edge.side : "own";
       if (!ports.has(box)) ports.set(box, { own: [], client: [], server: [] });
@@ -209,14 +215,14 @@ function drawEdges(view, board, lines, edges, boxes) {
     const middle = (x1 + x2) / 2;
     const d = `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
     const bad = edge.sums.failed + edge.sums.failedRequests > 0;
-    const path = svg("path", { class: classes("edge", bad && "bad", edge.sums.live > 0 && "live", edgeOn(edge) && "on"), d, "stroke-width": edge.width.toFixed(1) });
+    const path = svg("path", { class: classes("edge", edge.sums.live > 0 && "live", edgeOn(edge) && "on"), d, "stroke-width": edge.width.toFixed(1) });
     path.style.setProperty("--tone", view.model.tones.get(edge.place) ?? "var(--faint)");
     const hit = svg("path", { class: "hit", d });
     const title = svg("title");
     title.textContent = `${edge.service.name}: ${count(edge.sums.connections, "connection")}, ${volume(edge.sums)}${bad ? `, ${count(edge.sums.failed + edge.sums.failedRequests, "error")}` : ""}`;
     hit.append(title);
     hit.addEventListener("click", () => view.pick({ kind: "edge", id: edge.key, edge }));
-    lines.append(path, hit);
+    lines.append(path, ...(bad ? [svg("path", { class: classes("fault", edgeOn(edge) && "on"), d })] : []), hit);
   }
 }
 
@@ -227,7 +233,7 @@ function reach(view) {
   let edgeOn = () => false;
   const over = (wanted) => {
     for (const edge of model.edges.filter(wanted)) {
-      nodesOn.add(edge.from.key);
+      nodesOn.add(edge.side + edge.from.key);
       servicesOn.add(edge.service.id);
     }
     const keys = new Set(model.edges.filter(wanted).map((edge) => `${edge.side}\u0000${edge.from.drawnAs}\u0000${edge.service.id}`));
@@ -242,7 +248,7 @@ function reach(view) {
       break;
     case "process":
       through(flows((flow) => flow.client === picked.id || flow.server === picked.id));
-      nodesOn.add(picked.id);
+      nodesOn.add(`client${picked.id}`).add(`server${picked.id}`);
       break;
     case "group": {
       const ids = new Set(picked.group.members.map((member) => member.id));

@@ -4,14 +4,14 @@ const byName = (one, other) => one.name.localeCompare(other.name, "en", { numeri
 
 /// More rows than this on one side are drawn as groups of cells.
 const MANY = 30;
-/// A group of so few stays rows.
-const FEW = 3;
 
 export function model(network) {
   const sites = network.sites.map((site) => ({ ...site, id: site.identity, name: site.name || site.identity })).sort(byName);
   const tones = new Map(sites.map((site, place) => [site.id, `var(--s${place % 8})`]));
   const siteOf = new Map(sites.map((site) => [site.id, site]));
-  const processes = new Map(network.processes.map((process) => [process.id, process]));
+  // What has no record is called by its address, whether it serves or calls.
+  const named = network.processes.map((process) => (process.inferred ? { ...process, name: process.host } : process));
+  const processes = new Map(named.map((process) => [process.id, process]));
   const services = new Map(network.services.map((service) => [service.id, { ...service, sums: sums() }]));
   const serviceOf = (id) => {
     if (!services.has(id ?? "")) services.set(id ?? "", { id: id ?? "", name: "service not known yet", protocol: "", ends: [], sums: sums(), unknown: true });
@@ -52,7 +52,7 @@ export function model(network) {
       }
     }
   }
-  const idle = network.processes.filter((process) => !sides.client.has(process.id) && !sides.server.has(process.id)).sort(byName);
+  const idle = named.filter((process) => !sides.client.has(process.id) && !sides.server.has(process.id)).sort(byName);
   const placeOf = (id) => ({
     id,
     name: siteOf.get(id)?.name ?? (id.startsWith("told:") ? `${id.slice(5)} (no site record)` : "site not known yet"),
@@ -75,7 +75,7 @@ export function add(to, flow) {
 /// Places with their groups; a group is drawn as rows or as cells.
 function column(nodes, placeOf) {
   const places = new Map();
-  const many = nodes.length > MANY;
+  const cells = nodes.length > MANY;
   for (const node of nodes) {
     if (!places.has(node.place)) places.set(node.place, new Map());
     const groups = places.get(node.place);
@@ -87,7 +87,6 @@ function column(nodes, placeOf) {
     ...placeOf(id),
     groups: [...groups].map(([name, members]) => {
       members.sort(byName);
-      const cells = many && members.length > FEW;
       const key = `${id}\u0000${name}`;
       for (const member of members) member.drawnAs = cells ? key : member.key;
       return { key, name: name || "without a group", members, cells, total: members.reduce((total, member) => add(total, member.sums), sums()) };

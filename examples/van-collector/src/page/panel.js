@@ -32,12 +32,16 @@ function list(view, title, collection, questions, keep, item) {
     view.shown.set(collection, limit);
     try {
       const answers = await Promise.all(questions.map((question) => fetch(`/api/v2alpha1/${collection}?${question}&timeRangeStart=0&sortBy=startTime.desc&limit=${limit}`).then((answer) => answer.json())));
-      const rows = new Map(answers.flatMap((answer) => answer.results ?? []).filter((row) => !keep || keep(row)).map((row) => [`${row.identity} ${row.startTime}`, row]));
+      // Filters take texts by their beginning: what only begins alike is let go, and then nobody has counted the rest.
+      const given = answers.flatMap((answer) => answer.results ?? []);
+      const kept = given.filter((row) => !keep || keep(row));
+      const rows = new Map(kept.map((row) => [`${row.identity} ${row.startTime}`, row]));
       const sorted = [...rows.values()].sort((one, other) => other.startTime - one.startTime).slice(0, limit);
-      const all = Math.max(rows.size, ...answers.map((answer) => (keep ? 0 : answer.timeRangeCount ?? 0)));
-      head.textContent = rows.size < all ? `${title}: the newest ${rows.size} of ${all.toLocaleString("en")}` : `${title}: ${rows.size}`;
+      const cut = answers.some((answer) => answer.count < answer.timeRangeCount);
+      const all = answers.length === 1 && kept.length === given.length ? answers[0].timeRangeCount.toLocaleString("en") : "more";
+      head.textContent = cut ? `${title}: the newest ${sorted.length} of ${all}` : `${title}: ${rows.size}`;
       body.replaceChildren(...(sorted.length ? sorted.map((row) => item(view, row)) : [el("p", { class: "none" }, "None.")]));
-      more.hidden = !answers.some((answer) => answer.count === limit);
+      more.hidden = !cut;
     } catch {
       body.replaceChildren(el("p", { class: "none" }, "The collector did not answer."));
     }

@@ -1,6 +1,8 @@
 //! What the tests share: a served recording, and HTTP without a library between.
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub(crate) mod big;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
