@@ -8,14 +8,15 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use benches::paths::{Ours, PATHS};
-use benches::workload::{Size, Workload};
+use benches::workload::Workload;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().context("the name of a path, as `versus` has it, and how many passes")?;
     let passes: u32 = arguments.next().context("how many passes")?.parse().context("how many passes")?;
     let path = PATHS.iter().find(|path| path.name == name).with_context(|| format!("there is no path {name}"))?;
-    let mut workload = Workload::new(path.shape, Size::Small);
+    let size = path.shape.sizes().first().context("a size")?;
+    let mut workload = Workload::new(path.shape, *size);
     let mut ours = Ours::new(&workload);
     let mut best = f64::INFINITY;
     for pass in 0..passes {

@@ -4,10 +4,11 @@
 
 use core::hint::black_box;
 
+use flowcodec::model::{FieldId, Schema};
 use flowcodec::netflow5::Packet;
-use flowcodec::{Decoder, Event, RecordSet, RowScratch, field};
+use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field};
 
-use crate::workload::{ALIGNMENT, Shape, Workload, aligned};
+use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
 /// One path: its name, what it goes over, and the function.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ pub struct Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 12] = [
+pub const PATHS: [Path; 30] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -32,6 +33,15 @@ pub const PATHS: [Path; 12] = [
     Path { name: "v5_rows_scalar", what: "the same without vector code", shape: Shape::NetFlow5, run: rows_scalar },
     Path { name: "v9_rows_scalar", what: "the same without vector code", shape: Shape::NetFlow9, run: rows_scalar },
     Path { name: "ipfix_rows_scalar", what: "the same without vector code", shape: Shape::Ipfix, run: rows_scalar },
+    Path { name: "v5_columns", what: "18 columns of a batch", shape: Shape::NetFlow5, run: columns },
+    Path { name: "v9_columns", what: "23 columns of a batch", shape: Shape::NetFlow9, run: columns },
+    Path { name: "ipfix_columns", what: "23 columns of a batch", shape: Shape::Ipfix, run: columns },
+    Path { name: "antrea_columns", what: "49 columns of a batch, 16 of text", shape: Shape::Antrea, run: columns },
+    Path { name: "sflow_columns", what: "all common columns of a batch", shape: Shape::Sflow, run: columns },
+    Path { name: "v5_columns_scalar", what: "the same without vector code", shape: Shape::NetFlow5, run: columns_scalar },
+    Path { name: "v9_columns_scalar", what: "the same without vector code", shape: Shape::NetFlow9, run: columns_scalar },
+    Path { name: "ipfix_columns_scalar", what: "the same without vector code", shape: Shape::Ipfix, run: columns_scalar },
+    Path { name: "antrea_columns_scalar", what: "the same without vector code", shape: Shape::Antrea, run: columns_scalar },
     Path { name: "record_get", what: "5 fields of each v9 record by Record::get", shape: Shape::NetFlow9, run: record_get },
     Path { name: "antrea_offsets", what: "17 variable-length fields located", shape: Shape::Antrea, run: antrea_offsets },
     Path {
@@ -42,7 +52,18 @@ pub const PATHS: [Path; 12] = [
     },
     Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
+    Path { name: "exporters_1", what: "ipfix_columns of 1 exporter", shape: Shape::Exporters(1), run: columns },
+    Path { name: "exporters_100", what: "of 100 exporters in turn", shape: Shape::Exporters(100), run: columns },
+    Path { name: "exporters_10000", what: "of 10,000 exporters in turn", shape: Shape::Exporters(10_000), run: columns },
+    Path { name: "templates_1", what: "ipfix_columns of 1 template", shape: Shape::Templates(1), run: columns },
+    Path { name: "templates_100", what: "of 100 templates in turn", shape: Shape::Templates(100), run: columns },
+    Path { name: "templates_10000", what: "of 10,000 templates in turn", shape: Shape::Templates(10_000), run: columns },
+    Path { name: "capture_ipfix", what: CAPTURED, shape: Shape::Capture(Capture::Ipfix), run: columns_anew },
+    Path { name: "capture_ovs", what: CAPTURED, shape: Shape::Capture(Capture::OpenVswitch), run: columns_anew },
+    Path { name: "capture_hsflowd", what: CAPTURED, shape: Shape::Capture(Capture::Hsflowd), run: columns_anew },
 ];
+
+const CAPTURED: &str = "a recording to the common columns, templates learned anew";
 
 /// Our side: a decoder, and what a caller would keep beside it.
 #[derive(Debug)]
@@ -50,6 +71,8 @@ pub struct Ours {
     decoder: Decoder,
     scratch: RowScratch,
     portable: RowScratch,
+    batch: FlowBatch,
+    portable_batch: FlowBatch,
     ends: Vec<u32>,
 }
 
@@ -61,7 +84,23 @@ impl Ours {
         for datagram in workload.templates() {
             decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|_| ());
         }
-        Self { decoder, scratch: RowScratch::new(), portable: RowScratch::portable(), ends: Vec::new() }
+        let batch = |portable: bool| {
+            let batch = FlowBatch::builder(Schema::common()).capacity(BATCH);
+            let batch = match columns_of(workload.shape()) {
+                Some(fields) => batch.fields(fields),
+                None => batch.common(),
+            };
+            let batch = if portable { batch.portable() } else { batch };
+            batch.build().unwrap_or_else(|error| unreachable!("the fields are the schema's: {error}"))
+        };
+        Self {
+            decoder,
+            scratch: RowScratch::new(),
+            portable: RowScratch::portable(),
+            batch: batch(false),
+            portable_batch: batch(true),
+            ends: Vec::new(),
+        }
     }
 
     /// The decoder.
@@ -147,6 +186,124 @@ fn rows_into(decoder: &mut Decoder, scratch: &mut RowScratch, workload: &Workloa
             count += u64::try_from(black_box(rows).len()).unwrap_or(0);
         });
         count
+    })
+}
+
+/// Rows of a batch, when it is full it is emptied: what an output would take over.
+pub const BATCH: usize = 8_192;
+
+/// The columns of a workload's batch: of v5 what its records hold, of the others also when and from whom; of sFlow and
+/// recordings the common ones.
+#[must_use]
+pub fn columns_of(shape: Shape) -> Option<Vec<FieldId>> {
+    let flow = [
+        "src_addr",
+        "dst_addr",
+        "next_hop",
+        "in_if",
+        "out_if",
+        "packets",
+        "octets",
+        "start",
+        "end",
+        "src_port",
+        "dst_port",
+        "tcp_flags",
+        "ip_protocol",
+        "tos",
+        "src_as",
+        "dst_as",
+        "src_prefix_len",
+        "dst_prefix_len",
+    ];
+    let switched = ["vlan", "post_vlan", "direction", "received", "exporter"];
+    let antrea = [
+        "received",
+        "exported",
+        "exporter",
+        "domain",
+        "template",
+        "start",
+        "end",
+        "end_reason",
+        "src_port",
+        "dst_port",
+        "ip_protocol",
+        "packets_total",
+        "octets_total",
+        "packets",
+        "octets",
+        "src_addr",
+        "dst_addr",
+        "reverse_packets_total",
+        "reverse_octets_total",
+        "reverse_packets",
+        "reverse_octets",
+        "src_pod",
+        "src_namespace",
+        "src_node",
+        "dst_pod",
+        "dst_namespace",
+        "dst_node",
+        "service_port",
+        "service_name",
+        "ingress_policy",
+        "ingress_policy_namespace",
+        "ingress_policy_type",
+        "ingress_policy_rule",
+        "ingress_policy_action",
+        "egress_policy",
+        "egress_policy_namespace",
+        "egress_policy_type",
+        "egress_policy_rule",
+        "egress_policy_action",
+        "tcp_state",
+        "flow_type",
+        "egress_name",
+        "egress_addr",
+        "egress_node",
+        "proxy_snat_port",
+        "service_addr",
+        "proxy_snat_addr",
+        "throughput",
+        "reverse_throughput",
+    ];
+    let names = match shape {
+        Shape::NetFlow5 => flow.to_vec(),
+        Shape::NetFlow9 | Shape::Ipfix | Shape::Exporters(_) | Shape::Templates(_) => [&flow[..], &switched].concat(),
+        Shape::Antrea | Shape::AntreaDatagrams => antrea.to_vec(),
+        Shape::Sflow | Shape::Capture(_) => return None,
+    };
+    let schema = Schema::common();
+    Some(names.into_iter().filter_map(|name| schema.find(name)).collect())
+}
+
+/// Every record as a row of a batch. Gives the number of rows.
+pub fn columns(ours: &mut Ours, workload: &Workload) -> u64 {
+    columns_into(&mut ours.decoder, &mut ours.batch, workload)
+}
+
+/// The same without vector code. Gives the number of rows.
+pub fn columns_scalar(ours: &mut Ours, workload: &Workload) -> u64 {
+    columns_into(&mut ours.decoder, &mut ours.portable_batch, workload)
+}
+
+/// Every record as a row of a batch, by a decoder that knows nothing yet: so a recording can be read again. Gives the number of rows.
+pub fn columns_anew(ours: &mut Ours, workload: &Workload) -> u64 {
+    ours.decoder = Decoder::default();
+    columns(ours, workload)
+}
+
+fn columns_into(decoder: &mut Decoder, batch: &mut FlowBatch, workload: &Workload) -> u64 {
+    flows(decoder, workload, |set| {
+        let mut rest = batch.append(set);
+        while let Some(set) = rest {
+            batch.finish();
+            black_box(&*batch);
+            batch.clear();
+            rest = batch.append(set);
+        }
+        u64::from(set.len())
     })
 }
 

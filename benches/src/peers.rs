@@ -8,7 +8,7 @@ use netgauze_flow_pkt::{ipfix, netflow};
 use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::ParseFromWithOneInput;
 
-use crate::workload::{Datagram, EXPORTERS, Shape, Workload};
+use crate::workload::{Capture, Datagram, Shape, Workload};
 
 /// A peer that has learned the templates of a workload.
 #[derive(Debug)]
@@ -41,10 +41,14 @@ pub struct Decoded {
 }
 
 impl Peer {
-    /// The peers that know the protocol of a workload, in their released versions.
+    /// The peers that know the protocol of a workload, in their released versions; none where our own speeds are compared.
     #[must_use]
     pub fn all(workload: &Workload) -> Vec<Self> {
-        if workload.shape() == Shape::Sflow {
+        if matches!(workload.shape(), Shape::Exporters(_) | Shape::Templates(_)) {
+            return Vec::new();
+        }
+        let sflow = matches!(workload.shape(), Shape::Sflow | Shape::Capture(Capture::Hsflowd));
+        if sflow {
             return vec![
                 Self { name: "flowparser-sflow", engine: Engine::FlowparserSflow },
                 Self { name: "sflow-parser", engine: Engine::SflowParser },
@@ -52,10 +56,10 @@ impl Peer {
         }
         let mut peers = vec![Self {
             name: "netflow_parser",
-            engine: Engine::Parser((0..EXPORTERS).map(|_| NetflowParser::default()).collect()),
+            engine: Engine::Parser((0..workload.exporters()).map(|_| NetflowParser::default()).collect()),
         }];
         if workload.shape() != Shape::NetFlow5 {
-            let engine = Engine::Netgauze((0..EXPORTERS).map(|_| Netgauze::default()).collect());
+            let engine = Engine::Netgauze((0..workload.exporters()).map(|_| Netgauze::default()).collect());
             peers.push(Self { name: "netgauze-flow-pkt", engine });
         }
         for peer in &mut peers {
@@ -70,8 +74,15 @@ impl Peer {
         self.name
     }
 
-    /// One pass over the data.
+    /// One pass over the data; over a recording by a decoder that knows nothing yet.
     pub fn run(&mut self, workload: &Workload) -> Decoded {
+        if matches!(workload.shape(), Shape::Capture(_)) {
+            match &mut self.engine {
+                Engine::Parser(parsers) => parsers.fill_with(NetflowParser::default),
+                Engine::Netgauze(decoders) => decoders.fill_with(Netgauze::default),
+                Engine::FlowparserSflow | Engine::SflowParser => {}
+            }
+        }
         self.read(workload.data())
     }
 

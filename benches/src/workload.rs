@@ -2,6 +2,7 @@
 //!
 //! Template messages stand apart from data messages, so that the steady state can be measured alone.
 
+mod capture;
 mod flow;
 mod layout;
 mod sflow;
@@ -11,12 +12,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use flowcodec::{Exporter, Timestamp};
 
+pub use capture::Capture;
 use flow::{Flow, Random};
 pub use layout::Shape;
-use layout::{Family, Field};
+use layout::{Field, Layout};
 use sflow::{Counters, Numbered};
 
-/// Exporters in turn: enough to defeat a cache of the last template.
+/// Exporters in turn, where a shape does not say otherwise: enough to defeat a cache of the last template.
 pub const EXPORTERS: usize = 16;
 
 /// Seconds since 1970 at which all messages were exported.
@@ -31,11 +33,15 @@ pub enum Size {
     Small,
     /// About 3 MB: neither.
     Large,
+    /// About 14 MB: room for 10,000 exporters or templates in turn.
+    Rotation,
+    /// As large as the capture is.
+    Capture,
 }
 
 impl Size {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Small, Self::Large];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Small, Self::Large, Self::Rotation, Self::Capture];
 
     /// A short name.
     #[must_use]
@@ -43,6 +49,8 @@ impl Size {
         match self {
             Self::Small => "180KB",
             Self::Large => "3MB",
+            Self::Rotation => "14MB",
+            Self::Capture => "capture",
         }
     }
 
@@ -50,6 +58,8 @@ impl Size {
         match self {
             Self::Small => 180_000,
             Self::Large => 3_000_000,
+            Self::Rotation => 13_500_000,
+            Self::Capture => 0,
         }
     }
 }
@@ -57,7 +67,7 @@ impl Size {
 /// One datagram: who sent it, and its octets.
 #[derive(Debug, Clone, Copy)]
 pub struct Datagram<'a> {
-    /// The sender's number, below [`EXPORTERS`].
+    /// The sender's number, below [`Workload::exporters`].
     pub number: usize,
     /// The sender.
     pub exporter: Exporter,
@@ -71,35 +81,45 @@ pub struct Workload {
     shape: Shape,
     templates: Messages,
     data: Messages,
-    /// What a whole pass adds to the sequence number of each exporter.
-    strides: [u32; EXPORTERS],
+    received: Timestamp,
+    exporters: usize,
+    /// What a whole pass adds to the sequence number of each exporter; nothing of captures, which are read as they are.
+    strides: Vec<u32>,
     /// What it adds to the numbers of an exporter's samples.
     samples: Vec<Counters>,
     records: u64,
 }
 
 impl Workload {
-    /// Makes it: always the same octets for the same shape and size.
+    /// Makes it: always the same octets for the same shape and size. Of a capture that is not here, nothing.
     #[must_use]
     pub fn new(shape: Shape, size: Size) -> Self {
+        match shape {
+            Shape::Capture(capture) => Self::of_capture(capture),
+            _ => Self::made(shape, size),
+        }
+    }
+
+    fn made(shape: Shape, size: Size) -> Self {
         let mut random = Random::new(0x666c_6f77);
         let mut templates = Messages::default();
         let mut data = Messages::default();
-        let mut next = [0_u32; EXPORTERS];
+        let mut next = vec![0_u32; shape.exporters()];
         for (number, next) in next.iter_mut().enumerate() {
             *next = 1_000_000 + random.below(1_000_000);
-            let octets = template_message(shape, number, *next);
-            if !octets.is_empty() {
+            for layouts in shape.layouts(number).chunks(TEMPLATES) {
+                let octets = template_message(shape, number, *next, layouts);
                 templates.push(number, *next, &octets, Vec::new());
                 // v9 counts packets, whatever is in them; the others count records of data.
                 *next += u32::from(shape == Shape::NetFlow9);
             }
         }
-        let first = next;
-        let mut samples = vec![Counters::NEW; EXPORTERS];
+        let first = next.clone();
+        let mut samples = vec![Counters::NEW; next.len()];
         let mut records = 0;
         let mut made = 0;
         while data.octets < size.octets() {
+            let round = made / next.len();
             for ((number, next), samples) in next.iter_mut().enumerate().zip(&mut samples) {
                 if shape == Shape::Sflow {
                     let (octets, count, numbered) = sflow::datagram(number, *next, samples, &mut random);
@@ -108,14 +128,15 @@ impl Workload {
                     *next += 1;
                     continue;
                 }
-                let family = if made % 64 >= 48 { Family::V6 } else { Family::V4 };
-                let (octets, count) = data_message(shape, family, number, *next, &mut random);
+                let layout = shape.layout(number, made, round);
+                let (octets, count) = data_message(shape, layout.as_ref(), number, *next, &mut random);
                 data.push(number, *next, &octets, Vec::new());
                 records += u64::from(count);
                 *next += if shape == Shape::NetFlow9 { 1 } else { count };
                 made += 1;
             }
         }
+        let exporters = next.len();
         let mut strides = next;
         for (stride, first) in strides.iter_mut().zip(first) {
             *stride -= first;
@@ -127,7 +148,9 @@ impl Workload {
         }
         templates.align();
         data.align();
-        Self { shape, templates, data, strides, samples, records }
+        // 40 ms after they were exported.
+        let received = Timestamp::from_seconds(u64::from(EXPORTED)).offset(40_000_000);
+        Self { shape, templates, data, received, exporters, strides, samples, records }
     }
 
     /// Its shape.
@@ -171,13 +194,19 @@ impl Workload {
         self.data.places.iter().map(|place| place.range.len().next_multiple_of(ALIGNMENT)).sum()
     }
 
-    /// When the receiver got them: 40 ms after they were exported.
+    /// When the receiver got them.
     #[must_use]
-    pub fn received(&self) -> Timestamp {
-        Timestamp::from_seconds(u64::from(EXPORTED)).offset(40_000_000)
+    pub const fn received(&self) -> Timestamp {
+        self.received
     }
 
-    /// The messages that announce the templates, one of each exporter; none for v5 and sFlow.
+    /// How many senders there are.
+    #[must_use]
+    pub const fn exporters(&self) -> usize {
+        self.exporters
+    }
+
+    /// The messages that announce the templates; none for v5 and sFlow, nor of captures, which hold theirs.
     pub fn templates(&self) -> impl Iterator<Item = Datagram<'_>> {
         self.templates.iter()
     }
@@ -190,7 +219,7 @@ impl Workload {
 
     /// Numbers the messages as they come in pass number `pass`, counted from 0: a decoder that sees pass after pass sees no gap.
     pub fn number(&mut self, pass: u32) {
-        let at = self.shape.sequence_at();
+        let Some(at) = self.shape.sequence_at() else { return };
         let base = self.data.base;
         for place in &self.data.places {
             let sequence = place.sequence.wrapping_add(self.strides.get(place.number).copied().unwrap_or(0).wrapping_mul(pass));
@@ -239,6 +268,14 @@ impl Messages {
         self.places.push(Place { number, exporter: exporter(number), sequence, range: start..start + octets.len(), samples });
     }
 
+    /// A message as it was captured.
+    fn push_captured(&mut self, number: usize, exporter: Exporter, octets: &[u8]) {
+        self.push(number, 0, octets, Vec::new());
+        if let Some(place) = self.places.last_mut() {
+            place.exporter = exporter;
+        }
+    }
+
     /// Moves the messages to where they stay.
     fn align(&mut self) {
         let (buffer, base) = aligned(self.buffer.len());
@@ -271,8 +308,9 @@ pub(crate) fn aligned(octets: usize) -> (Vec<u8>, usize) {
 }
 
 fn exporter(number: usize) -> Exporter {
-    let host = u8::try_from(number).unwrap_or(u8::MAX);
-    Exporter::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 10 + host)), 40_000 + u16::from(host) * 7)
+    let host = u32::try_from(number).unwrap_or(u32::MAX);
+    let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 51, 100, 10)).wrapping_add(host));
+    Exporter::new(IpAddr::V4(address), 40_000 + u16::try_from(host % 2_000).unwrap_or(0) * 7)
 }
 
 /// The message in front of data of `shape`, with everything but what is in it.
@@ -289,9 +327,9 @@ fn header(shape: Shape, number: usize, sequence: u32, count: u16) -> Vec<u8> {
             put(&mut out, &[&9_u16.to_be_bytes(), &count.to_be_bytes(), &UPTIME.to_be_bytes(), &EXPORTED.to_be_bytes()]);
             put(&mut out, &[&sequence.to_be_bytes(), &domain.to_be_bytes()]);
         }
-        // Its datagrams are made elsewhere.
-        Shape::Sflow => {}
-        Shape::Ipfix | Shape::Antrea | Shape::AntreaDatagrams => {
+        // Its datagrams are made elsewhere, and captures were recorded.
+        Shape::Sflow | Shape::Capture(_) => {}
+        Shape::Ipfix | Shape::Antrea | Shape::AntreaDatagrams | Shape::Exporters(_) | Shape::Templates(_) => {
             put(&mut out, &[&10_u16.to_be_bytes(), &[0, 0], &EXPORTED.to_be_bytes()]);
             put(&mut out, &[&sequence.to_be_bytes(), &domain.to_be_bytes()]);
         }
@@ -324,19 +362,18 @@ fn close(shape: Shape, out: &mut Vec<u8>, from: usize) {
     }
 }
 
-fn template_message(shape: Shape, number: usize, sequence: u32) -> Vec<u8> {
-    let layouts: Vec<_> = [Family::V4, Family::V6].into_iter().filter_map(|family| shape.layout(family)).collect();
-    if layouts.is_empty() {
-        return Vec::new();
-    }
+/// Templates in one message, at most.
+const TEMPLATES: usize = 8;
+
+fn template_message(shape: Shape, number: usize, sequence: u32, layouts: &[Layout]) -> Vec<u8> {
     let mut out = header(shape, number, sequence, u16::try_from(layouts.len()).unwrap_or(0));
     let from = out.len();
     let set = if shape == Shape::NetFlow9 { 0_u16 } else { 2 };
     put(&mut out, &[&set.to_be_bytes(), &[0, 0]]);
     for layout in layouts {
-        let count = u16::try_from(layout.fields.len()).unwrap_or(0);
+        let count = u16::try_from(layout.fields().count()).unwrap_or(0);
         put(&mut out, &[&layout.id.to_be_bytes(), &count.to_be_bytes()]);
-        for &Field { enterprise, element, fill } in layout.fields {
+        for &Field { enterprise, element, fill } in layout.fields() {
             match enterprise {
                 None => put(&mut out, &[&element.to_be_bytes(), &fill.length().to_be_bytes()]),
                 Some(enterprise) => {
@@ -351,8 +388,8 @@ fn template_message(shape: Shape, number: usize, sequence: u32) -> Vec<u8> {
 }
 
 /// A message full of records, and how many those are.
-fn data_message(shape: Shape, family: Family, number: usize, sequence: u32, random: &mut Random) -> (Vec<u8>, u32) {
-    let Some(layout) = shape.layout(family).or_else(|| shape.layout(Family::V4)) else {
+fn data_message(shape: Shape, layout: Option<&Layout>, number: usize, sequence: u32, random: &mut Random) -> (Vec<u8>, u32) {
+    let Some(layout) = layout else {
         let mut out = header(shape, number, sequence, 30);
         for _ in 0..30 {
             Flow::new(number, random).write_netflow5(&mut out);
@@ -364,7 +401,7 @@ fn data_message(shape: Shape, family: Family, number: usize, sequence: u32, rand
     put(&mut out, &[&layout.id.to_be_bytes(), &[0, 0]]);
     for _ in 0..layout.records {
         let flow = Flow::new(number, random);
-        for field in layout.fields {
+        for field in layout.fields() {
             flow.write(field.fill, random, &mut out);
         }
     }

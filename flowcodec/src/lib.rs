@@ -4,7 +4,7 @@
 //!
 //! - [`Decoder`]: datagrams in, [`Event`]s out. [`Settings`] and [`Limits`] say how, [`Stats`] and [`ExporterStatus`] what happened.
 //! - [`RecordSet`] and [`Record`]: borrowed records; [`field`] names what to ask them for, [`FlowRecord`] is a plain row of it, [`Flow`] an
-//!   owned copy of everything.
+//!   owned copy of everything. [`FlowBatch`] takes them as columns.
 //! - [`netflow5`], [`netflow9`], [`ipfix`], [`sflow`], [`packet`]: lazy views over the wire, for those who bring their own state;
 //!   [`ipfix::Framer`] cuts streams. Each protocol has its encoder.
 //! - [`ie`]: information elements as data. [`model`]: the schema of common fields, and how to add to it.
@@ -30,6 +30,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::exhaustive_enums, clippy::exhaustive_structs))]
 
+pub mod batch;
 mod context;
 mod decoder;
 mod error;
@@ -52,6 +53,7 @@ mod time;
 #[doc(hidden)]
 pub mod wire;
 
+pub use batch::FlowBatch;
 pub use context::Context;
 pub use decoder::{
     Decoder, Event, Events, ExporterChange, ExporterEvent, ExporterSettings, ExporterStatus, FaultCounts, FaultEvent,

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use flowcodec::model::Schema;
-use flowcodec::{Decoder, Event, Exporter, RecordSet, RowScratch, Timestamp, field, ipfix, netflow5, netflow9, sflow};
+use flowcodec::{Decoder, Event, Exporter, FlowBatch, RecordSet, RowScratch, Timestamp, field, ipfix, netflow5, netflow9, sflow};
 
 /// Counts the allocations of each thread, so that tests may run side by side.
 struct Counting;
@@ -40,7 +40,7 @@ unsafe impl GlobalAlloc for Counting {
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// Every borrowed way to read a set.
-fn read(set: RecordSet<'_>, scratch: &mut RowScratch) -> u64 {
+fn read(set: RecordSet<'_>, scratch: &mut RowScratch, batch: &mut FlowBatch) -> u64 {
     let mut read = 0;
     for record in set {
         for element in record.elements() {
@@ -57,6 +57,13 @@ fn read(set: RecordSet<'_>, scratch: &mut RowScratch) -> u64 {
     set.rows(scratch, |rows| {
         black_box(rows);
     });
+    let mut rest = batch.append(set);
+    while let Some(set) = rest {
+        batch.finish();
+        black_box(batch.values(field::SRC_ADDR.id()));
+        batch.clear();
+        rest = batch.append(set);
+    }
     read
 }
 
@@ -84,6 +91,7 @@ fn whole(set: RecordSet<'_>, schema: &Arc<Schema>, text: &mut String) {
 fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u32, elements: u64) {
     let mut decoder = Decoder::default();
     let (mut scratch, schema, mut text) = (RowScratch::new(), Schema::common(), String::new());
+    let mut batch = FlowBatch::builder(Schema::common()).all().capacity(64).build().unwrap();
     let exporter = Exporter::new([192, 0, 2, 1].into(), 4739);
     if let Some(announce) = announce {
         drop(decoder.datagram(exporter, NOW, announce));
@@ -97,7 +105,7 @@ fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u
         let mut events = decoder.datagram(exporter, NOW, datagram);
         while let Some(event) = events.next() {
             if let Event::Flows(set) | Event::Counters(set) | Event::Unknown(set) = event {
-                read_all += read(set, &mut scratch);
+                read_all += read(set, &mut scratch, &mut batch);
                 whole(set, &schema, &mut text);
             }
         }

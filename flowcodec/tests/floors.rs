@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["template"],
     &["ipfix", "netflow5", "netflow9", "packet", "sflow"],
     &["record"],
+    &["batch"],
     &["decoder"],
     &["io"],
 ];

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use flowcodec::model::{FieldId, Schema};
-use flowcodec::{Flow, FlowRecord, Record, RecordSet, RowScratch, field};
+use flowcodec::model::{FieldId, FieldValue, Schema};
+use flowcodec::{Flow, FlowBatch, FlowRecord, Record, RecordSet, RowScratch, field};
 
 use crate::digest::Digest;
 
@@ -14,6 +14,17 @@ pub enum Reading {
     Full,
     /// Elements are counted and measured, some fields read, rows counted: for inputs that come by the million.
     Cheap,
+}
+
+/// Rows of a batch: few, so that sets are parted.
+const ROWS: usize = 61;
+
+/// Whether both say the same, numbers that are none too.
+fn same(one: Option<FieldValue<'_>>, other: Option<FieldValue<'_>>) -> bool {
+    match (one, other) {
+        (Some(FieldValue::Double(one)), Some(FieldValue::Double(other))) => one.to_bits() == other.to_bits(),
+        _ => one == other,
+    }
 }
 
 /// The numbers of all common fields.
@@ -29,13 +40,21 @@ pub(crate) struct Reader {
     schema: Arc<Schema>,
     scratch: RowScratch,
     rows: Vec<FlowRecord>,
+    /// By vector code where there is some, and without.
+    batches: Option<[FlowBatch; 2]>,
     pub(crate) digest: Digest,
 }
 
 impl Reader {
     pub(crate) fn new(reading: Reading) -> Self {
         let scratch = RowScratch::new();
-        Self { reading, schema: Schema::common(), scratch, rows: Vec::new(), digest: Digest::default() }
+        let batch = || FlowBatch::builder(Schema::common()).all().capacity(ROWS);
+        let batches = [batch(), batch().portable()].map(|batch| batch.build().ok());
+        let batches = match batches {
+            [Some(fast), Some(portable)] if reading == Reading::Full => Some([fast, portable]),
+            _ => None,
+        };
+        Self { reading, schema: Schema::common(), scratch, rows: Vec::new(), batches, digest: Digest::default() }
     }
 
     pub(crate) fn full(&self) -> bool {
@@ -77,6 +96,40 @@ impl Reader {
         }
         assert_eq!((read, octets), (len, set.raw().len()), "the records are the octets of the set");
         self.rows = rows;
+        self.columns(set);
+    }
+
+    /// Columns say what records say, however they are filled.
+    fn columns(&mut self, set: RecordSet<'_>) {
+        let Some(batches) = &mut self.batches else { return };
+        let mut records = set.records();
+        let mut rest = Some(set);
+        while let Some(set) = rest {
+            let [fast, portable] = &mut *batches;
+            let from = fast.len();
+            rest = fast.append(set);
+            let other = portable.append(set);
+            assert_eq!(rest.map(|rest| rest.len()), other.map(|rest| rest.len()), "both take as much");
+            for (row, record) in (from..fast.len()).zip(&mut records) {
+                let mut fields = record.fields(&self.schema).peekable();
+                for &id in FIELDS.iter() {
+                    let value = fields.next_if(|(next, _)| *next == id).map(|(_, value)| value);
+                    assert!(same(fast.value(id, row), value), "{id:?}: {:?}, {value:?}", fast.value(id, row));
+                    assert!(same(portable.value(id, row), value), "{id:?}: {:?}, {value:?}", portable.value(id, row));
+                }
+            }
+            if rest.is_some() {
+                assert!(fast.is_full() && portable.is_full());
+                fast.finish();
+                portable.finish();
+                for &id in FIELDS.iter() {
+                    assert_eq!(fast.values(id), portable.values(id), "{id:?} in memory");
+                }
+                fast.clear();
+                portable.clear();
+            }
+        }
+        assert!(records.next().is_none(), "every record is a row");
     }
 
     fn fields(&mut self, record: &Record<'_>) {

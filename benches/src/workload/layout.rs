@@ -1,6 +1,7 @@
 //! What the messages look like: which fields, in which order, how many records.
 
 use super::flow::{Fill, Name};
+use super::{Capture, EXPORTERS, Size};
 
 /// What kind of messages a workload has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,10 +18,17 @@ pub enum Shape {
     AntreaDatagrams,
     /// sFlow: four flow samples a datagram, each with a header of 128 octets, switch, router and gateway; now and then counters.
     Sflow,
+    /// IPFIX of IPv4 flows from so many exporters in turn.
+    Exporters(u16),
+    /// The same with so many templates in turn, of [`EXPORTERS`] or as many exporters as there are templates; their fields stand in
+    /// different orders.
+    Templates(u16),
+    /// As it was recorded; templates among the data, and a decoder that knows nothing of them.
+    Capture(Capture),
 }
 
 impl Shape {
-    /// All of them.
+    /// Those that are made, with [`EXPORTERS`].
     pub const ALL: [Self; 6] = [Self::NetFlow5, Self::NetFlow9, Self::Ipfix, Self::Antrea, Self::AntreaDatagrams, Self::Sflow];
 
     /// A short name.
@@ -33,35 +41,81 @@ impl Shape {
             Self::Antrea => "antrea",
             Self::AntreaDatagrams => "antrea_mtu",
             Self::Sflow => "sflow",
+            Self::Exporters(_) => "exporters",
+            Self::Templates(_) => "templates",
+            Self::Capture(capture) => capture.name(),
+        }
+    }
+
+    /// The sizes it is measured in.
+    #[must_use]
+    pub const fn sizes(self) -> &'static [Size] {
+        match self {
+            Self::Exporters(_) | Self::Templates(_) => &[Size::Rotation],
+            Self::Capture(_) => &[Size::Capture],
+            _ => &[Size::Small, Size::Large],
+        }
+    }
+
+    /// How many exporters take turns.
+    pub(super) fn exporters(self) -> usize {
+        match self {
+            Self::Exporters(count) => usize::from(count),
+            Self::Templates(count) => usize::from(count).min(EXPORTERS),
+            _ => EXPORTERS,
         }
     }
 
     /// Where the sequence number stands in the message (in sFlow, of an IPv4 agent).
-    pub(super) const fn sequence_at(self) -> usize {
+    pub(super) const fn sequence_at(self) -> Option<usize> {
         match self {
-            Self::NetFlow5 | Self::Sflow => 16,
-            Self::NetFlow9 => 12,
-            Self::Ipfix | Self::Antrea | Self::AntreaDatagrams => 8,
+            Self::NetFlow5 | Self::Sflow => Some(16),
+            Self::NetFlow9 => Some(12),
+            Self::Ipfix | Self::Antrea | Self::AntreaDatagrams | Self::Exporters(_) | Self::Templates(_) => Some(8),
+            Self::Capture(_) => None,
         }
     }
 
+    /// The templates of an exporter.
+    pub(super) fn layouts(self, number: usize) -> Vec<Layout> {
+        let mut layouts: Vec<_> = [Family::V4, Family::V6].into_iter().filter_map(|family| self.of(family)).collect();
+        if let (Self::Templates(count), [first, ..]) = (self, &layouts[..]) {
+            let (count, first) = (usize::from(count), *first);
+            let turns = (number..count).step_by(self.exporters());
+            layouts = turns.zip(0..).map(|(turn, nth)| first.turned(turn, nth)).collect();
+        }
+        layouts
+    }
+
+    /// The template of the message number `made`, the one of its exporter in this round.
+    pub(super) fn layout(self, number: usize, made: usize, round: usize) -> Option<Layout> {
+        if let Self::Templates(count) = self {
+            let own = (usize::from(count) - number).div_ceil(self.exporters());
+            let nth = round % own;
+            return Some(self.of(Family::V4)?.turned(number + nth * self.exporters(), nth));
+        }
+        let family = if made % 64 >= 48 { Family::V6 } else { Family::V4 };
+        self.of(family).or_else(|| self.of(Family::V4))
+    }
+
     /// The template of a family, where there is one.
-    pub(super) const fn layout(self, family: Family) -> Option<Layout> {
-        Some(match (self, family) {
-            (Self::NetFlow5 | Self::Sflow, _) | (Self::Antrea | Self::AntreaDatagrams, Family::V6) => return None,
-            (Self::NetFlow9, Family::V4) => Layout { id: 256, records: 18, fields: &NETFLOW9_V4 },
-            (Self::NetFlow9, Family::V6) => Layout { id: 257, records: 13, fields: &NETFLOW9_V6 },
-            (Self::Ipfix, Family::V4) => Layout { id: 256, records: 18, fields: &IPFIX_V4 },
-            (Self::Ipfix, Family::V6) => Layout { id: 257, records: 12, fields: &IPFIX_V6 },
-            (Self::Antrea, Family::V4) => Layout { id: 256, records: 18, fields: &ANTREA },
-            (Self::AntreaDatagrams, Family::V4) => Layout { id: 256, records: 2, fields: &ANTREA },
-        })
+    const fn of(self, family: Family) -> Option<Layout> {
+        let (id, records, fields): (_, _, &'static [Field]) = match (self, family) {
+            (Self::NetFlow9, Family::V4) => (256, 18, &NETFLOW9_V4),
+            (Self::NetFlow9, Family::V6) => (257, 13, &NETFLOW9_V6),
+            (Self::Ipfix | Self::Exporters(_) | Self::Templates(_), Family::V4) => (256, 18, &IPFIX_V4),
+            (Self::Ipfix, Family::V6) => (257, 12, &IPFIX_V6),
+            (Self::Antrea, Family::V4) => (256, 18, &ANTREA),
+            (Self::AntreaDatagrams, Family::V4) => (256, 2, &ANTREA),
+            _ => return None,
+        };
+        Some(Layout { id, records, fields, first: 0 })
     }
 }
 
 /// Which addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+enum Family {
     V4,
     V6,
 }
@@ -71,7 +125,21 @@ pub(super) enum Family {
 pub(super) struct Layout {
     pub(super) id: u16,
     pub(super) records: u16,
-    pub(super) fields: &'static [Field],
+    fields: &'static [Field],
+    /// The field that it begins with; those in front of it come last.
+    first: usize,
+}
+
+impl Layout {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        let (behind, ahead) = self.fields.split_at_checked(self.first).unwrap_or_default();
+        ahead.iter().chain(behind)
+    }
+
+    /// The same fields in the order number `turn`, as the template number `nth` of its exporter.
+    fn turned(self, turn: usize, nth: usize) -> Self {
+        Self { id: self.id.wrapping_add(u16::try_from(nth).unwrap_or(0)), first: turn % self.fields.len().max(1), ..self }
+    }
 }
 
 /// One field of a template.

@@ -2,18 +2,22 @@
 
 use core::convert::Infallible;
 
-use super::{Move, Pair, ROW};
+use super::{Arena, Cell, Move, Number, ROW, Starts};
 
 /// Nothing of this kind exists here.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows(Infallible);
 
 /// Nor of this.
+#[derive(Debug, Clone)]
+pub(crate) struct Tiles(Infallible);
+
+/// Nor of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clock(Infallible);
 
 impl Rows {
-    pub(crate) const fn compile(_: usize, _: &[Move], _: Pair) -> Option<Self> {
+    pub(crate) const fn compile(_: usize, _: &[Move], _: [Number; 2]) -> Option<Self> {
         None
     }
 
@@ -22,6 +26,16 @@ impl Rows {
     }
 
     pub(crate) fn run<'a>(&self, _: &[u8], _: Option<Clock>, _: &[u8; ROW], _: impl Iterator<Item = &'a mut [u8; ROW]>) {
+        match self.0 {}
+    }
+}
+
+impl Tiles {
+    pub(crate) const fn compile(_: &[Cell], _: usize) -> Option<Self> {
+        None
+    }
+
+    pub(crate) const fn run(&self, _: &[u8], _: usize, _: Starts<'_>, _: Option<Clock>, _: &mut Arena, _: usize) {
         match self.0 {}
     }
 }

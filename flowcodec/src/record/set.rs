@@ -165,6 +165,32 @@ impl<'a> RecordSet<'a> {
         }
     }
 
+    /// The template, and what else its records are read with; `None` for samples.
+    pub(crate) const fn templated(&self) -> Option<(&'a Template, Templates<'a>, &'a [u32])> {
+        match self.of {
+            Of::Template { template, templates, bases } => Some((template, templates, bases)),
+            Of::Samples { .. } => None,
+        }
+    }
+
+    /// The first `count` records, and the others.
+    pub(crate) fn split_at(self, count: u32) -> (Self, Self) {
+        let mut records = self.records();
+        let first = records.by_ref().take(usize::try_from(count).unwrap_or(usize::MAX)).count();
+        let used = self.octets.len().saturating_sub(records.rest.len());
+        let of = match self.of {
+            Of::Template { template, templates, .. } => Of::Template { template, templates, bases: records.bases },
+            Of::Samples { offset, places, depth } => Of::Samples {
+                offset: offset.saturating_add(u32::try_from(used).unwrap_or(u32::MAX)),
+                places: places.get(first..).unwrap_or_default(),
+                depth,
+            },
+        };
+        let octets = self.octets.get(..used).unwrap_or_default();
+        let head = Self { octets, len: u32::try_from(first).unwrap_or(count), ..self };
+        (head, Self { octets: records.rest, len: records.left, of, ..self })
+    }
+
     fn one_by_one(&self, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
         let mut records = self.records();
         loop {

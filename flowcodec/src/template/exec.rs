@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::locate::{Fixed, Locate, Variable};
 use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, Shuffle};
 use super::sampling::{Sampler, SamplingTable};
 use super::{Template, Templates, variable_end};
@@ -124,6 +125,7 @@ impl<'a> RecordRef<'a> {
             Extract::Label => FieldValue::Unsigned(unsigned(octets.get(..3)?)? >> 4),
             Extract::Ipv4 => FieldValue::Address(IpAddr::from(*octets.first_chunk::<4>()?)),
             Extract::Ipv6 => FieldValue::Address(address_of_octets(*octets.first_chunk::<16>()?)),
+            Extract::AddressText if octets.is_empty() => return None,
             Extract::AddressText => FieldValue::Address(Text::new(octets).trimmed().to_str().ok()?.parse().ok()?),
             Extract::Mac => FieldValue::Mac(Mac::new(*octets.first_chunk::<6>()?)),
             Extract::Seconds => FieldValue::Time(Timestamp::from_seconds(unsigned(octets)?)),
@@ -259,7 +261,7 @@ impl<'a> RecordRef<'a> {
     }
 
     /// Whether every record of the message has the same rate.
-    fn rate_is_shared(&self) -> bool {
+    pub(crate) fn rate_is_shared(&self) -> bool {
         let fields = &self.template.plan().sampling;
         self.context.sampling_fixed
             || (fields.selector.is_none()
@@ -470,72 +472,13 @@ fn segments(template: &Template, octets: &[u8], bases: &mut Vec<u32>) -> (usize,
     (count, start)
 }
 
-/// Finds `N` octets of record number `index`.
-trait Locate: Copy {
-    /// Gives each row `N` octets of its record.
-    fn each<const N: usize>(self, rows: &mut [FlowRecord], place: (u16, u16), visit: impl FnMut(&mut FlowRecord, [u8; N]));
-}
-
-#[derive(Clone, Copy)]
-struct Fixed<'a> {
-    octets: &'a [u8],
-    length: usize,
-}
-
-impl Locate for Fixed<'_> {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the loop has constant widths only inside its caller")]
-    fn each<const N: usize>(
-        self,
-        rows: &mut [FlowRecord],
-        (_, offset): (u16, u16),
-        mut visit: impl FnMut(&mut FlowRecord, [u8; N]),
-    ) {
-        let offset = usize::from(offset);
-        // Checked once for all records: inside the loop the compiler knows that both ends are in bounds.
-        if self.length < N || offset > self.length.wrapping_sub(N) {
-            return;
-        }
-        for (row, record) in rows.iter_mut().zip(self.octets.chunks_exact(self.length)) {
-            if let Some(octets) = record.get(offset..).and_then(|rest| rest.first_chunk()) {
-                visit(row, *octets);
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Variable<'a> {
-    octets: &'a [u8],
-    bases: &'a [u32],
-    stride: usize,
-}
-
-impl Locate for Variable<'_> {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the loop has constant widths only inside its caller")]
-    fn each<const N: usize>(
-        self,
-        rows: &mut [FlowRecord],
-        (segment, offset): (u16, u16),
-        mut visit: impl FnMut(&mut FlowRecord, [u8; N]),
-    ) {
-        for (row, bases) in rows.iter_mut().zip(self.bases.chunks_exact(self.stride)) {
-            let base = bases.get(usize::from(segment)).copied().unwrap_or(u32::MAX);
-            let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
-            let octets = self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N]);
-            visit(row, octets);
-        }
-    }
-}
-
 /// One operation over a run of rows: the choice is made once, the loop inside has constant widths.
 #[inline]
 fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl Locate) {
     let (segment, offset, to) = (op.segment, op.offset, usize::from(op.to));
     macro_rules! each {
         (|$octets:ident: $width:literal| $value:expr) => {{
-            records.each::<$width>(rows, (segment, offset), |row, $octets| row.put(to, $value));
+            records.each::<_, $width>(rows, (segment, offset), |row, $octets| row.put(to, $value));
         }};
     }
     match op.kind {
@@ -566,7 +509,7 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
             }
         }
         RowKind::IcmpOfPort => {
-            records.each::<2>(rows, (segment, offset), |row, [kind, code]| {
+            records.each::<_, 2>(rows, (segment, offset), |row, [kind, code]| {
                 if matches!(row.ip_protocol(), Some(1 | 58)) {
                     row.put(const { place(field::ICMP_TYPE.id()) }, [kind]);
                     row.put(const { place(field::ICMP_CODE.id()) }, [code]);

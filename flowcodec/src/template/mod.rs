@@ -6,11 +6,14 @@
 pub mod encode;
 mod exec;
 mod list;
+mod locate;
 mod plan;
 mod sampling;
 mod store;
 mod templates;
 pub mod wire;
+
+use std::sync::Arc;
 
 use crate::error::{Fault, FaultKind, LimitedBy};
 use crate::ie::{DataType, ElementId, ElementRef, Elements};
@@ -20,7 +23,8 @@ use crate::model::{FieldId, Schema};
 pub use exec::RowScratch;
 pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use list::{Index, List, Slab};
-pub(crate) use plan::{Binding, Extract, Plan};
+pub(crate) use locate::{Fixed, Locate, Variable};
+pub(crate) use plan::{Binding, Extract, Plan, Step};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
 pub use store::ScopePolicy;
@@ -100,6 +104,16 @@ impl TemplateField {
         self.length == VARIABLE
     }
 
+    /// The segment it stands in: the number of variable-length fields in front of it.
+    pub(crate) const fn segment(&self) -> u16 {
+        self.segment
+    }
+
+    /// Where in its segment the value (or the length in front of it) begins.
+    pub(crate) const fn offset(&self) -> u16 {
+        self.offset
+    }
+
     /// Whether it is a scope field of an options template.
     #[must_use]
     pub const fn is_scope(&self) -> bool {
@@ -143,7 +157,8 @@ pub struct Template {
     // The first field that holds the first octets of a packet.
     section: u16,
     role: Role,
-    plan: Plan,
+    // Shared, so that what was compiled from it elsewhere knows it again.
+    plan: Arc<Plan>,
     schema_tag: u32,
 }
 
@@ -223,7 +238,7 @@ impl Template {
         let has_lists = fields.iter().any(|field| field.data_type().is_list());
         let section = fields.iter().zip(0..).find(|(field, _)| SECTIONS.contains(&field.id())).map_or(NO_FIELD, |(_, at)| at);
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
-        let plan = Plan::compile(&fields, schema, id == 0);
+        let plan = Arc::new(Plan::compile(&fields, schema, id == 0));
         Ok(Self {
             uid,
             id,
@@ -296,7 +311,7 @@ impl Template {
         self.role
     }
 
-    pub(crate) const fn plan(&self) -> &Plan {
+    pub(crate) const fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
@@ -362,7 +377,7 @@ impl Template {
             self.has_lists = self.fields.iter().any(|field| field.data_type().is_list());
         }
         if wanted {
-            self.plan = Plan::compile(&self.fields, schema, self.id == 0);
+            self.plan = Arc::new(Plan::compile(&self.fields, schema, self.id == 0));
         }
         changed
     }

@@ -2,7 +2,7 @@
 
 use super::TemplateField;
 use crate::ie::{DataType, ElementId, REVERSE_PEN};
-use crate::kernel::{self, Move, PAIR, Pair};
+use crate::kernel::{self, Move, Number, PAIR};
 use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
 
 /// How a value is taken from the octets of one template field.
@@ -208,12 +208,15 @@ impl Plan {
         &self.rows
     }
 
+    /// Heap octets it takes.
     pub(crate) fn bytes(&self) -> usize {
         let shuffle = self.shuffle.as_ref().map_or(0, |shuffle| {
             let after = size_of_val(&*shuffle.after).saturating_add(size_of_val(&*shuffle.mapped));
             after.saturating_add(shuffle.kernel.bytes())
         });
-        size_of_val(&*self.bindings).saturating_add(size_of_val(&*self.rows)).saturating_add(shuffle)
+        // Its two counters too: it stands on the heap itself.
+        let own = size_of::<Self>().saturating_add(size_of::<[usize; 2]>());
+        own.saturating_add(size_of_val(&*self.bindings)).saturating_add(size_of_val(&*self.rows)).saturating_add(shuffle)
     }
 }
 
@@ -224,25 +227,23 @@ impl Shuffle {
             return None;
         }
         let length = usize::from(last.offset).saturating_add(usize::from(last.length));
-        let steps: Vec<Option<Step>> = rows.iter().map(|op| Step::of(op, fields, bindings)).collect();
-        let of_pair = [PAIR, PAIR.saturating_add(8)];
-        let factors = of_pair.map(|to| steps.iter().flatten().find(|step| step.octets.to == to).map_or(0, |step| step.factor));
-        let ago = of_pair.map(|to| steps.iter().flatten().any(|step| step.octets.to == to && step.ago));
+        let steps: Vec<Option<Step>> = rows.iter().map(|op| Step::of_row(op, fields, bindings)).collect();
+        let mut pair = [PAIR, PAIR.saturating_add(8)]
+            .map(|to| steps.iter().flatten().find(|step| step.octets.to == to).map_or(Number::Plain, |step| step.number));
         // Both ends of a flow are told in the same way; where they are not, the exporter's uptime is read by the portable executor.
-        let pair = match (factors, ago) {
-            ([0, 0], [false, false]) => Pair::Plain,
-            ([0, 0], _) => Pair::Ago(ago),
-            _ => Pair::Scale(factors),
-        };
+        let mixed = pair.iter().any(|number| matches!(number, Number::Scale(_)));
+        if mixed {
+            pair = pair.map(|number| if number == Number::Ago { Number::Plain } else { number });
+        }
         let (mut moves, mut after, mut mapped) = (Vec::new(), Vec::new(), Vec::new());
         let (mut always, mut uptimes) = (always, 0);
         for (op, step) in rows.iter().zip(steps) {
-            let Some(step) = step.filter(|step| !step.ago || matches!(pair, Pair::Ago(_))) else {
+            let Some(step) = step.filter(|step| step.number != Number::Ago || !mixed) else {
                 after.push(*op);
                 continue;
             };
             moves.push(step.octets);
-            if step.ago {
+            if step.number == Number::Ago {
                 uptimes |= op.bit;
             } else {
                 always |= op.bit;
@@ -256,40 +257,47 @@ impl Shuffle {
     }
 }
 
-/// How the kernel does an operation.
+/// How the kernel reads a field.
 #[derive(Debug, Clone, Copy)]
-struct Step {
-    octets: Move,
-    /// Nanoseconds of one, for times that are counted from 1970; 0 for what is no time.
-    factor: u32,
-    /// For times by the exporter's uptime.
-    ago: bool,
+pub(crate) struct Step {
+    /// From its segment of the record to its place.
+    pub(crate) octets: Move,
+    pub(crate) number: Number,
     /// For IPv4 addresses.
-    mapped: bool,
+    pub(crate) mapped: bool,
 }
 
 impl Step {
     /// `None` for what the kernel cannot do: fields of several sources, numbers that may not fit, text and the like.
-    fn of(op: &RowOp, fields: &[TemplateField], bindings: &[Binding]) -> Option<Self> {
+    fn of_row(op: &RowOp, fields: &[TemplateField], bindings: &[Binding]) -> Option<Self> {
         let (first, count) = op.bindings;
         let binding = bindings.get(usize::from(first)).filter(|binding| count == 1 && !binding.nonzero)?;
-        let (from, to, len) = (usize::from(op.offset), usize::from(op.to), fields.get(usize::from(binding.at))?.length);
-        let len = usize::from(len);
-        let plain = Self { octets: Move { from, to, len, reversed: false }, factor: 0, ago: false, mapped: false };
-        let octets = |from, len| Self { octets: Move { from, to, len, reversed: true }, ..plain };
+        let mut step = Self::of(binding, fields.get(usize::from(binding.at))?, width(binding.field))?;
+        step.octets.to = step.octets.to.saturating_add(usize::from(op.to));
+        Some(step)
+    }
+
+    /// The only binding of a field that takes `width` octets as a number.
+    pub(crate) fn of(binding: &Binding, field: &TemplateField, width: u16) -> Option<Self> {
+        if field.is_variable() {
+            return None;
+        }
+        let (from, len) = (usize::from(field.offset), usize::from(field.length));
+        let plain = Self { octets: Move { from, to: 0, len, reversed: false }, number: Number::Plain, mapped: false };
+        let octets = |from, len| Self { octets: Move { from, to: 0, len, reversed: true }, ..plain };
         Some(match binding.extract {
-            Extract::Unsigned if len <= usize::from(width(binding.field)) => octets(from, len),
+            Extract::Unsigned if len <= usize::from(width) => octets(from, len),
             Extract::HighOctet => octets(from, 1),
             Extract::LowOctet => octets(from.checked_add(1)?, 1),
-            Extract::Ipv4 => {
-                let octets = Move { to: to.checked_add(12)?, ..plain.octets };
-                Self { octets, mapped: true, ..plain }
-            }
+            Extract::Float if len == 8 => octets(from, len),
+            Extract::Ipv4 => Self { octets: Move { to: 12, ..plain.octets }, mapped: true, ..plain },
             Extract::Ipv6 | Extract::Mac => plain,
-            Extract::Seconds => Self { factor: 1_000_000_000, ..octets(from, len) },
-            Extract::Millis => Self { factor: 1_000_000, ..octets(from, len) },
+            Extract::Seconds => Self { number: Number::Scale(1_000_000_000), ..octets(from, len) },
+            Extract::Millis => Self { number: Number::Scale(1_000_000), ..octets(from, len) },
             // Its lower 32 bits.
-            Extract::Uptime if binding.with == NONE => Self { ago: true, ..octets(from.checked_add(len.checked_sub(4)?)?, 4) },
+            Extract::Uptime if binding.with == NONE => {
+                Self { number: Number::Ago, ..octets(from.checked_add(len.checked_sub(4)?)?, 4) }
+            }
             _ => return None,
         })
     }

@@ -1,24 +1,24 @@
-//! Rows by shuffle on x86-64: AVX-512 with byte permutes across 64 octets, or AVX2 with shuffles of 16.
+//! Rows and tiles on x86-64: by AVX-512 with byte permutes across 64 octets, or by AVX2 with shuffles of 16.
 
 mod avx2;
 mod avx512;
+mod shape;
 
-use super::{Move, PAIR, Pair, ROW};
-use avx2::Avx2;
-use avx512::Avx512;
+use super::{Arena, Cell, Move, Number, PAIR, ROW, Starts};
 
-/// A template's moves, compiled for the processor this runs on.
+/// A template's rows, compiled for the processor this runs on.
 #[derive(Debug, Clone)]
 pub(crate) enum Rows {
-    Avx512(Box<Avx512>),
-    Avx2(Box<Avx2>),
+    Avx512(Box<avx512::Rows>),
+    Avx2(Box<avx2::Rows>),
 }
 
 impl Rows {
-    /// Compiles `moves` out of records of `length` octets. `None` where the processor has neither, or a record is too short for a window.
-    pub(crate) fn compile(length: usize, moves: &[Move], pair: Pair) -> Option<Self> {
-        let wide = Avx512::new(length, moves, pair).map(Box::new).map(Self::Avx512);
-        wide.or_else(|| Avx2::new(length, moves, pair).map(Box::new).map(Self::Avx2))
+    /// Compiles `moves` out of records of `length` octets. Of the two numbers at [`PAIR`] both are scaled, or both count back, where any
+    /// does. `None` where the processor has neither, or a record is too short for a window.
+    pub(crate) fn compile(length: usize, moves: &[Move], pair: [Number; 2]) -> Option<Self> {
+        let wide = avx512::Rows::new(length, moves, pair).map(Box::new).map(Self::Avx512);
+        wide.or_else(|| avx2::Rows::new(length, moves, pair).map(Box::new).map(Self::Avx2))
     }
 
     /// Heap octets it holds.
@@ -46,6 +46,40 @@ impl Rows {
     }
 }
 
+/// Columns, compiled for the processor this runs on.
+#[derive(Debug, Clone)]
+pub(crate) enum Tiles {
+    Avx512(avx512::Tiles),
+    Avx2(avx2::Tiles),
+}
+
+impl Tiles {
+    /// Compiles columns of an arena of so many octets out of records, or runs of fields in them. `None` where the processor has neither,
+    /// there are no columns, or the fields are too far apart.
+    pub(crate) fn compile(cells: &[Cell], octets: usize) -> Option<Self> {
+        avx512::Tiles::new(cells, octets).map(Self::Avx512).or_else(|| avx2::Tiles::new(cells, octets).map(Self::Avx2))
+    }
+
+    /// Fills rows of the arena from `row` on with the cells of so many records; `starts` says where in `octets` they begin. What would be
+    /// read behind the end of `octets` is zero. Without a `clock` the times that need one are zero. Nothing is done where some column has
+    /// no room for these rows, or for [`TILE`](super::TILE).
+    #[inline]
+    pub(crate) fn run(
+        &self,
+        octets: &[u8],
+        records: usize,
+        starts: Starts<'_>,
+        clock: Option<Clock>,
+        arena: &mut Arena,
+        row: usize,
+    ) {
+        match self {
+            Self::Avx512(tiles) => tiles.run(octets, records, starts, clock, arena, row),
+            Self::Avx2(tiles) => tiles.run(octets, records, starts, clock, arena, row),
+        }
+    }
+}
+
 impl Move {
     /// Pairs of places, in the record and in the row.
     fn octets(self) -> impl Iterator<Item = (usize, usize)> {
@@ -56,7 +90,7 @@ impl Move {
     }
 }
 
-/// The moment that [`Pair::Ago`] counts back from.
+/// The moment that [`Number::Ago`] counts back from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clock {
     /// Nanoseconds; further from both ends of `i64` than [`Clock::REACH`].
@@ -99,10 +133,24 @@ fn windows(moves: impl Iterator<Item = Move>, size: usize, length: usize) -> Vec
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::{ALIGNMENT, TILE};
     use super::*;
 
-    /// Moves octet by octet, and reckons with whole numbers.
-    fn naive(moves: &[Move], pair: Pair, clock: Option<Clock>, record: &[u8], prototype: &[u8; ROW]) -> [u8; ROW] {
+    /// Reckons with whole numbers.
+    fn reckoned(number: Number, raw: u64, clock: Option<Clock>) -> u64 {
+        let value = match number {
+            Number::Plain => return raw,
+            Number::Scale(factor) => i64::try_from(u128::from(raw) * u128::from(factor)).unwrap_or(i64::MAX),
+            Number::Ago => clock.map_or(0, |clock| {
+                let ago = clock.now.wrapping_sub(u32::try_from(raw & 0xffff_ffff).unwrap()).cast_signed();
+                clock.from - i64::from(ago) * 1_000_000
+            }),
+        };
+        value.cast_unsigned()
+    }
+
+    /// Moves octet by octet.
+    fn naive(moves: &[Move], pair: [Number; 2], clock: Option<Clock>, record: &[u8], prototype: &[u8; ROW]) -> [u8; ROW] {
         let mut row = *prototype;
         for step in moves {
             for at in 0..step.len {
@@ -110,20 +158,9 @@ mod tests {
                 row[step.to + at] = record[from];
             }
         }
-        for number in 0..2 {
-            let place = PAIR + 8 * number;
+        for (place, number) in [PAIR, PAIR + 8].into_iter().zip(pair) {
             let raw = u64::from_le_bytes(row[place..place + 8].try_into().unwrap());
-            let value = match pair {
-                Pair::Scale(factors) if factors[number] != 0 => {
-                    i64::try_from(u128::from(raw) * u128::from(factors[number])).unwrap_or(i64::MAX)
-                }
-                Pair::Ago(told) if told[number] => clock.map_or(0, |clock| {
-                    let ago = clock.now.wrapping_sub(u32::try_from(raw & 0xffff_ffff).unwrap()).cast_signed();
-                    clock.from - i64::from(ago) * 1_000_000
-                }),
-                _ => continue,
-            };
-            row[place..place + 8].copy_from_slice(&value.to_le_bytes());
+            row[place..place + 8].copy_from_slice(&reckoned(number, raw, clock).to_le_bytes());
         }
         row
     }
@@ -152,12 +189,17 @@ mod tests {
         (191, 1),
     ];
 
-    fn pairs() -> impl Strategy<Value = Pair> {
-        let factor = || prop_oneof![Just(0_u32), Just(1_000_000), Just(1_000_000_000), 2..u32::MAX];
+    fn factor() -> impl Strategy<Value = Number> {
+        prop_oneof![Just(1_000_000_u32), Just(1_000_000_000), 1..u32::MAX].prop_map(Number::Scale)
+    }
+
+    fn pairs() -> impl Strategy<Value = [Number; 2]> {
         prop_oneof![
-            Just(Pair::Plain),
-            (factor(), factor()).prop_map(|(start, end)| Pair::Scale([start, end])),
-            any::<[bool; 2]>().prop_map(Pair::Ago),
+            Just([Number::Plain; 2]),
+            [factor(), factor()],
+            factor().prop_map(|factor| [factor, Number::Plain]),
+            Just([Number::Ago; 2]),
+            Just([Number::Plain, Number::Ago]),
         ]
     }
 
@@ -187,27 +229,123 @@ mod tests {
             let expected: Vec<[u8; ROW]> =
                 records.chunks_exact(length).map(|record| naive(&moves, pair, clock, record, &prototype)).collect();
             let mut rows = vec![[0xaa; ROW]; count];
-            if let Some(kernel) = Avx512::new(length, &moves, pair) {
+            if let Some(kernel) = avx512::Rows::new(length, &moves, pair) {
                 kernel.run(records, clock, &prototype, rows.iter_mut());
                 prop_assert_eq!(&rows, &expected, "avx512");
             }
             rows.fill([0xaa; ROW]);
-            if let Some(kernel) = Avx2::new(length, &moves, pair) {
+            if let Some(kernel) = avx2::Rows::new(length, &moves, pair) {
                 kernel.run(records, clock, &prototype, rows.iter_mut());
                 prop_assert_eq!(&rows, &expected, "avx2");
             }
         }
     }
 
+    fn cells() -> impl Strategy<Value = Vec<Cell>> {
+        let cell = (0..8_usize, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<bool>(), factor());
+        let cell = cell.prop_map(|(kind, from, len, reversed, factor)| {
+            let (width, mapped, number) = [
+                (1, false, Number::Plain),
+                (2, false, Number::Plain),
+                (4, false, Number::Plain),
+                (8, false, Number::Plain),
+                (16, false, Number::Plain),
+                (16, true, Number::Plain),
+                (8, false, factor),
+                (8, false, Number::Ago),
+            ][kind];
+            let (to, len) = if mapped { (12, 4) } else { (0, 1 + len.index(width)) };
+            Cell { octets: Move { from: 300 + from.index(129 - len), to, len, reversed }, width, mapped, number, column: 0 }
+        });
+        proptest::collection::vec(cell, 1..30)
+    }
+
+    proptest! {
+        /// Both kernels fill the cells that the moves say, wherever records begin, and read nothing behind the end.
+        #[test]
+        fn tiles_agree_with_the_moves(
+            cells in cells(),
+            clock in proptest::option::of((any::<i64>(), any::<u32>())),
+            octets in proptest::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 800),
+            noted in proptest::collection::vec(0_u32..700, 1..35),
+            every in proptest::option::of(0_usize..200),
+        ) {
+            let from = every.map_or(Starts::Noted(&noted, 1), Starts::Every);
+            let starts: Vec<usize> = (0..noted.len()).map(|number| from.at(number)).collect();
+            let clock = clock.and_then(|(from, now)| Clock::new(from, now));
+            let octet = |at: usize| octets.get(at).copied().unwrap_or(0);
+            let naive = |cell: &Cell, start: usize| {
+                let mut octets = [0; 16];
+                if cell.mapped {
+                    octets[10..12].fill(0xff);
+                }
+                for at in 0..cell.octets.len {
+                    let from = if cell.octets.reversed { cell.octets.len - 1 - at } else { at };
+                    octets[cell.octets.to + at] = octet(start + cell.octets.from + from);
+                }
+                if cell.number != Number::Plain {
+                    let raw = u64::from_le_bytes(octets[..8].try_into().unwrap());
+                    octets[..8].copy_from_slice(&reckoned(cell.number, raw, clock).to_le_bytes());
+                }
+                octets[..cell.width].to_vec()
+            };
+            // Columns one behind the other, from some row on; behind each a row that nobody may touch.
+            let (row, rows) = (starts.len() % 3, starts.len().max(TILE));
+            let (mut columns, mut end) = (cells.clone(), 0);
+            for cell in &mut columns {
+                cell.column = end;
+                end += ((row + rows + 1) * cell.width).next_multiple_of(ALIGNMENT);
+            }
+            let check = |tiles: &Tiles, name: &str| {
+                let mut arena = Arena::new(Vec::new(), end);
+                arena.cells_mut::<u8>(0, end).fill(0xaa);
+                tiles.run(&octets, starts.len(), from, clock, &mut arena, row);
+                for cell in &columns {
+                    let found = arena.cells::<u8>(cell.column, (row + rows + 1) * cell.width);
+                    let (before, found) = found.split_at(row * cell.width);
+                    let (found, behind) = found.split_at(rows * cell.width);
+                    for (number, &start) in starts.iter().enumerate() {
+                        let found = &found[number * cell.width..][..cell.width];
+                        assert_eq!(found, naive(cell, start), "{name}: {cell:?} of record {number} at {start}");
+                    }
+                    assert!(before.iter().chain(behind).all(|octet| *octet == 0xaa), "{name}: {cell:?} is written elsewhere");
+                }
+                // An arena that is too small, and a row that is too far behind, are left alone.
+                let mut small = Arena::new(Vec::new(), end - 1);
+                tiles.run(&octets, starts.len(), from, clock, &mut small, row);
+                tiles.run(&octets, starts.len(), from, clock, &mut arena, 1 << 40);
+                assert!(small.cells::<u8>(0, end - 1).iter().all(|octet| *octet == 0));
+            };
+            if let Some(tiles) = avx512::Tiles::new(&columns, end) {
+                check(&Tiles::Avx512(tiles), "avx512");
+            }
+            if let Some(tiles) = avx2::Tiles::new(&columns, end) {
+                check(&Tiles::Avx2(tiles), "avx2");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_too_far_apart_are_no_tile() {
+        let octets = |from| Move { from, to: 0, len: 8, reversed: true };
+        let cell = |from| Cell { octets: octets(from), width: 8, mapped: false, number: Number::Plain, column: 0 };
+        assert!(Tiles::compile(&[], 1 << 10).is_none());
+        assert_eq!(Tiles::compile(&[cell(7), cell(127)], 1 << 10).is_some(), is_x86_feature_detected!("avx2"));
+        assert!(Tiles::compile(&[cell(7), cell(128)], 1 << 10).is_none());
+    }
+
     #[test]
     fn what_each_kernel_cannot_do() {
         let far = [0, 70, 140].map(|from| Move { from, to: 64 + from / 70 * 16, len: 4, reversed: false });
-        assert!(Avx512::new(144, &far, Pair::Plain).is_none(), "three windows");
-        assert!(Avx2::new(15, &[], Pair::Plain).is_none(), "shorter than a window");
-        assert!(Avx2::new(16, &[Move { from: 0, to: 8, len: 8, reversed: false }], Pair::Plain).is_none(), "the first half");
+        assert!(avx512::Rows::new(144, &far, [Number::Plain; 2]).is_none(), "three windows");
+        assert!(avx2::Rows::new(15, &[], [Number::Plain; 2]).is_none(), "shorter than a window");
+        assert!(
+            avx2::Rows::new(16, &[Move { from: 0, to: 8, len: 8, reversed: false }], [Number::Plain; 2]).is_none(),
+            "the first half"
+        );
         let here = is_x86_feature_detected!("avx2");
-        assert_eq!(Avx2::new(144, &far, Pair::Plain).is_some(), here);
-        assert_eq!(Avx2::new(16, &[], Pair::Plain).is_some(), here);
+        assert_eq!(avx2::Rows::new(144, &far, [Number::Plain; 2]).is_some(), here);
+        assert_eq!(avx2::Rows::new(16, &[], [Number::Plain; 2]).is_some(), here);
     }
 
     fn step(from: usize, len: usize) -> Move {

@@ -1,0 +1,362 @@
+//! Records as columns: a batch of rows, stored field by field.
+//!
+//! A [`FlowBatch`] has a fixed set of columns and room for so many rows, and takes record sets of any protocol, exporter and template.
+//! What a template's records become in it is compiled once. Each column is a buffer of its own, laid out as Arrow has them: numbers in
+//! the machine's own order, addresses as 16 octets (IPv4 mapped), text as views into one arena, and a bit a row where cells are missing.
+//! Nothing in it borrows a datagram.
+//!
+//! ```
+//! # let mut datagram = vec![0, 10, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 4];
+//! # datagram.extend([1, 0, 0, 8, 192, 0, 2, 7]);
+//! use flowcodec::batch::FlowBatch;
+//! use flowcodec::model::Schema;
+//! use flowcodec::{Decoder, Event, Exporter, Timestamp, field};
+//!
+//! let mut batch = FlowBatch::builder(Schema::common()).common().capacity(8_192).build()?;
+//! let mut decoder = Decoder::default();
+//! let mut events = decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), Timestamp::EPOCH, &datagram);
+//! while let Some(event) = events.next() {
+//!     if let Event::Flows(mut set) = event {
+//!         while let Some(rest) = batch.append(set) {
+//!             // It is full: use it up, and go on with what did not fit.
+//!             batch.clear();
+//!             set = rest;
+//!         }
+//!     }
+//! }
+//! let sources = batch.column(field::SRC_ADDR).expect("one of the common fields");
+//! assert_eq!(sources.get(0), Some([192, 0, 2, 7].into()));
+//! assert_eq!(batch.column(field::DST_ADDR).expect("this too").get(0), None);
+//! # Ok::<(), flowcodec::batch::BatchError>(())
+//! ```
+
+mod buffers;
+mod builder;
+mod cells;
+mod column;
+mod dictionary;
+mod program;
+mod run;
+mod validity;
+mod writer;
+
+use std::sync::Arc;
+
+use crate::exporter::Protocol;
+use crate::kernel::Clock;
+use crate::model::{ColumnType, Field, FieldId, FieldType, FieldValue, Flow, Schema};
+use crate::record::RecordSet;
+
+pub use buffers::{Column as OwnedColumn, Contents};
+pub use builder::{BatchError, FlowBatchBuilder};
+use cells::{Cells, Layout, MOST, Place};
+pub use column::{Column, Values};
+pub use dictionary::{Dictionary, DictionarySpace};
+use program::{Columns, Programs};
+use run::{Filling, Records};
+use validity::Validity;
+pub use writer::RowWriter;
+
+/// Rows by column; see the [module](self).
+///
+/// Appending allocates only until it has met every column and template, and the texts have had their largest size.
+#[derive(Debug)]
+pub struct FlowBatch {
+    schema: Arc<Schema>,
+    slots: Box<[Slot]>,
+    /// The slot of each field of the schema, [`NONE`] for those that are no column.
+    by_field: Box<[u16]>,
+    capacity: usize,
+    len: usize,
+    layout: Layout,
+    cells: Cells,
+    open: Open,
+    programs: Programs,
+    portable: bool,
+    // Working space: the segments of records whose set has not noted them.
+    bases: Vec<u32>,
+}
+
+/// One column.
+#[derive(Debug)]
+struct Slot {
+    id: FieldId,
+    column: ColumnType,
+    place: Place,
+    validity: Validity,
+}
+
+/// Rows at the end whose validity is not written down yet, because it is the same for all of them.
+#[derive(Debug)]
+struct Open {
+    from: usize,
+    /// Columns that have a cell in each of these rows.
+    always: Columns,
+    /// Columns whose validity is written down row by row. All others have no cell in these rows.
+    told: Columns,
+}
+
+/// No slot.
+const NONE: u16 = u16::MAX;
+
+impl FlowBatch {
+    /// Begins a batch for fields of `schema`; by default it has the [common](FlowBatchBuilder::common) ones, and room for 8,192 rows.
+    #[must_use]
+    pub const fn builder(schema: Arc<Schema>) -> FlowBatchBuilder {
+        FlowBatchBuilder::new(schema)
+    }
+
+    /// The schema its fields belong to.
+    #[must_use]
+    pub const fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Its columns, in order.
+    #[must_use]
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = FieldId> + '_ {
+        self.slots.iter().map(|slot| slot.id)
+    }
+
+    /// Rows in it.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has no rows.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Rows it has room for.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Whether no further row fits.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.len >= self.capacity
+    }
+
+    /// Adds the records of a set as rows, and gives those that did not fit.
+    ///
+    /// Cost: a look-up for the set, and a nanosecond or two for each record of a fixed layout; for those with text also a copy of the set's
+    /// octets. Records of sFlow, and those that hold packet headers, are read field by field.
+    pub fn append<'a>(&mut self, set: RecordSet<'a>) -> Option<RecordSet<'a>> {
+        let room = self.capacity.saturating_sub(self.len);
+        let no_text = self.cells.text.len().saturating_add(set.raw().len()) > MOST && self.len != 0;
+        if set.is_empty() {
+            return None;
+        }
+        if room == 0 || no_text {
+            return Some(set);
+        }
+        match u32::try_from(room) {
+            Ok(room) if room < set.len() => {
+                let (set, rest) = set.split_at(room);
+                self.add(set);
+                Some(rest)
+            }
+            _ => {
+                self.add(set);
+                None
+            }
+        }
+    }
+
+    /// Adds a row without cells, and lends it to be filled; `None` when the batch is full. For what has no template behind it.
+    pub fn row(&mut self) -> Option<RowWriter<'_>> {
+        if self.is_full() {
+            return None;
+        }
+        self.settle();
+        self.open.always.clear();
+        self.open.told.clear();
+        let row = self.len;
+        self.len = row.saturating_add(1);
+        self.open.from = self.len;
+        Some(RowWriter { batch: self, row })
+    }
+
+    /// Adds an owned flow as a row; `false` when the batch is full. Of a flow of another schema, the core fields.
+    pub fn push_flow(&mut self, flow: &Flow) -> bool {
+        let core = flow.schema().tag() != self.schema.tag();
+        let Some(mut row) = self.row() else { return false };
+        for (id, value) in flow.fields().filter(|(id, _)| !core || id.index() < crate::model::CORE.len()) {
+            row.set(id, value);
+        }
+        true
+    }
+
+    /// One column, to be read by type; `None` when the batch does not have it.
+    #[must_use]
+    pub fn column<T: FieldType>(&self, field: Field<T>) -> Option<Column<'_, T>> {
+        if !field.belongs_to(self.schema.tag()) {
+            return None;
+        }
+        Some(Column::new(self, self.slot_of(field.id())?))
+    }
+
+    /// One cell.
+    #[must_use]
+    pub fn value(&self, id: FieldId, row: usize) -> Option<FieldValue<'_>> {
+        self.cell(self.slot_of(id)?, row)
+    }
+
+    /// Writes down what is missing in columns that have cells, so that [`values`](Self::values) and [`take`](Self::take) give whole columns.
+    pub fn finish(&mut self) {
+        self.settle();
+        let (len, cells) = (self.len, &mut self.cells);
+        for slot in self.slots.iter_mut().filter(|slot| slot.validity.any()) {
+            slot.fill(cells, len);
+        }
+    }
+
+    /// Empties it; what is allocated is kept.
+    pub fn clear(&mut self) {
+        for slot in &mut self.slots {
+            slot.validity.clear();
+        }
+        for list in &mut self.cells.lists {
+            list.clear();
+        }
+        self.cells.text.clear();
+        self.open.always.clear();
+        self.open.told.clear();
+        (self.len, self.open.from) = (0, 0);
+    }
+
+    /// Octets of the arena, where vector code may write to it.
+    fn tiled(&self) -> Option<usize> {
+        (!self.portable).then_some(self.cells.arena.len())
+    }
+
+    fn slot_of(&self, id: FieldId) -> Option<usize> {
+        let slot = self.by_field.get(id.index()).copied().filter(|&slot| slot != NONE)?;
+        Some(usize::from(slot))
+    }
+
+    /// Whether a cell is there.
+    fn has(&self, number: usize, row: usize) -> bool {
+        let Some(slot) = self.slots.get(number) else { return false };
+        slot.validity.get(row) || (row >= self.open.from && row < self.len && self.open.always.contains(number))
+    }
+
+    fn cell(&self, number: usize, row: usize) -> Option<FieldValue<'_>> {
+        let slot = self.slots.get(number)?;
+        if !self.has(number, row) {
+            return None;
+        }
+        self.cells.value(slot.place, slot.column, row)
+    }
+
+    /// Adds a set that fits.
+    fn add(&mut self, set: RecordSet<'_>) {
+        let whole = self.by_program(set);
+        if !whole {
+            self.by_record(set);
+        }
+    }
+
+    /// `false` for sets that are read record by record.
+    fn by_program(&mut self, set: RecordSet<'_>) -> bool {
+        let (Some((template, templates, bases)), context) = (set.templated(), set.context()) else { return false };
+        // A packet's headers are fields too; sFlow's messages say less.
+        if template.section().is_some() || context.protocol == Protocol::Sflow {
+            return false;
+        }
+        let Ok(count) = usize::try_from(set.len()) else { return false };
+        let number = self.programs.find(template, &self.slots, self.schema.tag(), self.tiled());
+        let Some(program) = self.programs.get(number) else { return false };
+        let clock = match context.uptime_ms.filter(|_| program.reads_uptime()) {
+            None => None,
+            // Times so far off that vector code cannot tell them; without it the same is done, so that both lay out text alike.
+            Some(now) => match Clock::new(context.exported.as_nanos(), now) {
+                None => return false,
+                clock => clock,
+            },
+        };
+        let uptime = context.uptime_ms.is_some();
+        self.turn_to(number, uptime);
+        let stride = template.skips().len().saturating_add(1);
+        let bases = if template.record_len().is_some() {
+            &[]
+        } else if let Some(bases) = bases.get(..stride.saturating_mul(count)).filter(|bases| bases.first() == Some(&0)) {
+            bases
+        } else {
+            self.bases.clear();
+            let mut at = 0_usize;
+            for _ in 0..count {
+                let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
+                match template.note_segments(set.raw(), at, &mut self.bases) {
+                    Some(last) => at = last.saturating_add(tail),
+                    None => return false,
+                }
+            }
+            &*self.bases
+        };
+        let Some(program) = self.programs.get(number) else { return false };
+        let records = Records { template, templates, context, octets: set.raw(), bases, count };
+        let Self { cells, slots, .. } = self;
+        Filling { cells, slots, row: self.len }.run(program, records, clock);
+        self.len = self.len.saturating_add(count);
+        true
+    }
+
+    fn by_record(&mut self, set: RecordSet<'_>) {
+        let schema = Arc::clone(&self.schema);
+        for record in set {
+            let Some(mut row) = self.row() else { return };
+            for (id, value) in record.fields(&schema) {
+                row.set(id, value);
+            }
+        }
+    }
+
+    /// Makes ready for rows of a program.
+    #[inline]
+    fn turn_to(&mut self, program: usize, uptime: bool) {
+        let Some(program) = self.programs.get(program) else { return };
+        let always = if uptime { &program.timed } else { &program.always };
+        if self.open.always == *always && self.open.told == program.told {
+            return;
+        }
+        settle(&mut self.slots, &mut self.open, self.len);
+        self.open.always.copy_from(always);
+        self.open.told.copy_from(&program.told);
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            if self.open.always.contains(number) || self.open.told.contains(number) {
+                slot.fill(&mut self.cells, self.len);
+            }
+        }
+    }
+
+    /// Writes down the validity of the rows at the end.
+    fn settle(&mut self) {
+        settle(&mut self.slots, &mut self.open, self.len);
+    }
+}
+
+fn settle(slots: &mut [Slot], open: &mut Open, len: usize) {
+    if open.from < len {
+        for (_, slot) in slots.iter_mut().enumerate().filter(|(number, _)| open.always.contains(*number)) {
+            slot.validity.extend(len.saturating_sub(slot.validity.filled()), true);
+        }
+        open.from = len;
+    }
+}
+
+impl Slot {
+    /// Rows that are not settled yet, in front of `row`, have no cell.
+    fn fill(&mut self, cells: &mut Cells, row: usize) {
+        let filled = self.validity.filled();
+        if filled < row {
+            cells.zero(self.place, filled, row);
+            self.validity.extend(row.saturating_sub(filled), false);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What a template's records become in a batch: compiled once for each plan and set of columns.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use super::Slot;
+use super::cells::Place;
+use crate::kernel::{Cell, Number, Tiles};
+use crate::model::{CORE, FieldId, field};
+use crate::template::{Extract, Plan, Step, Template};
+
+/// Some of the columns, by their numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Columns(Box<[u64]>);
+
+impl Columns {
+    pub(super) fn none(of: usize) -> Self {
+        Self(vec![0; of.div_ceil(64)].into_boxed_slice())
+    }
+
+    fn insert(&mut self, number: usize) {
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    pub(super) fn contains(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.0.copy_from_slice(&other.0);
+    }
+}
+
+/// The way from records of one plan into the columns of one batch. A column that nothing here names has no cell of these records.
+#[derive(Debug)]
+pub(super) struct Program {
+    plan: Weak<Plan>,
+    /// Columns of which every record has a cell; and with those that need the exporter's uptime.
+    pub(super) always: Columns,
+    pub(super) timed: Columns,
+    /// Columns of which each record says whether it has a cell.
+    pub(super) told: Columns,
+    pub(super) constants: Box<[Constant]>,
+    pub(super) groups: Box<[Group]>,
+    pub(super) singles: Box<[Single]>,
+    /// Columns in which zero means absent.
+    pub(super) nonzero: Box<[(usize, Place)]>,
+    pub(super) octets: Box<[Octets]>,
+    pub(super) others: Box<[Other]>,
+    pub(super) rate: Option<(usize, Place)>,
+}
+
+/// A column that the message fills.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Constant {
+    pub(super) id: FieldId,
+    pub(super) number: usize,
+    pub(super) place: Place,
+}
+
+/// Columns that are filled by tiles, from one segment of the records.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) segment: u16,
+    pub(super) tiles: Tiles,
+}
+
+/// A column that is filled on its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Single {
+    pub(super) place: Place,
+    pub(super) segment: u16,
+    pub(super) step: Step,
+}
+
+/// A column of text or octets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Octets {
+    /// Where its views begin.
+    pub(super) at: usize,
+    /// Where the value, or the length in front of it, stands.
+    pub(super) segment: u16,
+    pub(super) offset: u16,
+    /// Of every value; `None` where each has its own.
+    pub(super) length: Option<u16>,
+}
+
+/// A column that needs a look at each record: several sources, numbers that may not fit, lists and the like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Other {
+    pub(super) id: FieldId,
+    pub(super) number: usize,
+    pub(super) place: Place,
+}
+
+/// Fewer columns than these are filled faster one by one than by a tile.
+const FEW: usize = 3;
+
+impl Program {
+    /// `tiled` is the size of the arena, where vector code may be used.
+    fn compile(template: &Template, columns: &[Slot], schema_tag: u32, tiled: Option<usize>) -> Self {
+        let none = || Columns::none(columns.len());
+        let (mut always, mut with_uptime, mut one_by_one) = (none(), none(), none());
+        let (mut constants, mut nonzero, mut octets, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut singles: Vec<Single> = Vec::new();
+        let mut rate = None;
+        for (number, &Slot { id, place, .. }) in columns.iter().enumerate() {
+            let known = id.index() < CORE.len() || template.schema_tag() == schema_tag;
+            let bindings = if known { template.bindings(id) } else { &[] };
+            let (binding, field) = match bindings {
+                [] => {
+                    if id == field::SAMPLING_RATE.id() {
+                        one_by_one.insert(number);
+                        rate = Some((number, place));
+                    } else if id == field::AGENT.id() {
+                        one_by_one.insert(number);
+                        constants.push(Constant { id, number, place });
+                    } else if MESSAGE.contains(&id) || (id == field::TEMPLATE.id() && template.id() != 0) {
+                        always.insert(number);
+                        constants.push(Constant { id, number, place });
+                    }
+                    continue;
+                }
+                [binding] => (Some(binding), template.fields().get(usize::from(binding.at))),
+                _ => (None, None),
+            };
+            let only = binding.zip(field);
+            if let Some((binding, step, segment)) =
+                only.and_then(|(binding, field)| Some((binding, Step::of(binding, field, place.width())?, field.segment())))
+            {
+                singles.push(Single { place, segment, step });
+                if binding.nonzero {
+                    one_by_one.insert(number);
+                    nonzero.push((number, place));
+                } else if step.number == Number::Ago {
+                    with_uptime.insert(number);
+                } else {
+                    always.insert(number);
+                }
+            } else if let (Some((binding, field)), Place::View(at)) = (only, place)
+                && matches!(binding.extract, Extract::Text | Extract::Octets)
+                && !binding.nonzero
+            {
+                let length = (!field.is_variable()).then_some(field.length());
+                octets.push(Octets { at, segment: field.segment(), offset: field.offset(), length });
+                always.insert(number);
+            } else {
+                one_by_one.insert(number);
+                others.push(Other { id, number, place });
+            }
+        }
+        let groups = match tiled {
+            Some(octets) => tiles(&mut singles, octets),
+            None => Vec::new(),
+        };
+        for number in (0..columns.len()).filter(|number| always.contains(*number)) {
+            with_uptime.insert(number);
+        }
+        Self {
+            plan: Arc::downgrade(template.plan()),
+            always,
+            timed: with_uptime,
+            told: one_by_one,
+            constants: constants.into(),
+            groups: groups.into(),
+            singles: singles.into(),
+            nonzero: nonzero.into(),
+            octets: octets.into(),
+            others: others.into(),
+            rate,
+        }
+    }
+
+    /// Whether some columns need the exporter's uptime.
+    pub(super) fn reads_uptime(&self) -> bool {
+        self.always != self.timed
+    }
+}
+
+/// Fields that every message of a templated protocol says of its records.
+const MESSAGE: [FieldId; 7] = [
+    field::RECEIVED.id(),
+    field::EXPORTER.id(),
+    field::EXPORTER_PORT.id(),
+    field::DOMAIN.id(),
+    field::PROTOCOL.id(),
+    field::COUNTERS_SCALED.id(),
+    field::EXPORTED.id(),
+];
+
+/// Takes out of `singles` what tiles fill.
+fn tiles(singles: &mut Vec<Single>, octets: usize) -> Vec<Group> {
+    // MAC addresses are rare, and their cells have a width of their own.
+    let mut rest: Vec<Single> = singles.extract_if(.., |single| !matches!(single.place, Place::Mac(_))).collect();
+    rest.sort_by_key(|single| (single.segment, single.step.octets.from));
+    let mut groups = Vec::new();
+    while let Some(first) = rest.first() {
+        // As many as the windows of a tile cover.
+        let (segment, start) = (first.segment, first.step.octets.from);
+        let near = |single: &Single| {
+            let octets = single.step.octets;
+            single.segment == segment && octets.from.saturating_add(octets.len) <= start.saturating_add(REACH)
+        };
+        let (taken, others): (Vec<Single>, Vec<Single>) = rest.into_iter().partition(near);
+        rest = others;
+        match (taken.len() >= FEW).then(|| Group::compile(segment, &taken, octets)).flatten() {
+            Some(group) => groups.push(group),
+            None => singles.extend(taken),
+        }
+    }
+    groups
+}
+
+/// Octets that the windows of a tile cover.
+const REACH: usize = 128;
+
+impl Group {
+    fn compile(segment: u16, columns: &[Single], octets: usize) -> Option<Self> {
+        let cell = |single: &Single| {
+            let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
+                single.place
+            else {
+                return None;
+            };
+            let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
+            Some(Cell { octets, width, mapped, number, column })
+        };
+        let cells: Vec<Cell> = columns.iter().map(cell).collect::<Option<_>>()?;
+        Some(Self { segment, tiles: Tiles::compile(&cells, octets)? })
+    }
+}
+
+/// The programs of a batch. They know a plan by its address, which stays its own as long as the program is kept.
+#[derive(Debug)]
+pub(super) struct Programs {
+    by_plan: HashMap<usize, usize, foldhash::fast::RandomState>,
+    list: Vec<Program>,
+    most: usize,
+    /// How many there are when those of templates that are gone are looked for next: twice as many as were left the last time.
+    sweep: usize,
+}
+
+impl Programs {
+    pub(super) fn new(most: usize) -> Self {
+        Self { by_plan: HashMap::default(), list: Vec::new(), most, sweep: FIRST_SWEEP.min(most) }
+    }
+
+    /// The number of a template's program.
+    #[inline]
+    pub(super) fn find(&mut self, template: &Template, columns: &[Slot], schema_tag: u32, tiled: Option<usize>) -> usize {
+        let plan = Arc::as_ptr(template.plan()).addr();
+        match self.by_plan.get(&plan) {
+            Some(number) => *number,
+            None => self.add(plan, Program::compile(template, columns, schema_tag, tiled)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, number: usize) -> Option<&Program> {
+        self.list.get(number)
+    }
+
+    #[cold]
+    fn add(&mut self, plan: usize, program: Program) -> usize {
+        if self.list.len() >= self.sweep {
+            self.list.retain(|program| program.plan.strong_count() != 0);
+            if self.list.len() >= self.most {
+                // All are in use: it begins anew.
+                self.list.clear();
+            }
+            self.sweep = self.list.len().saturating_mul(2).max(FIRST_SWEEP).min(self.most);
+            self.by_plan = self.list.iter().zip(0..).map(|(program, number)| (program.plan.as_ptr().addr(), number)).collect();
+        }
+        let number = self.list.len();
+        self.list.push(program);
+        self.by_plan.insert(plan, number);
+        number
+    }
+}
+
+const FIRST_SWEEP: usize = 512;
