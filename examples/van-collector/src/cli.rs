@@ -37,10 +37,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE.bin")]
     pub replay: Option<PathBuf>,
     /// How fast a recording is played.
-    #[arg(long, value_enum, default_value_t = Pace::Max, requires = "replay")]
+    #[arg(long, value_enum, default_value_t = Pace::Max, conflicts_with = "router")]
     pub pace: Pace,
     /// End when the recording is over, and serve nothing.
-    #[arg(long, requires = "replay", conflicts_with = "listen")]
+    #[arg(long, conflicts_with_all = ["router", "listen"])]
     pub once: bool,
     /// Folder with `ca.crt`, `tls.crt` and `tls.key`, for amqps://.
     #[arg(long, value_name = "FOLDER", default_value = "/etc/messaging")]

@@ -66,11 +66,14 @@ mod tests {
                     assert!(number(&drawn) >= processes - 1, "{drawn} of {processes} {name} {theme} {shape}");
                     // Nothing sticks out sideways, and no text runs out of its box.
                     assert_eq!(tab.ask("document.documentElement.scrollWidth <= innerWidth").await, true, "{name} {theme} {shape}");
-                    let cut = tab.ask("[...document.querySelectorAll('.node, .group, .site, .item, .mark')].filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)").await;
+                    let cut = tab.ask("[...document.querySelectorAll('.node, .place, .part, .site, .item, .mark')].filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)").await;
                     assert_eq!(cut, json!([]), "{name} {theme} {shape}");
                     // Lines begin and end at boxes.
                     assert_eq!(tab.ask("[...document.querySelectorAll('#traffic .edge')].every((edge) => edge.getTotalLength() > 10)").await, true);
                     assert!(number(&tab.ask("document.querySelectorAll('#traffic .edge').length").await) > 5);
+                    // However many there are, it stays a picture: a few screens at most.
+                    let height = number(&tab.ask("document.querySelector('.map').offsetHeight").await);
+                    assert!(height < if shape == "wide" { 2_000 } else { 3_000 }, "{height} {name} {theme} {shape}");
                     grounds.push(tab.ask("getComputedStyle(document.body).backgroundColor").await);
                     let contrast = tab.ask(CONTRAST).await;
                     assert!(contrast.as_f64().unwrap() >= 4.5, "{name} {theme}: contrast {contrast}");
@@ -144,7 +147,7 @@ mod tests {
         let mut tab = browser.tab().await;
         let server = five_hundred().await;
         open(&mut tab, &server, "dark", WIDE).await;
-        tab.ask("document.querySelector('#traffic .group > button').click()").await;
+        tab.ask("document.querySelector('#traffic .part').click()").await;
         tab.until("/Processes: \\d+/.test(document.getElementById('panel').textContent) && document.querySelectorAll('#panel button.item').length > 5").await;
         tab.picture(Path::new(env!("CARGO_TARGET_TMPDIR")), "page-group.png").await;
         tab.ask("document.querySelector('#traffic .cell').click()").await;

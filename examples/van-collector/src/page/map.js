@@ -35,7 +35,7 @@ function drawTopology(view, board) {
         site.complete === false && el("span", { class: "marks" }, el("span", { class: "mark warn" }, "partial"))),
       el("div", { class: "routers" }, ...routers.map((router) => {
         const { on, onclick } = picker(view, "router", router.identity);
-        const chip = el("button", { type: "button", onclick, class: classes("router", router.mode === "edge" && "edge", on && "on", router.endTime && "ended"), title: router.identity }, routerName(router.name) || router.identity);
+        const chip = el("button", { type: "button", onclick, class: classes("router", router.mode === "edge" && "edge", on && "on", router.endTime && "ended"), title: `${router.name ?? ""} ${router.identity}` }, el("span", {}, routerName(router.name) || router.identity));
         chips.set(router.identity, chip);
         return chip;
       })));
@@ -50,7 +50,9 @@ function drawTopology(view, board) {
   }
   const lines = svg("svg", { class: "lines", "aria-hidden": "true" });
   const arcs = el("div", { class: "arcs" });
-  board.replaceChildren(lines, el("div", { class: "sites" }, ...sites.map(site)), arcs);
+  const row = el("div", { class: "sites" }, ...sites.map(site));
+  row.style.minWidth = `max(100%, ${sites.length * 138}px)`;
+  board.replaceChildren(lines, row, arcs);
   const origin = board.getBoundingClientRect();
   const under = arcs.getBoundingClientRect().top - origin.top;
   const foot = (id) => {
@@ -116,26 +118,32 @@ function drawTraffic(view, board) {
     boxes.set(`${side}${node.key}`, box);
     return box;
   };
-  const cells = (side) => (group) => {
+  const cell = (side) => (node) => {
+    const { onclick } = picker(view, "process", node.id, { node });
+    const bad = node.sums.failed + node.sums.failedRequests > 0;
+    return el("button", {
+      type: "button", onclick, "aria-label": node.name, title: `${node.name}\n${count(node.sums.connections, "connection")}, ${volume(node.sums)}${bad ? ", with errors" : ""}`,
+      class: classes("cell", node.inferred && "inferred", bad && "bad", !bad && node.partial && "partial", node.ended && "ended", nodesOn.has(side + node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
+    });
+  };
+  const group = (side) => (group) => {
     const { on, onclick } = picker(view, "group", group.key, { group, side });
     const errors = group.total.failed + group.total.failedRequests;
-    const box = el("div", { class: classes("group", (on || group.members.some((node) => nodesOn.has(side + node.key))) && "on") },
-      el("button", { type: "button", onclick, title: `${group.name}: ${count(group.members.length, "process", "processes")}` }, group.name),
-      el("div", { class: "cells" }, ...group.members.map((node) => {
-        const { onclick } = picker(view, "process", node.id, { node });
-        const bad = node.sums.failed + node.sums.failedRequests > 0;
-        return el("button", {
-          type: "button", onclick, "aria-label": node.name, title: `${node.name}\n${count(node.sums.connections, "connection")}, ${volume(node.sums)}${bad ? ", with errors" : ""}`,
-          class: classes("cell", node.inferred && "inferred", bad && "bad", !bad && node.partial && "partial", node.ended && "ended", nodesOn.has(side + node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
-        });
-      })),
-      el("span", { class: "much" }, volume(group.total), errors > 0 && el("span", { class: "bad" }, `, ${count(errors, "error")}`)));
-    boxes.set(`${side}${group.key}`, box);
-    return box;
+    const about = `${group.name}: ${count(group.members.length, "process", "processes")}, ${volume(group.total)}${errors > 0 ? `, ${count(errors, "error")}` : ""}`;
+    return el("button", { type: "button", onclick, title: about, class: classes("part", on && "on") }, group.name, el("span", { class: "about" }, ` ${group.members.length}`));
   };
   const place = (side) => (place) => {
-    const nodes = place.groups.flatMap((group) => (group.cells ? [cells(side)(group)] : group.members.map(row(side))));
-    const box = el("div", { class: "place" }, el("span", { class: "where" }, place.name), el("div", { class: "nodes" }, ...nodes));
+    const head = el("span", { class: "where" }, place.name);
+    const box = place.cells
+      ? el("div", { class: "place" }, head,
+        el("div", { class: "cells" }, ...place.groups.map((group) => el("span", { class: "run" }, ...group.members.map(cell(side))))),
+        el("div", { class: "parts" }, ...place.groups.map(group(side))),
+        marks(place.total))
+      : el("div", { class: "place" }, head, el("div", { class: "nodes" }, ...place.groups.flatMap((group) => group.members.map(row(side)))));
+    if (place.cells) {
+      boxes.set(side + place.key, box);
+      head.append(el("span", { class: "about" }, `${place.groups.reduce((sum, group) => sum + group.members.length, 0)} · ${volume(place.total)}`));
+    }
     box.style.setProperty("--tone", place.tone);
     return box;
   };
@@ -214,12 +222,14 @@ function drawEdges(view, board, lines, edges, boxes) {
     const [y1, y2] = client ? [port(edge, edge.from), port(edge, edge.to)] : [port(edge, edge.to), port(edge, edge.from)];
     const middle = (x1 + x2) / 2;
     const d = `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
-    const bad = edge.sums.failed + edge.sums.failedRequests > 0;
+    const errors = edge.sums.failed + edge.sums.failedRequests;
+    // Where lines are many, a line is red when more than one in twenty failed; the boxes count them all.
+    const bad = errors > (edges.length > CROWDED ? (edge.sums.connections + edge.sums.requests) / 20 : 0);
     const path = svg("path", { class: classes("edge", edge.sums.live > 0 && "live", edgeOn(edge) && "on"), d, "stroke-width": edge.width.toFixed(1) });
     path.style.setProperty("--tone", view.model.tones.get(edge.place) ?? "var(--faint)");
     const hit = svg("path", { class: "hit", d });
     const title = svg("title");
-    title.textContent = `${edge.service.name}: ${count(edge.sums.connections, "connection")}, ${volume(edge.sums)}${bad ? `, ${count(edge.sums.failed + edge.sums.failedRequests, "error")}` : ""}`;
+    title.textContent = `${edge.service.name}: ${count(edge.sums.connections, "connection")}, ${volume(edge.sums)}${errors > 0 ? `, ${count(errors, "error")}` : ""}`;
     hit.append(title);
     hit.addEventListener("click", () => view.pick({ kind: "edge", id: edge.key, edge }));
     lines.append(path, ...(bad ? [svg("path", { class: classes("fault", edgeOn(edge) && "on"), d })] : []), hit);

@@ -2,7 +2,7 @@
 
 const byName = (one, other) => one.name.localeCompare(other.name, "en", { numeric: true });
 
-/// More rows than this on one side are drawn as groups of cells.
+/// More nodes than this on one side are drawn as cells.
 const MANY = 30;
 
 export function model(network) {
@@ -72,25 +72,24 @@ export function add(to, flow) {
   return to;
 }
 
-/// Places with their groups; a group is drawn as rows or as cells.
+/// Places with their groups. Few nodes are rows; many are cells, and lines then run to the place as a whole.
 function column(nodes, placeOf) {
   const places = new Map();
   const cells = nodes.length > MANY;
   for (const node of nodes) {
+    node.drawnAs = cells ? `place:${node.place}` : node.key;
     if (!places.has(node.place)) places.set(node.place, new Map());
     const groups = places.get(node.place);
     const name = node.group ?? (node.inferred ? "no record" : "");
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(node);
   }
+  const total = (members) => members.reduce((total, member) => add(total, member.sums), sums());
   return [...places].map(([id, groups]) => ({
-    ...placeOf(id),
-    groups: [...groups].map(([name, members]) => {
-      members.sort(byName);
-      const key = `${id}\u0000${name}`;
-      for (const member of members) member.drawnAs = cells ? key : member.key;
-      return { key, name: name || "without a group", members, cells, total: members.reduce((total, member) => add(total, member.sums), sums()) };
-    }).sort(byName),
+    ...placeOf(id), cells, key: `place:${id}`, total: total([...groups.values()].flat()),
+    groups: [...groups].map(([name, members]) => ({
+      key: `${id}\u0000${name}`, name: name || "without a group", members: members.sort(byName), total: total(members),
+    })).sort(byName),
   })).sort(byName);
 }
 
