@@ -13,8 +13,9 @@ use vanflow::record::Class;
 
 use crate::hub::Told;
 
-/// How long a flow that is over may wait for what is not known of it yet, in nanoseconds: as long as a source takes to answer FLUSH.
-const LINGER: i64 = 10_000_000_000;
+/// How long a flow that is over may wait for what is not known of it yet, in nanoseconds: longer than a source takes to answer FLUSH, and
+/// than a client may be unknown before it is inferred.
+const LINGER: i64 = 20_000_000_000;
 
 /// Writes flows.
 pub struct FlowWriter {
