@@ -42,7 +42,7 @@ fn decode(criterion: &mut Criterion) {
             passes(&mut group, "copy", &mut workload, |workload| copies.one_place(workload));
             passes(&mut group, "copy_kept", &mut workload, |workload| copies.side_by_side(workload));
             #[cfg(feature = "peers")]
-            for mut peer in benches::peers::Peer::all(&workload) {
+            for mut peer in benches::peers::Peer::of(&path, &workload) {
                 // A peer that does not decode all of it would be compared by what it refuses.
                 if peer.run(&workload).records == workload.records() {
                     passes(&mut group, peer.name(), &mut workload, |workload| peer.run(workload));

@@ -1,12 +1,14 @@
 //! What the benches measure: traffic made here, the paths over it, and the peers beside them.
 //!
 //! * [`workload`]: flow telemetry as routers and Antrea send it, the same octets on every run.
+//! * [`outputs`]: the ways out, over rows that were decoded before.
 //! * [`paths`]: one function for each way through flowcodec, and the copy of the same octets that they are compared to.
 //! * `peers` (feature `peers`): other decoders on the same octets.
 //!
 //! `cargo bench -p benches` follows one of them over time; `versus` (`src/bin`) compares them within one process.
 #![forbid(unsafe_code)]
 
+pub mod outputs;
 pub mod paths;
 #[cfg(feature = "peers")]
 pub mod peers;

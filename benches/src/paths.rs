@@ -8,6 +8,7 @@ use flowcodec::model::{FieldId, Schema};
 use flowcodec::netflow5::Packet;
 use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field};
 
+use crate::outputs::{self, Outputs};
 use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
 /// One path: its name, what it goes over, and the function.
@@ -25,7 +26,7 @@ pub struct Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 30] = [
+pub const PATHS: [Path; 34] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -51,6 +52,10 @@ pub const PATHS: [Path; 30] = [
         run: antrea_offsets,
     },
     Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
+    Path { name: "json", what: "rows, decoded before, as JSON lines", shape: Shape::Ipfix, run: outputs::json },
+    Path { name: "goflow2_bin", what: "rows, decoded before, as goflow2's message", shape: Shape::Ipfix, run: outputs::goflow2 },
+    Path { name: "json_sets", what: "datagrams to JSON lines", shape: Shape::Ipfix, run: outputs::json_sets },
+    Path { name: "goflow2_sets", what: "datagrams to goflow2's messages", shape: Shape::Ipfix, run: outputs::goflow2_sets },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
     Path { name: "exporters_1", what: "ipfix_columns of 1 exporter", shape: Shape::Exporters(1), run: columns },
     Path { name: "exporters_100", what: "of 100 exporters in turn", shape: Shape::Exporters(100), run: columns },
@@ -74,6 +79,7 @@ pub struct Ours {
     batch: FlowBatch,
     portable_batch: FlowBatch,
     ends: Vec<u32>,
+    outputs: Outputs,
 }
 
 impl Ours {
@@ -100,6 +106,7 @@ impl Ours {
             batch: batch(false),
             portable_batch: batch(true),
             ends: Vec::new(),
+            outputs: Outputs::default(),
         }
     }
 
@@ -107,6 +114,11 @@ impl Ours {
     #[must_use]
     pub const fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// The decoder, and what the ways out keep.
+    pub(crate) const fn outputs(&mut self) -> (&mut Decoder, &mut Outputs) {
+        (&mut self.decoder, &mut self.outputs)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Other decoders on the same octets, each in its fastest documented use, one instance for each exporter.
 
+mod outputs;
+
 use core::hint::black_box;
 
 use netflow_parser::variable_versions::{ipfix as parser_ipfix, v9 as parser_v9};
@@ -8,6 +10,7 @@ use netgauze_flow_pkt::{ipfix, netflow};
 use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::ParseFromWithOneInput;
 
+use crate::paths::{Ours, Path};
 use crate::workload::{Capture, Datagram, Shape, Workload};
 
 /// A peer that has learned the templates of a workload.
@@ -23,6 +26,8 @@ enum Engine {
     SflowParser,
     Parser(Vec<NetflowParser>),
     Netgauze(Vec<Netgauze>),
+    /// No decoder: what writes rows that were decoded before.
+    Writer(outputs::Writer),
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +73,22 @@ impl Peer {
         peers
     }
 
+    /// The peers of one path: those that write the same, or those that decode the same.
+    #[must_use]
+    pub fn of(path: &Path, workload: &Workload) -> Vec<Self> {
+        let rows = || {
+            let mut ours = Ours::new(workload);
+            crate::outputs::rows(ours.outputs().0, workload)
+        };
+        let writers = match path.name {
+            "json" => outputs::Writer::json(&rows()),
+            "goflow2_bin" => outputs::Writer::protobuf(&rows()),
+            "json_sets" | "goflow2_sets" => Vec::new(),
+            _ => return Self::all(workload),
+        };
+        writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect()
+    }
+
     /// The name of its crate.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -76,12 +97,13 @@ impl Peer {
 
     /// One pass over the data; over a recording by a decoder that knows nothing yet.
     pub fn run(&mut self, workload: &Workload) -> Decoded {
-        if matches!(workload.shape(), Shape::Capture(_)) {
-            match &mut self.engine {
-                Engine::Parser(parsers) => parsers.fill_with(NetflowParser::default),
-                Engine::Netgauze(decoders) => decoders.fill_with(Netgauze::default),
-                Engine::FlowparserSflow | Engine::SflowParser => {}
+        match &mut self.engine {
+            Engine::Writer(writer) => return Decoded { records: writer.run(), refused: 0 },
+            Engine::Parser(parsers) if matches!(workload.shape(), Shape::Capture(_)) => {
+                parsers.fill_with(NetflowParser::default);
             }
+            Engine::Netgauze(decoders) if matches!(workload.shape(), Shape::Capture(_)) => decoders.fill_with(Netgauze::default),
+            _ => {}
         }
         self.read(workload.data())
     }
@@ -135,6 +157,7 @@ impl Peer {
                     }
                 }
             }
+            Engine::Writer(_) => {}
         }
         decoded
     }

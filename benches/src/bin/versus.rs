@@ -216,7 +216,7 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
 
     let mut incomplete = BTreeMap::new();
     #[cfg(feature = "peers")]
-    let mut peers = benches::peers::Peer::all(&workload);
+    let mut peers = benches::peers::Peer::of(path, &workload);
     #[cfg(feature = "peers")]
     peers.retain_mut(|peer| {
         let records = peer.run(&workload).records;

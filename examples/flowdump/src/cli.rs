@@ -10,18 +10,19 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use flowcodec::model::Schema;
-use flowcodec::{Decoder, Event, Settings};
+use flowcodec::{Context, Decoder, Event, Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::feed::{Feed, Place, file_offset};
+use crate::feed::{Feed, Place, Seen, file_offset};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
+use crate::goflow2::Goflow2Options;
 use crate::input::Options;
-use crate::output::{Csv, Form, Output, Table, exporters_as_json, exporters_as_table};
+use crate::output::{Csv, Form, Goflow2, Output, Table, exporters_as_json, exporters_as_table};
 
-/// Shows the flows inside captures, IPFIX files and raw datagrams.
+/// Shows the flows inside captures, IPFIX files, raw datagrams and goflow2's output.
 ///
-/// FILE is a pcap or pcapng capture (gzipped too), or an IPFIX file (RFC 5655). Flow protocols are recognised by their content on any
+/// FILE is a pcap or pcapng capture, an IPFIX file (RFC 5655), or what goflow2 wrote (JSON lines, protobuf), gzipped too. Flow protocols are recognised by their content on any
 /// UDP port, and IPFIX inside TCP too; other traffic is passed over and counted. Files given together share one decoder, in order: a
 /// template in the first serves the data in the second.
 #[derive(Debug, Parser)]
@@ -54,6 +55,9 @@ pub struct Arguments {
     /// Print the names of all fields, with type, unit and meaning.
     #[arg(long, conflicts_with_all = ["stats", "exporters", "fields", "filter"])]
     pub list_fields: bool,
+    /// How goflow2's messages are written.
+    #[command(flatten)]
+    pub goflow2: Goflow2Options,
     /// Each FILE is one bare datagram: a UDP payload and nothing else.
     #[arg(long)]
     pub raw: bool,
@@ -84,6 +88,9 @@ Examples:
   flowdump --format elements templates.ipfix data.ipfix
   flowdump --format csv --fields start,src_addr,dst_addr,octets capture.pcap
   flowdump --filter 'src_addr in 10.0.0.0/8 and dst_port = 443' capture.pcap
+  flowdump --format goflow2-json capture.pcap     what goflow2 2.x would write; --dialect v1 for 1.x
+  flowdump --format goflow2-bin --separator none capture.pcap     for ClickHouse's format Protobuf
+  flowdump --filter 'dst_port = 443' goflow2.json     goflow2's output is an input too
   tcpdump -w - udp port 4739 | flowdump -
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
@@ -102,14 +109,18 @@ pub enum Format {
     Csv,
     /// Every information element by its registered name: one JSON object a line.
     Elements,
+    /// goflow2's message: one JSON object a line.
+    Goflow2Json,
+    /// goflow2's message: protobuf.
+    Goflow2Bin,
 }
 
 fn columns(list: &str) -> Result<Columns, ColumnsError> {
-    Columns::named(list, &Schema::common())
+    Columns::named(list, &fields::schema())
 }
 
 fn filter(expression: &str) -> Result<Filter, FilterError> {
-    Filter::parse(expression, Schema::common())
+    Filter::parse(expression, fields::schema())
 }
 
 impl Arguments {
@@ -117,7 +128,21 @@ impl Arguments {
     #[must_use]
     pub fn from_command_line() -> Self {
         let arguments = Self::parse();
+        let to_goflow2 = matches!(arguments.format, Format::Goflow2Json | Format::Goflow2Bin);
         let conflict = match arguments.format {
+            _ if arguments.goflow2.is_given() && !to_goflow2 => {
+                "--dialect, --length-prefix and --separator are for --format goflow2-json and --format goflow2-bin"
+            }
+            Format::Goflow2Json if arguments.goflow2.is_framing_given() => {
+                "goflow2-json is one object a line; --length-prefix and --separator are for --format goflow2-bin"
+            }
+            Format::Goflow2Bin if arguments.goflow2.is_inseparable() => {
+                "neither a length in front of messages nor a separator behind them: nobody could tell one from the next"
+            }
+            _ if to_goflow2 && arguments.fields.is_some() => {
+                "goflow2's message has fields of its own; --fields is for the other formats"
+            }
+            _ if to_goflow2 && arguments.exporters => "--exporters comes as a table, or with --format json",
             Format::Elements if arguments.fields.is_some() => "--format elements shows all elements; --fields is for the others",
             Format::Csv | Format::Elements if arguments.exporters => "--exporters comes as a table, or with --format json",
             _ => return arguments,
@@ -134,6 +159,8 @@ impl Arguments {
             Format::Json => Form::Json(columns),
             Format::Csv => Form::Csv(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)))),
             Format::Elements => Form::Elements,
+            Format::Goflow2Json => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), None))),
+            Format::Goflow2Bin => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing())))),
         };
         Output::new(Arc::clone(schema), form, self.filter.clone())
     }
@@ -174,12 +201,13 @@ fn tell(what: &dyn std::fmt::Display) {
 /// # Errors
 /// When `out` does not take the output.
 pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let schema = Schema::common();
+    let schema = fields::schema();
     if arguments.list_fields {
         fields::list(out, &schema).context("standard output")?;
         return Ok(true);
     }
     let mut settings = Settings::default();
+    settings.schema = Arc::clone(&schema);
     settings.scope.other_domains = arguments.other_domains;
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
     let mut output = arguments.output(&schema);
@@ -189,14 +217,24 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
     let mut faults = 0_u64;
     let mut failed: Option<io::Error> = None;
     {
-        let mut each = |place: Place<'_>, event: Event<'_>| {
-            if let Event::Fault(event) = &event {
+        let mut each = |place: Place<'_>, seen: Seen<'_>| {
+            let told = match &seen {
+                Seen::Event(Event::Fault(event)) => Some(Told { place, context: Some(event.context), fault: event.fault }),
+                Seen::Fault(fault) => Some(Told { place, context: None, fault: *fault }),
+                _ => None,
+            };
+            if let Some(told) = told {
                 faults = faults.saturating_add(1);
                 if faults <= TOLD && !counted {
-                    tell(&Told { place, event });
+                    tell(&told);
                 }
             }
-            match output.event(out, &event) {
+            let shown = match &seen {
+                Seen::Event(event) => output.event(out, event),
+                Seen::Flow(flow) => output.flow(out, flow),
+                Seen::Fault(_) => Ok(()),
+            };
+            match shown {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     failed = Some(error);
@@ -221,6 +259,11 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
         return Err(error).context("standard output");
     }
     output.finish(out).context("standard output")?;
+    if feed.has_read_goflow2() && (arguments.exporters || arguments.format == Format::Elements) {
+        tell(
+            &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
+        );
+    }
     if arguments.exporters {
         let exporters = feed.exporters();
         let show = if arguments.format == Format::Json { exporters_as_json } else { exporters_as_table };
@@ -237,19 +280,24 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
 /// A fault as a sentence: file, offset in the file, exporter, what.
 struct Told<'a> {
     place: Place<'a>,
-    event: &'a flowcodec::FaultEvent<'a>,
+    /// `None` of goflow2's messages.
+    context: Option<&'a Context>,
+    fault: Fault,
 }
 
 impl std::fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (context, fault) = (self.event.context, self.event.fault);
-        if !self.place.file.as_os_str().is_empty() {
-            write!(f, "{}: ", self.place.file.display())?;
+        let Self { place, context, fault } = self;
+        if !place.file.as_os_str().is_empty() {
+            write!(f, "{}: ", place.file.display())?;
         }
-        if let Some(offset) = file_offset(self.place, context, fault.offset) {
+        if let Some(offset) = file_offset(*place, *context, fault.offset) {
             write!(f, "octet {offset}: ")?;
         }
-        write!(f, "{} from {}: {fault}", context.protocol, context.exporter)
+        match context {
+            Some(context) => write!(f, "{} from {}: {fault}", context.protocol, context.exporter),
+            None => write!(f, "goflow2's message: {fault}"),
+        }
     }
 }
 

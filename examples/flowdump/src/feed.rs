@@ -1,11 +1,13 @@
-//! From the items of a file to the events of one decoder.
+//! From the items of a file to the events of one decoder; and to the flows in what goflow2 wrote.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use flowcodec::io::goflow2::{Reader, ReaderStats};
 use flowcodec::ipfix::Framer;
-use flowcodec::{Context, Decoder, Event, Exporter, ExporterStatus, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
+use flowcodec::model::Flow;
+use flowcodec::{Context, Decoder, Event, Exporter, ExporterStatus, Fault, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
 use serde::Serialize;
 
 use crate::input::{self, InputError, Item, Options, Passed};
@@ -22,6 +24,10 @@ pub struct Feed {
     /// Those behind streams that have ended: the decoder forgets them then.
     gone: Vec<ExporterStatus>,
     passed: BTreeMap<&'static str, u64>,
+    /// Of the file that is being read, when goflow2 wrote it.
+    goflow2: Option<Reader>,
+    /// Of all such files that were read, if there was one.
+    messages: Option<ReaderStats>,
 }
 
 #[derive(Debug)]
@@ -45,11 +51,28 @@ pub struct Place<'a> {
     pub datagram: Option<u64>,
 }
 
+/// What is found.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// What the decoder made of a datagram or message.
+    Event(Event<'a>),
+    /// A flow that goflow2 wrote.
+    Flow(&'a Flow),
+    /// A message of goflow2's that could not be read.
+    Fault(Fault),
+}
+
+/// The caller's closure for what is found; a `Break` ends the reading early.
+pub type Each<'e> = dyn FnMut(Place<'_>, Seen<'_>) -> ControlFlow<()> + 'e;
+
 /// What went through, for `--stats`.
 #[derive(Debug, Serialize)]
 pub struct Summary<'a> {
     #[serde(flatten)]
     stats: &'a Stats,
+    /// Of files that goflow2 wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goflow2: Option<&'a ReaderStats>,
     /// What was passed over, octets by reason.
     passed: &'a BTreeMap<&'static str, u64>,
 }
@@ -58,7 +81,15 @@ impl Feed {
     /// A feed into `decoder`.
     #[must_use]
     pub fn new(decoder: Decoder, options: Options) -> Self {
-        Self { decoder, options, streams: BTreeMap::new(), gone: Vec::new(), passed: BTreeMap::new() }
+        Self {
+            decoder,
+            options,
+            streams: BTreeMap::new(),
+            gone: Vec::new(),
+            passed: BTreeMap::new(),
+            goflow2: None,
+            messages: None,
+        }
     }
 
     /// The decoder.
@@ -78,25 +109,27 @@ impl Feed {
     /// The counters.
     #[must_use]
     pub const fn summary(&self) -> Summary<'_> {
-        Summary { stats: self.decoder.stats(), passed: &self.passed }
+        Summary { stats: self.decoder.stats(), goflow2: self.messages.as_ref(), passed: &self.passed }
+    }
+
+    /// Whether files were read that goflow2 wrote.
+    #[must_use]
+    pub const fn has_read_goflow2(&self) -> bool {
+        self.messages.is_some()
     }
 
     /// Reads one file. `each` gets every event; a `Break` ends the reading early.
     ///
     /// # Errors
     /// As [`input::read`]; what was read before has been given to `each`.
-    pub fn read(
-        &mut self,
-        file: &Path,
-        progress: &mut dyn FnMut(u64),
-        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(), InputError> {
+    pub fn read(&mut self, file: &Path, progress: &mut dyn FnMut(u64), each: &mut Each<'_>) -> Result<(), InputError> {
         let options = self.options;
+        self.goflow2 = None;
         input::read(file, &options, progress, &mut |item| self.item(file, &item, each))
     }
 
     /// The input has ended: cut streams and data without templates are reported.
-    pub fn finish(&mut self, each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>) {
+    pub fn finish(&mut self, each: &mut Each<'_>) {
         let place = Place { file: Path::new(""), datagram: None };
         let streams: Vec<u64> = self.streams.keys().copied().collect();
         for stream in streams {
@@ -104,25 +137,20 @@ impl Feed {
         }
         let mut events = self.decoder.finish();
         while let Some(event) = events.next() {
-            if each(place, event).is_break() {
+            if each(place, Seen::Event(event)).is_break() {
                 return;
             }
         }
     }
 
-    fn item(
-        &mut self,
-        file: &Path,
-        item: &Item<'_>,
-        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn item(&mut self, file: &Path, item: &Item<'_>, each: &mut Each<'_>) -> ControlFlow<()> {
         match *item {
             Item::Datagram { source, received_ns, offset, bytes, .. } => {
                 let received = if received_ns == 0 { export_time(bytes) } else { Timestamp::from_nanos(received_ns) };
                 let place = Place { file, datagram: Some(offset) };
                 let mut events = self.decoder.datagram(Exporter::from(source), received, bytes);
                 while let Some(event) = events.next() {
-                    each(place, event)?;
+                    each(place, Seen::Event(event))?;
                 }
                 ControlFlow::Continue(())
             }
@@ -143,6 +171,10 @@ impl Feed {
                 entry.pushed = entry.pushed.wrapping_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 entry.push(&mut self.decoder, file, bytes, each)
             }
+            Item::Goflow2 { bytes, .. } => {
+                self.goflow2.get_or_insert_default().push(bytes);
+                self.messages(file, each)
+            }
             Item::StreamEnd { stream } => self.end(file, stream, each),
             Item::Passed { bytes, why } => {
                 let passed = self.passed.entry(reason(why)).or_insert(0);
@@ -152,12 +184,27 @@ impl Feed {
         }
     }
 
-    fn end(
-        &mut self,
-        file: &Path,
-        stream: u64,
-        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    /// What is whole of goflow2's messages.
+    fn messages(&mut self, file: &Path, each: &mut Each<'_>) -> ControlFlow<()> {
+        let Some(reader) = &mut self.goflow2 else { return ControlFlow::Continue(()) };
+        while let Some(read) = reader.next() {
+            let place = Place { file, datagram: Some(reader.position()) };
+            match read {
+                Ok(flow) => each(place, Seen::Flow(&flow))?,
+                Err(fault) => each(place, Seen::Fault(fault))?,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self, file: &Path, stream: u64, each: &mut Each<'_>) -> ControlFlow<()> {
+        if let Some(reader) = &mut self.goflow2 {
+            reader.end();
+            let flow = self.messages(file, each);
+            let read = self.goflow2.take().unwrap_or_default();
+            self.messages.get_or_insert_default().add(read.stats());
+            return flow;
+        }
         let Some(stream) = self.streams.remove(&stream) else { return ControlFlow::Continue(()) };
         let rest = stream.framer.rest();
         let place = Place { file, datagram: Some(stream.start.wrapping_add(stream.framer.position())) };
@@ -165,7 +212,7 @@ impl Feed {
             // A message that was cut: what is there is read, the rest reported.
             let mut events = self.decoder.message(stream.session, stream.received, rest);
             while let Some(event) = events.next() {
-                each(place, event)?;
+                each(place, Seen::Event(event))?;
             }
         }
         if stream.session != FILES {
@@ -173,7 +220,7 @@ impl Feed {
             self.gone.extend(self.decoder.exporters().filter(|it| it.exporter == exporter && it.stream == Some(id)));
             let mut events = self.decoder.close(stream.session);
             while let Some(event) = events.next() {
-                each(place, event)?;
+                each(place, Seen::Event(event))?;
             }
         }
         ControlFlow::Continue(())
@@ -181,18 +228,12 @@ impl Feed {
 }
 
 impl Stream {
-    fn push(
-        &mut self,
-        decoder: &mut Decoder,
-        file: &Path,
-        bytes: &[u8],
-        each: &mut dyn FnMut(Place<'_>, Event<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    fn push(&mut self, decoder: &mut Decoder, file: &Path, bytes: &[u8], each: &mut Each<'_>) -> ControlFlow<()> {
         let mut give = |message: &[u8], offset: u64, received: Timestamp| {
             let received = if received == Timestamp::EPOCH { export_time(message) } else { received };
             let mut events = decoder.message(self.session, received, message);
             while let Some(event) = events.next() {
-                each(Place { file, datagram: Some(offset) }, event)?;
+                each(Place { file, datagram: Some(offset) }, Seen::Event(event))?;
             }
             ControlFlow::Continue(())
         };
@@ -225,10 +266,11 @@ fn export_time(bytes: &[u8]) -> Timestamp {
     exported.or_else(|_| ipfix::Message::parse(bytes).map(|message| message.header().exported())).unwrap_or_default()
 }
 
-/// Offset in the file of a fault, where it lies in the datagram at hand.
+/// Offset in the file of a fault, where it lies in the datagram or message at hand.
 #[must_use]
-pub fn file_offset(place: Place<'_>, context: &Context, offset: u32) -> Option<u64> {
-    Some(place.datagram?.wrapping_add(u64::from(context.offset)).wrapping_add(u64::from(offset)))
+pub fn file_offset(place: Place<'_>, context: Option<&Context>, offset: u32) -> Option<u64> {
+    let message = context.map_or(0, |context| context.offset);
+    Some(place.datagram?.wrapping_add(u64::from(message)).wrapping_add(u64::from(offset)))
 }
 
 const fn reason(why: Passed) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use flowcodec::model::{ColumnType, FieldId, FieldSpec, Schema};
 use flowcodec::{FlowRecord, field};
@@ -25,6 +26,12 @@ const BESIDE_THE_ROW: [FieldId; 14] = [
     field::FLOW_TYPE.id(),
     field::APP_PROTOCOL.id(),
 ];
+
+/// All fields of this program: the common ones, and what only goflow2's messages have.
+#[must_use]
+pub fn schema() -> Arc<Schema> {
+    flowcodec::io::goflow2::schema()
+}
 
 /// Fields in an order, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The library behind the `flowdump` program: files in, flows out.
 //!
 //! ```text
-//!  files ──► input ──► feed (one Decoder for all files) ──► filter ──► output (table, json, csv, elements; exporters)
+//!  files ──► input ──► feed (one Decoder for all files) ──► filter ──► output (table, json, csv, elements, goflow2; exporters)
 //! ```
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ pub mod cli;
 pub mod feed;
 pub mod fields;
 pub mod filter;
+pub mod goflow2;
 pub mod input;
 mod names;
 pub mod output;

@@ -52,6 +52,7 @@ impl Seen {
             Item::Stream { stream, bytes, .. } => {
                 self.streams.entry(stream).or_default().extend(bytes);
             }
+            Item::Goflow2 { .. } => panic!("nothing of goflow2 is in the corpus of captures"),
             Item::StreamEnd { stream } => self.ended.push(stream),
             Item::Passed { bytes, why } => *self.passed.entry(why).or_default() += bytes,
         }

@@ -316,7 +316,7 @@ fn what_is_no_capture_is_said_in_a_sentence() {
         lines(&output.stderr),
         [
             format!(
-                "flowdump: {} is neither a capture (pcap, pcapng), nor an IPFIX file; for a bare datagram use --raw",
+                "flowdump: {} is neither a capture (pcap, pcapng), nor an IPFIX file, nor goflow2's output; for a bare datagram use --raw",
                 text.display()
             ),
             format!("flowdump: {}: No such file or directory (os error 2)", missing.display()),

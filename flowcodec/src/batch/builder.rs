@@ -101,6 +101,19 @@ impl FlowBatchBuilder {
         let open = Open { from: 0, always: none(), told: none() };
         let (programs, cells) = (Programs::new(programs), layout.cells());
         let slots = slots.into_boxed_slice();
-        Ok(FlowBatch { schema, slots, by_field, capacity, len: 0, layout, cells, open, programs, portable, bases: Vec::new() })
+        Ok(FlowBatch {
+            schema,
+            slots,
+            by_field,
+            capacity,
+            len: 0,
+            layout,
+            cells,
+            open,
+            programs,
+            portable,
+            bases: Vec::new(),
+            spare: Vec::new(),
+        })
     }
 }

@@ -30,6 +30,7 @@
 //! # Ok::<(), flowcodec::batch::BatchError>(())
 //! ```
 
+mod added;
 mod buffers;
 mod builder;
 mod cells;
@@ -47,6 +48,7 @@ use crate::kernel::Clock;
 use crate::model::{ColumnType, Field, FieldId, FieldType, FieldValue, Flow, Schema};
 use crate::record::RecordSet;
 
+pub use added::NewColumn;
 pub use buffers::{Column as OwnedColumn, Contents};
 pub use builder::{BatchError, FlowBatchBuilder};
 use cells::{Cells, Layout, MOST, Place};
@@ -75,6 +77,8 @@ pub struct FlowBatch {
     portable: bool,
     // Working space: the segments of records whose set has not noted them.
     bases: Vec<u32>,
+    /// Memory of columns that were filled apart.
+    spare: Vec<added::Memory>,
 }
 
 /// One column.

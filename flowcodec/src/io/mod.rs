@@ -2,12 +2,16 @@
 
 #[cfg(feature = "json")]
 mod elements;
+#[cfg(feature = "goflow2")]
+pub mod goflow2;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "json")]
+mod line;
 #[cfg(feature = "json")]
 mod samples;
 
 #[cfg(feature = "json")]
 pub use elements::write_elements;
 #[cfg(feature = "json")]
-pub use json::{write_chosen, write_flow, write_record};
+pub use json::{write_chosen, write_fields, write_flow, write_record, write_rows, write_set};

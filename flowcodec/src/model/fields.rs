@@ -4,9 +4,11 @@
 //! sources come from the message or the decoder's state.
 
 use super::row::FlowRecord;
+#[cfg(feature = "json")]
+use super::row::TakesFields;
 use super::schema::{Field, FieldSpec, Source, Take};
 use super::types::{
-    Address, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
+    Address, ColumnType, Double, FieldType, FieldValue, MacAddress, Moment, Octets, String, U8, U16, U32, U32List, U64, Unit,
 };
 
 /// Antrea's enterprise number since 0.11.
@@ -68,6 +70,9 @@ macro_rules! fields {
             $(FieldSpec::core(stringify!($bname), <$bty as FieldType>::COLUMN, Unit::$bunit, $bdoc, &[$($bsource),*]),)*
         ];
 
+        /// The type of each field, for the compiler to know.
+        pub(crate) const COLUMNS: &[ColumnType] = &[$(<$ty as FieldType>::COLUMN,)* $(<$bty as FieldType>::COLUMN,)*];
+
         /// Place of each field of the row; the position here is the field's number and its presence bit.
         pub(crate) const HOT: &[u16] = &[$($offset),*];
 
@@ -80,6 +85,18 @@ macro_rules! fields {
                 let value: FieldValue<'static> = self.load(field::$konst.id(), $offset, <$ty as FieldType>::COLUMN)?;
                 <$ty as FieldType>::out(value)
             })*
+
+            /// Hands those of `fields`, some of the presence bits, to `taker`, in the table's order: like [`fields`](Self::fields), but
+            /// written out, so that the compiler knows number and type of each. `at` goes through their hands.
+            #[cfg(feature = "json")]
+            #[inline]
+            pub(crate) fn each(&self, fields: u64, taker: &mut impl TakesFields, at: usize) -> usize {
+                $(let at = match self.load_of(fields, field::$konst.id(), $offset, <$ty as FieldType>::COLUMN) {
+                    Some(value) => taker.take(at, field::$konst.id(), value),
+                    None => at,
+                };)*
+                at
+            }
         }
     };
 }

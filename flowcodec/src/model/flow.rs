@@ -163,7 +163,12 @@ impl Flow {
     /// All fields that are present, in the schema's order.
     pub fn fields(&self) -> impl Iterator<Item = (FieldId, FieldValue<'_>)> {
         let of_row = self.row.fields().map(|(id, value): (FieldId, FieldValue<'_>)| (id, value));
-        of_row.chain(self.beside.iter().map(|(id, value)| (*id, value.as_value())))
+        of_row.chain(self.beside())
+    }
+
+    /// Those of them that have no place in the row.
+    pub(crate) fn beside(&self) -> impl Iterator<Item = (FieldId, FieldValue<'_>)> {
+        self.beside.iter().map(|(id, value)| (*id, value.as_value()))
     }
 
     /// Elements that no field of this flow says all of, in wire order. Beside those without a common field: other sources of one,

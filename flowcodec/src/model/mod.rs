@@ -20,6 +20,8 @@ pub use types::{
     U32List, U64, Unit,
 };
 
-pub(crate) use fields::{CORE, HOT};
+pub(crate) use fields::{COLUMNS, CORE, HOT};
 pub(crate) use put::{place, put};
+#[cfg(feature = "json")]
+pub(crate) use row::TakesFields;
 pub(crate) use row::{address as address_of_octets, bit as presence_bit, octets as octets_of_address};

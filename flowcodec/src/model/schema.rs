@@ -310,6 +310,7 @@ impl PartialEq for Schema {
 }
 
 /// Whether a field has a place in a [`FlowRecord`](super::FlowRecord), and where.
+#[inline]
 pub(crate) fn hot_offset(id: FieldId) -> Option<u16> {
     HOT.get(id.index()).copied()
 }
@@ -317,6 +318,7 @@ pub(crate) fn hot_offset(id: FieldId) -> Option<u16> {
 /// The word for a number of the fields that are said in words: `protocol` and `counters_scaled`, whose codes are this crate's own, and
 /// `drop_reason`.
 #[must_use]
+#[inline]
 pub fn word(id: FieldId, number: u64) -> Option<&'static str> {
     if id == super::field::DROP_REASON.id() {
         return crate::ie::value_name(ElementId::DROP_REASON, number);

@@ -159,7 +159,7 @@ fn file(path: &Path, raw: bool) -> File {
                     datagrams.push(Datagram { source, bytes: message.to_vec() });
                 }
             }
-            Item::StreamEnd { .. } | Item::Passed { .. } => {}
+            Item::Goflow2 { .. } | Item::StreamEnd { .. } | Item::Passed { .. } => {}
         }
         ControlFlow::Continue(())
     })

@@ -27,7 +27,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use flowcodec::Record;
-use flowcodec::model::Schema;
+use flowcodec::model::{Flow, Schema};
 
 use expression::Expression;
 
@@ -59,6 +59,12 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, record: &Record<'_>) -> bool {
         self.root.holds(&|id| record.value(id))
+    }
+
+    /// Whether the flow passes.
+    #[must_use]
+    pub fn matches_flow(&self, flow: &Flow) -> bool {
+        self.root.holds(&|id| flow.value(id))
     }
 }
 

@@ -98,7 +98,7 @@ impl Capture {
         let input = source.take_reader();
         let mut reader: Box<dyn PcapReaderIterator + '_> = match kind {
             Kind::PcapNg => Box::new(PcapNGReader::new(capacity, input).map_err(|error| unreadable(source, &error))?),
-            Kind::Pcap | Kind::Ipfix => {
+            Kind::Pcap | Kind::Ipfix | Kind::Goflow2 => {
                 Box::new(LegacyPcapReader::new(capacity, input).map_err(|error| unreadable(source, &error))?)
             }
         };

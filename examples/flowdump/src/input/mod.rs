@@ -9,6 +9,7 @@
 //! | `a1b2c3d4`, `a1b23c4d` in either octet order, `a1b2cd34` | pcap, micro- or nanoseconds |
 //! | `0a0d0d0a` | pcapng |
 //! | `000a` and a length of 16 or more | IPFIX messages back to back (RFC 5655) |
+//! | `{"`, or the first fields of a message in protobuf | goflow2's messages |
 //!
 //! A capture is read as a stream: memory is bounded by one record (at most [`MAX_RECORD`] octets) and by the
 //! limits on IP fragments and TCP segments that wait for their neighbours. IP fragments and TCP streams are not
@@ -82,6 +83,15 @@ pub enum Item<'a> {
         /// The piece.
         bytes: &'a [u8],
     },
+    /// A piece of a file of goflow2's messages, in order, cut anywhere.
+    Goflow2 {
+        /// Number of the stream, unique over all files of this process.
+        stream: u64,
+        /// Where the first octet of `bytes` is in the file.
+        offset: u64,
+        /// The piece.
+        bytes: &'a [u8],
+    },
     /// The stream gives no more: it was closed, lost a segment for good, or the file ended.
     StreamEnd {
         /// Number of the stream.
@@ -141,7 +151,7 @@ pub enum InputError {
         file: String,
     },
     /// The first octets say nothing that is known here.
-    #[error("{file} is neither a capture (pcap, pcapng), nor an IPFIX file; for a bare datagram use --raw")]
+    #[error("{file} is neither a capture (pcap, pcapng), nor an IPFIX file, nor goflow2's output; for a bare datagram use --raw")]
     NotRecognised {
         /// The file.
         file: String,
@@ -213,7 +223,7 @@ fn read_source(
     } else {
         match source.kind()? {
             kind @ (Kind::Pcap | Kind::PcapNg) => capture::read(&mut source, kind, progress, each),
-            Kind::Ipfix => read_stream(&mut source, progress, each),
+            kind @ (Kind::Ipfix | Kind::Goflow2) => read_stream(&mut source, kind, progress, each),
         }
     };
     progress(source.octets_read());
@@ -235,7 +245,12 @@ fn read_raw(source: &mut Source<'_>, each: &mut Each<'_>) -> Result<(), InputErr
     Ok(())
 }
 
-fn read_stream(source: &mut Source<'_>, progress: &mut dyn FnMut(u64), each: &mut Each<'_>) -> Result<(), InputError> {
+fn read_stream(
+    source: &mut Source<'_>,
+    kind: Kind,
+    progress: &mut dyn FnMut(u64),
+    each: &mut Each<'_>,
+) -> Result<(), InputError> {
     let stream = tcp::next_stream();
     let mut buffer = vec![0; STREAM_PIECE];
     let mut offset = 0;
@@ -249,8 +264,11 @@ fn read_stream(source: &mut Source<'_>, progress: &mut dyn FnMut(u64), each: &mu
                 return Err(source.io_error(error, offset, offset));
             }
         };
-        let piece =
-            Item::Stream { stream, source: NOWHERE, received_ns: 0, offset, bytes: buffer.get(..count).unwrap_or_default() };
+        let bytes = buffer.get(..count).unwrap_or_default();
+        let piece = match kind {
+            Kind::Goflow2 => Item::Goflow2 { stream, offset, bytes },
+            _ => Item::Stream { stream, source: NOWHERE, received_ns: 0, offset, bytes },
+        };
         if each(piece).is_break() {
             return Ok(());
         }
@@ -267,5 +285,5 @@ fn octets(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// Octets read at once from a file of IPFIX messages.
+/// Octets read at once from a file of messages.
 const STREAM_PIECE: usize = 64 << 10;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
+use flowcodec::io::goflow2;
 
 use super::{InputError, MAX_RECORD, octets};
 
@@ -29,6 +30,8 @@ pub(super) enum Kind {
     PcapNg,
     /// IPFIX messages back to back.
     Ipfix,
+    /// What goflow2 wrote.
+    Goflow2,
 }
 
 /// The last error of the reader: the capture reader only says that there was one.
@@ -81,15 +84,16 @@ impl<'a> Source<'a> {
         if self.head.is_empty() {
             return Err(InputError::Empty { file: self.file() });
         }
-        let not_recognised = || InputError::NotRecognised { file: self.name.clone() };
-        let Some(magic) = self.head.first_chunk::<4>() else {
-            return Err(not_recognised());
-        };
-        let (kind, length) = match u32::from_be_bytes(*magic) {
+        let magic = self.head.first_chunk::<4>().copied().map_or(0, u32::from_be_bytes);
+        let (kind, length) = match magic {
             0xa1b2_c3d4 | 0xa1b2_3c4d | 0xd4c3_b2a1 | 0x4d3c_b2a1 | 0x34cd_b2a1 => (Kind::Pcap, 24),
             SECTION_HEADER => (Kind::PcapNg, self.section_header_length()?),
             start if start >> 16 == 10 && start & 0xffff >= 16 => return Ok(Kind::Ipfix),
-            _ => return Err(not_recognised()),
+            _ => {
+                self.fill_head(GOFLOW2_HEAD)?;
+                let known = goflow2::recognise(&self.head).map(|_| Kind::Goflow2);
+                return known.ok_or_else(|| InputError::NotRecognised { file: self.file() });
+            }
         };
         self.fill_head(length)?;
         if self.head.len() < length {
@@ -206,5 +210,7 @@ fn retry(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// Octets that goflow2's messages are told by.
+const GOFLOW2_HEAD: usize = 64;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;

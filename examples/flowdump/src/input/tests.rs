@@ -63,6 +63,7 @@ fn run_with(file: impl Read, options: Options) -> (Vec<Got>, Result<(), InputErr
                 let bytes = bytes.to_vec();
                 Got::Stream(number(stream), source, received_ns, offset, bytes)
             }
+            Item::Goflow2 { stream, offset, bytes } => Got::Stream(number(stream), NOWHERE, 0, offset, bytes.to_vec()),
             Item::StreamEnd { stream } => Got::End(number(stream)),
             Item::Passed { bytes, why } => Got::Passed(bytes, why),
         });

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use flowcodec::Record;
 use flowcodec::model::{FieldId, FieldValue, word};
+
+use super::Shown;
 
 /// The value of a field as the JSON writer shows it, without quotes; lists with spaces between. Nothing in it commands a terminal.
 #[derive(Debug, Clone, Copy)]
@@ -13,9 +14,9 @@ pub(super) struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// The value of a field of the common schema, if the record has it.
-    pub(super) fn of(record: &Record<'a>, id: FieldId) -> Option<Self> {
-        Some(Self { id, value: record.value(id)? })
+    /// The value of a field of the schema, if the flow has it.
+    pub(super) fn of(shown: &Shown<'a>, id: FieldId) -> Option<Self> {
+        Some(Self { id, value: shown.value(id)? })
     }
 }
 

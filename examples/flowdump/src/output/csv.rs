@@ -3,9 +3,9 @@
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
-use flowcodec::Record;
 use flowcodec::model::Schema;
 
+use super::Shown;
 use super::cell::Cell;
 use crate::fields::Columns;
 
@@ -45,9 +45,9 @@ impl Csv {
     ///
     /// # Errors
     /// When `out` does not take the line.
-    pub fn record(&mut self, out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
+    pub fn flow(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
         self.line.clear();
-        put(&mut self.line, self.columns.ids().iter().map(|&id| Cell::of(record, id)));
+        put(&mut self.line, self.columns.ids().iter().map(|&id| Cell::of(shown, id)));
         out.write_all(self.line.as_bytes())
     }
 }

@@ -3,13 +3,15 @@
 mod cell;
 mod csv;
 mod exporters;
+mod goflow2;
 mod grid;
+mod shown;
 mod table;
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use flowcodec::model::Schema;
+use flowcodec::model::{Flow, Schema};
 use flowcodec::{Event, Record, RecordSet, io as formats};
 
 use crate::fields::Columns;
@@ -17,7 +19,9 @@ use crate::filter::Filter;
 
 pub use csv::Csv;
 pub use exporters::{exporters_as_json, exporters_as_table};
+pub use goflow2::Goflow2;
 pub use grid::{Grid, Heading};
+pub use shown::Shown;
 pub use table::Table;
 
 /// Shows the records that pass a filter, in one of the forms of `--format`.
@@ -40,6 +44,8 @@ pub enum Form {
     Csv(Csv),
     /// Every element by name, one JSON object a line; options and counters too.
     Elements,
+    /// goflow2's messages.
+    Goflow2(Box<Goflow2>),
     /// Nothing.
     Quiet,
 }
@@ -69,18 +75,48 @@ impl Output {
         let (schema, filter, line) = (&*self.schema, self.filter.as_ref(), &mut self.line);
         let mut wanted = set.records().filter(|record| filter.is_none_or(|filter| filter.matches(record)));
         match &mut self.form {
-            Form::Table(table) => wanted.try_for_each(|record| table.record(out, &record)),
+            Form::Table(table) => wanted.try_for_each(|record| table.flow(out, &Shown::Record(record))),
             Form::Csv(csv) => {
                 csv.head(out, schema)?;
-                wanted.try_for_each(|record| csv.record(out, &record))
+                wanted.try_for_each(|record| csv.flow(out, &Shown::Record(record)))
             }
             Form::Json(None) => lines(out, line, wanted, |line, record| formats::write_record(line, record, schema)),
             Form::Json(Some(columns)) => {
                 lines(out, line, wanted, |line, record| formats::write_chosen(line, record, schema, columns.ids()))
             }
             Form::Elements => lines(out, line, wanted, formats::write_elements),
+            Form::Goflow2(messages) if filter.is_none() => messages.set(out, &set),
+            Form::Goflow2(messages) => wanted.try_for_each(|record| messages.flow(out, &Shown::Record(record))),
             Form::Quiet => Ok(()),
         }
+    }
+
+    /// Shows a flow that was read from goflow2's messages; it has no elements.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn flow(&mut self, out: &mut dyn Write, flow: &Flow) -> io::Result<()> {
+        if !self.filter.as_ref().is_none_or(|filter| filter.matches_flow(flow)) {
+            return Ok(());
+        }
+        let (shown, line) = (Shown::Flow(flow), &mut self.line);
+        line.clear();
+        match &mut self.form {
+            Form::Table(table) => return table.flow(out, &shown),
+            Form::Csv(csv) => {
+                csv.head(out, &self.schema)?;
+                return csv.flow(out, &shown);
+            }
+            Form::Goflow2(messages) => return messages.flow(out, &shown),
+            Form::Json(None) => formats::write_flow(line, flow),
+            Form::Json(Some(columns)) => {
+                let fields = columns.ids().iter().filter_map(|&id| Some((id, shown.value(id)?)));
+                formats::write_fields(line, fields, &self.schema);
+            }
+            Form::Elements | Form::Quiet => return Ok(()),
+        }
+        line.push('\n');
+        out.write_all(line.as_bytes())
     }
 
     /// Shows what was held back.

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use flowcodec::model::{Schema, word};
-use flowcodec::{Civil, Record, Text, Timestamp, field};
+use flowcodec::{Civil, Text, Timestamp, field};
 
+use super::Shown;
 use super::cell::Cell;
 use super::grid::{Grid, Heading};
 use crate::fields::{Columns, is_number};
@@ -57,12 +58,12 @@ impl Table {
     ///
     /// # Errors
     /// When `out` does not take the line.
-    pub fn record(&mut self, out: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
+    pub fn flow(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
         let cells = match &self.columns {
-            None => usual(record).into(),
+            None => usual(shown).into(),
             // A dash keeps the number of words in a line the same, for programs that count them.
             Some(columns) => {
-                let cell = |id| Cell::of(record, id).map_or_else(|| "-".to_owned(), |cell| cell.to_string());
+                let cell = |id| Cell::of(shown, id).map_or_else(|| "-".to_owned(), |cell| cell.to_string());
                 columns.ids().iter().copied().map(cell).collect()
             }
         };
@@ -78,49 +79,34 @@ impl Table {
     }
 }
 
-fn usual(record: &Record<'_>) -> [String; 13] {
-    let start = record.get(field::START);
-    let shown = start
-        .or_else(|| record.get(field::OBSERVED))
-        .or_else(|| record.get(field::END))
-        .unwrap_or_else(|| record.context().received);
-    let protocol = record.get(field::IP_PROTOCOL);
+fn usual(flow: &Shown<'_>) -> [String; 13] {
+    let start = flow.get(field::START);
+    let shown = start.or_else(|| flow.get(field::OBSERVED)).or_else(|| flow.get(field::END)).or_else(|| flow.received());
+    let protocol = flow.get(field::IP_PROTOCOL);
     let with_ports = !matches!(protocol, Some(1 | 58));
     let port = |port: Option<u16>| port.filter(|_| with_ports);
-    let interfaces = match (record.get(field::IN_IF), record.get(field::OUT_IF)) {
+    let interfaces = match (flow.get(field::IN_IF), flow.get(field::OUT_IF)) {
         (None, None) => String::new(),
         (from, to) => format!("{}>{}", or_dash(from), or_dash(to)),
     };
     [
-        shown_time(shown),
-        start.zip(record.get(field::END)).map(|(start, end)| duration(end.since(start))).unwrap_or_default(),
-        protocol.map_or_else(|| layer2(record), protocol_name),
-        endpoint(
-            record.get(field::SRC_ADDR),
-            record.get(field::SRC_MAC).map(|mac| mac.to_string()),
-            port(record.get(field::SRC_PORT)),
-        ),
-        endpoint(
-            record.get(field::DST_ADDR),
-            record.get(field::DST_MAC).map(|mac| mac.to_string()),
-            port(record.get(field::DST_PORT)),
-        ),
-        record.get(field::PACKETS).map(|number| number.to_string()).unwrap_or_default(),
-        record
-            .get(field::OCTETS)
-            .or_else(|| record.get(field::LAYER2_OCTETS))
-            .map(|number| number.to_string())
-            .unwrap_or_default(),
-        record.get(field::TCP_FLAGS).filter(|_| protocol == Some(6)).map(flags).unwrap_or_default(),
-        match record.get(field::DIRECTION) {
+        shown.map(shown_time).unwrap_or_default(),
+        start.zip(flow.get(field::END)).map(|(start, end)| duration(end.since(start))).unwrap_or_default(),
+        protocol.map_or_else(|| layer2(flow), protocol_name),
+        endpoint(flow.get(field::SRC_ADDR), flow.get(field::SRC_MAC).map(|mac| mac.to_string()), port(flow.get(field::SRC_PORT))),
+        endpoint(flow.get(field::DST_ADDR), flow.get(field::DST_MAC).map(|mac| mac.to_string()), port(flow.get(field::DST_PORT))),
+        flow.get(field::PACKETS).map(|number| number.to_string()).unwrap_or_default(),
+        flow.get(field::OCTETS).or_else(|| flow.get(field::LAYER2_OCTETS)).map(|number| number.to_string()).unwrap_or_default(),
+        flow.get(field::TCP_FLAGS).filter(|_| protocol == Some(6)).map(flags).unwrap_or_default(),
+        match flow.get(field::DIRECTION) {
             Some(0) => "in".to_owned(),
             Some(1) => "out".to_owned(),
             _ => String::new(),
         },
         interfaces,
-        pod(record.get(field::SRC_NAMESPACE), record.get(field::SRC_POD)),
-        pod(record.get(field::DST_NAMESPACE), record.get(field::DST_POD)),
-        record.context().exporter.address().to_string(),
+        pod(flow.get(field::SRC_NAMESPACE), flow.get(field::SRC_POD)),
+        pod(flow.get(field::DST_NAMESPACE), flow.get(field::DST_POD)),
+        flow.exporter().map(|address| address.to_string()).unwrap_or_default(),
     ]
 }
 
@@ -144,8 +130,8 @@ fn protocol_name(number: u8) -> String {
 }
 
 /// A flow that is not IP is told by its Ethernet type.
-fn layer2(record: &Record<'_>) -> String {
-    match record.get(field::ETHERTYPE) {
+fn layer2(flow: &Shown<'_>) -> String {
+    match flow.get(field::ETHERTYPE) {
         Some(0x0806) => "ARP".to_owned(),
         Some(0x8847 | 0x8848) => "MPLS".to_owned(),
         Some(0x88cc) => "LLDP".to_owned(),

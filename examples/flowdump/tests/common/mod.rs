@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use flowcodec::{Decoder, Event, Settings};
-use flowdump::feed::Feed;
+use flowdump::feed::{Feed, Seen};
 use flowdump::input::Options;
 
 /// The folder of the corpus, if there is one.
@@ -72,14 +72,18 @@ pub(crate) fn decode<P: AsRef<Path>>(
 ) -> Feed {
     let mut feed = Feed::new(Decoder::new(settings), options);
     for file in files {
-        let result = feed.read(file.as_ref(), &mut |_| {}, &mut |_, event| {
-            each(&event);
+        let result = feed.read(file.as_ref(), &mut |_| {}, &mut |_, seen| {
+            if let Seen::Event(event) = seen {
+                each(&event);
+            }
             ControlFlow::Continue(())
         });
         result.unwrap_or_else(|error| panic!("{error}"));
     }
-    feed.finish(&mut |_, event| {
-        each(&event);
+    feed.finish(&mut |_, seen| {
+        if let Seen::Event(event) = seen {
+            each(&event);
+        }
         ControlFlow::Continue(())
     });
     feed

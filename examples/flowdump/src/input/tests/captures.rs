@@ -322,7 +322,7 @@ fn other_files_are_refused_in_words() {
         assert!(got.is_empty());
         assert_eq!(
             done.unwrap_err().to_string(),
-            "test.pcap is neither a capture (pcap, pcapng), nor an IPFIX file; for a bare datagram use --raw"
+            "test.pcap is neither a capture (pcap, pcapng), nor an IPFIX file, nor goflow2's output; for a bare datagram use --raw"
         );
     }
     for empty in [vec![], gzip(&[])] {

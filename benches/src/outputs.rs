@@ -1,0 +1,104 @@
+//! The ways out: rows that were decoded before, written as text or protobuf into a buffer that is used again; and all the way from
+//! datagrams to both.
+
+use core::hint::black_box;
+
+use flowcodec::io;
+use flowcodec::io::goflow2::{Dialect, Framing, write_protobuf_rows, write_protobuf_set};
+use flowcodec::model::Schema;
+use flowcodec::{Decoder, Event, FlowRecord, RecordSet, RowScratch};
+
+use crate::paths::Ours;
+use crate::workload::Workload;
+
+/// What is written before a buffer is emptied: a batch as one would hand it on.
+pub(crate) const BATCH: usize = 64 << 10;
+
+/// Rows at a time, as [`RecordSet::rows`] hands them out.
+const RUN: usize = 32;
+
+/// The rows of a workload, and the buffers they are written to.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    rows: Option<Vec<FlowRecord>>,
+    scratch: RowScratch,
+    text: String,
+    octets: Vec<u8>,
+}
+
+/// All records of a workload as rows.
+pub(crate) fn rows(decoder: &mut Decoder, workload: &Workload) -> Vec<FlowRecord> {
+    let (mut kept, mut scratch) = (Vec::new(), RowScratch::new());
+    each_set(decoder, workload, |set| set.rows(&mut scratch, |rows| kept.extend_from_slice(rows)));
+    kept
+}
+
+fn each_set(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(&RecordSet<'_>)) {
+    for datagram in workload.data() {
+        decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|event| {
+            if let Event::Flows(set) = event {
+                each(&set);
+            }
+        });
+    }
+}
+
+/// Every row as a line of JSON of the common model. Gives the number of rows.
+pub fn json(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { rows: kept, text, .. }) = ours.outputs();
+    let rows = kept.get_or_insert_with(|| rows(decoder, workload));
+    for run in rows.chunks(RUN) {
+        io::write_rows(text, run);
+        empty_text(text);
+    }
+    u64::try_from(rows.len()).unwrap_or(0)
+}
+
+/// Every record of every datagram as a line of JSON, with all its common fields. Gives the number of records.
+pub fn json_sets(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { text, scratch, .. }) = ours.outputs();
+    let (schema, mut count) = (Schema::common(), 0);
+    each_set(decoder, workload, |set| {
+        io::write_set(text, set, &schema, scratch);
+        empty_text(text);
+        count += u64::from(set.len());
+    });
+    count
+}
+
+/// Every row as goflow2's message, with its length in front. Gives the number of rows.
+pub fn goflow2(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { rows: kept, octets, .. }) = ours.outputs();
+    let rows = kept.get_or_insert_with(|| rows(decoder, workload));
+    for run in rows.chunks(RUN) {
+        write_protobuf_rows(octets, run, Dialect::V2, Framing::Prefixed);
+        empty_octets(octets);
+    }
+    u64::try_from(rows.len()).unwrap_or(0)
+}
+
+/// Every record of every datagram as goflow2's message. Gives the number of records.
+pub fn goflow2_sets(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { octets, scratch, .. }) = ours.outputs();
+    let mut count = 0;
+    each_set(decoder, workload, |set| {
+        write_protobuf_set(octets, set, scratch, Dialect::V2, Framing::Prefixed);
+        empty_octets(octets);
+        count += u64::from(set.len());
+    });
+    count
+}
+
+fn empty_text(text: &mut String) {
+    if text.len() >= BATCH {
+        black_box(&*text);
+        text.clear();
+    }
+}
+
+fn empty_octets(octets: &mut Vec<u8>) {
+    if octets.len() >= BATCH {
+        black_box(&*octets);
+        octets.clear();
+    }
+}

@@ -1,0 +1,60 @@
+//! goflow2's message, in either encoding.
+
+use std::io::{self, Write};
+
+use flowcodec::io::goflow2::{Dialect, Framing, write_json, write_protobuf, write_protobuf_set};
+use flowcodec::{RecordSet, RowScratch};
+
+use super::Shown;
+
+/// Writes goflow2's messages.
+#[derive(Debug)]
+pub struct Goflow2 {
+    dialect: Dialect,
+    /// `None` for JSON.
+    framing: Option<Framing>,
+    scratch: RowScratch,
+    line: String,
+    octets: Vec<u8>,
+}
+
+impl Goflow2 {
+    /// In JSON, one object a line; or, with a framing, in protobuf.
+    #[must_use]
+    pub fn new(dialect: Dialect, framing: Option<Framing>) -> Self {
+        Self { dialect, framing, scratch: RowScratch::new(), line: String::new(), octets: Vec::new() }
+    }
+
+    /// Writes a flow.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn flow(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
+        match self.framing {
+            None => {
+                self.line.clear();
+                write_json(&mut self.line, shown.message(), self.dialect);
+                self.line.push('\n');
+                out.write_all(self.line.as_bytes())
+            }
+            Some(framing) => {
+                self.octets.clear();
+                write_protobuf(&mut self.octets, shown.message(), self.dialect, framing);
+                out.write_all(&self.octets)
+            }
+        }
+    }
+
+    /// Writes all records of a set.
+    ///
+    /// # Errors
+    /// When `out` does not take them.
+    pub fn set(&mut self, out: &mut dyn Write, set: &RecordSet<'_>) -> io::Result<()> {
+        let Some(framing) = self.framing else {
+            return set.records().try_for_each(|record| self.flow(out, &Shown::Record(record)));
+        };
+        self.octets.clear();
+        write_protobuf_set(&mut self.octets, set, &mut self.scratch, self.dialect, framing);
+        out.write_all(&self.octets)
+    }
+}

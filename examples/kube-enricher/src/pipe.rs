@@ -1,0 +1,189 @@
+//! Records in, records out.
+
+use std::io::{self, Read as Source, Write};
+use std::time::{Duration, Instant};
+
+use flowenrich::{Found, Source as _};
+use tracing::{debug, info};
+
+use crate::careful;
+use crate::cluster::Known;
+use crate::input::{Lines, Read};
+use crate::json::Member;
+use crate::question::{At, Pair, protocol};
+use crate::record::{Added, Record};
+
+/// What came of records and of questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    /// Records written, with or without something added.
+    pub(crate) records: u64,
+    /// Lines that are no record, passed through as they are.
+    pub(crate) no_records: u64,
+    /// Questions: one answer.
+    pub(crate) hits: u64,
+    /// Several of equal right.
+    pub(crate) ambiguous: u64,
+    /// None.
+    pub(crate) misses: u64,
+    /// Not asked: the cluster's lists were not complete yet.
+    pub(crate) not_synced: u64,
+    /// Not asked: the record has no such member, or no address in it.
+    pub(crate) absent: u64,
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { records, no_records, hits, ambiguous, misses, not_synced, absent } = self;
+        write!(
+            f,
+            "{records} records, {no_records} lines that are none; addresses: {hits} found, {ambiguous} ambiguous, {misses} not found, "
+        )?;
+        write!(f, "{not_synced} before the cluster was known, {absent} absent")
+    }
+}
+
+/// How records are enriched.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) pairs: Vec<Pair>,
+    pub(crate) known: Known,
+    pub(crate) at: At,
+    pub(crate) with_services: bool,
+    counts: Counts,
+    members: Vec<Member>,
+}
+
+/// How often a running program says what it has done.
+const REPORT: Duration = Duration::from_mins(10);
+
+impl Pipe {
+    pub(crate) fn new(pairs: Vec<Pair>, known: Known, at: At, with_services: bool) -> Self {
+        Self { pairs, known, at, with_services, counts: Counts::default(), members: Vec::new() }
+    }
+
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Reads lines until they end. What is done is written before more is waited for.
+    pub(crate) fn run(&mut self, from: impl Source, to: &mut impl Write) -> io::Result<()> {
+        let mut lines = Lines::new(from);
+        let (mut line, mut out) = (Vec::new(), Vec::new());
+        let mut reported = (Instant::now(), Counts::default());
+        loop {
+            let counts = self.counts;
+            let read = lines.next(&mut line, || {
+                to.flush()?;
+                if reported.0.elapsed() >= REPORT && reported.1 != counts {
+                    info!("{counts}");
+                    reported = (Instant::now(), counts);
+                }
+                Ok(())
+            })?;
+            match read {
+                Read::End => return to.flush(),
+                Read::Line => {
+                    out.clear();
+                    self.line(&line, &mut out);
+                    to.write_all(&out)?;
+                }
+                Read::Piece => to.write_all(&line)?,
+                Read::LastPiece => {
+                    self.counts.no_records = self.counts.no_records.saturating_add(1);
+                    debug!("a line of more than {} octets is passed through", crate::input::MOST);
+                    to.write_all(&line)?;
+                }
+            }
+        }
+    }
+
+    /// Enriches one line.
+    pub(crate) fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let (text, end) = split_end(line);
+        // The original ends every line as a scanner of lines gives it: without a carriage return, with a newline.
+        let end = if self.known.is_original() { b"\n" } else { end };
+        let start = out.len();
+        let mut members = std::mem::take(&mut self.members);
+        let written = self.record(text, &mut members, out);
+        self.members = members;
+        let counter = match written {
+            Ok(()) => &mut self.counts.records,
+            Err(why) => {
+                debug!("no record, passed through: {why}");
+                out.truncate(start);
+                out.extend_from_slice(text);
+                &mut self.counts.no_records
+            }
+        };
+        *counter = counter.saturating_add(1);
+        out.extend_from_slice(end);
+    }
+
+    fn record(&mut self, text: &[u8], members: &mut Vec<Member>, out: &mut Vec<u8>) -> Result<(), String> {
+        let record = Record::scan(text, members).map_err(|fault| fault.to_string())?;
+        let mut added = Vec::new();
+        let mut found = Counts::default();
+        match &self.known {
+            Known::Careful(live) => {
+                let index = live.current();
+                let (at, protocol) = (self.at.of(&record), protocol(&record));
+                for pair in &self.pairs {
+                    let asked = pair.place(&record, &added).and_then(|place| careful::ask(&index, &place, protocol, at));
+                    let counter = match &asked {
+                        None => &mut found.absent,
+                        Some(Found::One(_)) => &mut found.hits,
+                        Some(Found::Ambiguous(_)) => &mut found.ambiguous,
+                        Some(Found::Nothing) => &mut found.misses,
+                        Some(Found::NotSynced) => &mut found.not_synced,
+                    };
+                    *counter = counter.saturating_add(1);
+                    if let Some(asked) = asked {
+                        careful::say(asked, &pair.names, &mut added);
+                    }
+                }
+                record.write(&added, out);
+            }
+            Known::Original(original) => {
+                let original = original.read();
+                for pair in &self.pairs {
+                    let count = pair
+                        .place(&record, &added)
+                        .map(|place| original.say(&place.text, self.with_services, &pair.names, &mut added));
+                    let counter = match count {
+                        None => &mut found.absent,
+                        Some(0) => &mut found.misses,
+                        Some(1) => &mut found.hits,
+                        Some(_) => &mut found.ambiguous,
+                    };
+                    *counter = counter.saturating_add(1);
+                }
+                drop(original);
+                sorted(&record, &added, out)?;
+            }
+        }
+        self.counts.add(found);
+        Ok(())
+    }
+}
+
+fn sorted(record: &Record<'_>, added: &[Added<'_>], out: &mut Vec<u8>) -> Result<(), String> {
+    record.write_sorted(added, out).map_err(|_| "a number beyond a 64-bit float".to_owned())
+}
+
+/// A line and what ends it.
+fn split_end(line: &[u8]) -> (&[u8], &[u8]) {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    line.split_at(text.len())
+}
+
+impl Counts {
+    const fn add(&mut self, more: Self) {
+        self.hits = self.hits.saturating_add(more.hits);
+        self.ambiguous = self.ambiguous.saturating_add(more.ambiguous);
+        self.misses = self.misses.saturating_add(more.misses);
+        self.not_synced = self.not_synced.saturating_add(more.not_synced);
+        self.absent = self.absent.saturating_add(more.absent);
+    }
+}

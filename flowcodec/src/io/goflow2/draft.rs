@@ -1,0 +1,306 @@
+//! A flow in the making: takes the fields of a message as they come, in any order.
+
+use std::net::IpAddr;
+
+use super::message::protocol;
+use super::table::{Form, Moment, Mpls, Scale, Shape};
+use super::{Skipped, id, schema, words};
+use crate::exporter::Protocol;
+use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
+use crate::time::Timestamp;
+
+/// A value as an encoding has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Given<'a> {
+    Number(u64),
+    /// Of protobuf.
+    Octets(&'a [u8]),
+    /// Of JSON, without escapes.
+    Text(&'a [u8]),
+}
+
+impl<'a> Given<'a> {
+    /// A number, also when it was written as text.
+    fn number(self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Text(text) if text.iter().all(u8::is_ascii_digit) => core::str::from_utf8(text).ok()?.parse().ok(),
+            Self::Text(_) | Self::Octets(_) => None,
+        }
+    }
+
+    const fn text(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(_) | Self::Octets(_) => None,
+        }
+    }
+
+    const fn is_empty(self) -> bool {
+        match self {
+            Self::Number(_) => false,
+            Self::Octets(octets) | Self::Text(octets) => octets.is_empty(),
+        }
+    }
+
+    /// An address in 4 or 16 octets, or as text.
+    fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Octets(octets) => match octets.len() {
+                4 => octets.first_chunk::<4>().map(|octets| IpAddr::from(*octets)),
+                16 => octets.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
+                _ => None,
+            },
+            Self::Text(text) => core::str::from_utf8(text).ok()?.parse().ok(),
+            Self::Number(_) => None,
+        }
+    }
+}
+
+/// The flow, and what has to wait for the end of the message.
+#[derive(Debug)]
+pub(super) struct Draft {
+    flow: Flow,
+    sampler: Option<IpAddr>,
+    vlan_id: Option<u64>,
+    /// Of each moment the finest that is there: v1 says seconds and milliseconds.
+    times: [Option<(Scale, Timestamp)>; 3],
+    lists: Vec<(FieldId, Vec<u32>)>,
+    segments: Vec<u8>,
+    labels: Stack,
+    ttls: Stack,
+    depth: u64,
+    /// Forms that are no lists and have been there, by their rows in the table.
+    given: u128,
+    pub(super) skipped: Skipped,
+}
+
+/// The first three entries and the last one.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Stack {
+    first: [u32; 3],
+    last: u32,
+}
+
+impl Draft {
+    pub(super) fn new() -> Self {
+        Self {
+            flow: Flow::new(schema()),
+            sampler: None,
+            vlan_id: None,
+            times: [None; 3],
+            lists: Vec::new(),
+            segments: Vec::new(),
+            labels: Stack::default(),
+            ttls: Stack::default(),
+            depth: 0,
+            given: 0,
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// Takes a value of a field, the row `number` of the table. What the common model cannot hold is counted, and so is what takes the
+    /// place of another value: messages without anything between them look like one.
+    pub(super) fn put(&mut self, number: usize, form: Form, given: Given<'_>) {
+        let is_list = matches!(form.shape(), Shape::Numbers | Shape::Addresses);
+        let bit = u32::try_from(number).map_or(0, |number| 1_u128.wrapping_shl(number));
+        let again = !is_list && self.given & bit != 0;
+        self.given |= bit;
+        self.check(!again);
+        let held = self.held(form, given).is_some();
+        self.check(held);
+    }
+
+    /// `None` when the value cannot be held. What goflow2 writes of fields it does not know is held by leaving them absent.
+    fn held(&mut self, form: Form, given: Given<'_>) -> Option<()> {
+        match form {
+            Form::Type => self.kind(given),
+            Form::Sequence => self.unsigned(id::SEQUENCE, given.number()?),
+            Form::Rate => match given.number()? {
+                0 => Some(()),
+                rate => self.set(field::SAMPLING_RATE.id(), FieldValue::Double(rounded(rate))),
+            },
+            Form::Octets => self.unsigned(field::OCTETS.id(), given.number()?),
+            Form::Packets => self.unsigned(field::PACKETS.id(), given.number()?),
+            Form::Number(id) => self.unsigned(id, given.number()?),
+            Form::VlanId => {
+                self.vlan_id = Some(given.number()?).filter(|number| *number != 0);
+                Some(())
+            }
+            Form::TopBits(id) => self.unsigned(id, given.number().filter(|bits| *bits < 8)? << 5),
+            Form::Time(moment, scale) => self.time(moment, scale, given.number()?),
+            Form::Sampler => {
+                self.sampler = if given.is_empty() { None } else { Some(given.address()?) };
+                Some(())
+            }
+            Form::Address(_) if given.is_empty() => Some(()),
+            Form::Addresses(id::SEGMENTS) => {
+                self.segments.extend(octets_of_address(given.address()?));
+                Some(())
+            }
+            // One of a list is all that the common model has room for.
+            Form::Addresses(id) if self.flow.value(id).is_some() => None,
+            Form::Address(id) | Form::Addresses(id) => self.set(id, FieldValue::Address(given.address()?)),
+            Form::Mac(id, _) => self.mac(id, given),
+            Form::Etype => self.word(field::ETHERTYPE.id(), given, words::etype_of),
+            Form::Protocol => self.word(field::IP_PROTOCOL.id(), given, words::protocol_of),
+            Form::Network { bits, .. } => self.word(bits, given, prefix_len),
+            Form::Numbers(id) => self.push(id, given.number()?),
+            Form::Layers(id) => {
+                let layer = given.text().and_then(words::layer_of).or_else(|| given.number())?;
+                self.push(id, layer)
+            }
+            Form::Mpls(part) => self.mpls(part, given.number()?),
+            Form::Name(_) => Some(()),
+        }
+    }
+
+    fn set(&mut self, id: FieldId, value: FieldValue<'_>) -> Option<()> {
+        self.flow.set(id, value).then_some(())
+    }
+
+    /// A number; 0 is what goflow2 writes when it does not know.
+    fn unsigned(&mut self, id: FieldId, number: u64) -> Option<()> {
+        if number == 0 { Some(()) } else { self.set(id, FieldValue::Unsigned(number)) }
+    }
+
+    /// A number, or a word for one; no word at all says nothing.
+    fn word(&mut self, id: FieldId, given: Given<'_>, number_of: impl Fn(&[u8]) -> Option<u64>) -> Option<()> {
+        if given.is_empty() {
+            return Some(());
+        }
+        let number = given.text().and_then(number_of).or_else(|| given.number())?;
+        self.unsigned(id, number)
+    }
+
+    fn kind(&mut self, given: Given<'_>) -> Option<()> {
+        let of_word = |word: &[u8]| words::TYPES.iter().position(|known| known.as_bytes() == word);
+        let kind = given.text().and_then(of_word).and_then(|kind| u64::try_from(kind).ok()).or_else(|| given.number())?;
+        match kind {
+            0 => Some(()),
+            kind => self.unsigned(field::PROTOCOL.id(), u64::from(protocol(kind)?.code())),
+        }
+    }
+
+    fn time(&mut self, moment: Moment, scale: Scale, number: u64) -> Option<()> {
+        if number == 0 {
+            return Some(());
+        }
+        let nanos = number.checked_mul(u64::from(scale.nanos())).and_then(|nanos| i64::try_from(nanos).ok())?;
+        let place = match moment {
+            Moment::Received => self.times.first_mut(),
+            Moment::Start => self.times.get_mut(1),
+            Moment::End => self.times.get_mut(2),
+        }?;
+        if place.is_none_or(|(known, _)| known <= scale) {
+            *place = Some((scale, Timestamp::from_nanos(nanos)));
+        }
+        Some(())
+    }
+
+    fn mac(&mut self, id: FieldId, given: Given<'_>) -> Option<()> {
+        let number = match given.text() {
+            None => given.number()?,
+            Some([]) => return Some(()),
+            Some(text) => mac_number(text)?,
+        };
+        let [0, 0, octets @ ..] = number.to_be_bytes() else { return None };
+        if number == 0 { Some(()) } else { self.set(id, FieldValue::Mac(Mac::new(octets))) }
+    }
+
+    fn push(&mut self, id: FieldId, number: u64) -> Option<()> {
+        let number = u32::try_from(number).ok()?;
+        match self.lists.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, list)) => list.push(number),
+            None => self.lists.push((id, vec![number])),
+        }
+        Some(())
+    }
+
+    fn mpls(&mut self, part: Mpls, number: u64) -> Option<()> {
+        let narrow = u32::try_from(number).ok()?;
+        match part {
+            Mpls::Any => {}
+            Mpls::Count => self.depth = number,
+            Mpls::Label(place) => *self.labels.first.get_mut(place)? = narrow,
+            Mpls::LastLabel => self.labels.last = narrow,
+            Mpls::Ttl(place) => *self.ttls.first.get_mut(place)? = narrow,
+            Mpls::LastTtl => self.ttls.last = narrow,
+        }
+        Some(())
+    }
+
+    fn check(&mut self, held: bool) {
+        self.skipped.refused_values = self.skipped.refused_values.saturating_add(u64::from(!held));
+    }
+
+    /// The flow, and what of the message is not in it.
+    pub(super) fn finish(mut self) -> (Flow, Skipped) {
+        if let Some(address) = self.sampler {
+            let of_sflow = self.flow.row().protocol() == Some(Protocol::Sflow.code());
+            let sampler = if of_sflow { field::AGENT.id() } else { field::EXPORTER.id() };
+            self.flow.set(sampler, FieldValue::Address(address));
+        }
+        for (id, time) in [field::RECEIVED.id(), field::START.id(), field::END.id()].into_iter().zip(self.times) {
+            if let Some((_, time)) = time {
+                self.flow.set(id, FieldValue::Time(time));
+            }
+        }
+        // The tag of the packet itself goes before what a switch says of the port.
+        if let Some(vlan) = self.vlan_id {
+            let of_port = self.flow.row().vlan().map(u64::from);
+            let held = self.flow.set(field::VLAN.id(), FieldValue::Unsigned(vlan));
+            self.check(held && of_port.is_none_or(|of_port| of_port == vlan));
+        }
+        if self.depth != 0 {
+            self.check(self.depth <= 4);
+            self.lists.push((field::MPLS_LABELS.id(), self.labels.list(self.depth)));
+            if self.ttls != Stack::default() {
+                self.lists.push((id::MPLS_TTLS, self.ttls.list(self.depth)));
+            }
+        }
+        for (id, list) in &self.lists {
+            self.flow.set(*id, FieldValue::Numbers(Numbers::from(&**list)));
+        }
+        if !self.segments.is_empty() {
+            self.flow.set(id::SEGMENTS, FieldValue::Octets(&self.segments));
+        }
+        (self.flow, self.skipped)
+    }
+}
+
+impl Stack {
+    /// Of a stack deeper than four what is between the third and the last is not known.
+    fn list(&self, depth: u64) -> Vec<u32> {
+        let first = usize::try_from(depth).unwrap_or(usize::MAX).min(self.first.len());
+        let last = (depth > 3).then_some(self.last);
+        self.first.iter().copied().take(first).chain(last).collect()
+    }
+}
+
+/// Rates are far below 2^53.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "see above")]
+const fn rounded(rate: u64) -> f64 {
+    rate as f64
+}
+
+/// `aa:bb:cc:dd:ee:ff` as a number.
+fn mac_number(text: &[u8]) -> Option<u64> {
+    let mut octets = [0_u8; 8];
+    let mut parts = text.split(|octet| *octet == b':');
+    for place in octets.iter_mut().skip(2) {
+        let digits = core::str::from_utf8(parts.next().filter(|digits| digits.len() == 2)?).ok()?;
+        *place = u8::from_str_radix(digits, 16).ok()?;
+    }
+    parts.next().is_none().then_some(u64::from_be_bytes(octets))
+}
+
+/// The length of a prefix such as `10.0.0.0/8`; 0 for what goflow2 writes without an address.
+fn prefix_len(text: &[u8]) -> Option<u64> {
+    if text == b"invalid Prefix" {
+        return Some(0);
+    }
+    let (address, bits) = core::str::from_utf8(text).ok()?.split_once('/')?;
+    let most = if address.parse::<IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
+    bits.parse().ok().filter(|bits| *bits <= most)
+}

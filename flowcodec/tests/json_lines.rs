@@ -1,0 +1,71 @@
+//! Sets go another way to JSON than records: they say the same.
+#![cfg(test)]
+#![cfg(feature = "json")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flowcodec::model::Schema;
+use flowcodec::{Decoder, Event, Exporter, RowScratch, Timestamp, io};
+use proptest::prelude::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// Writes the flows of a datagram in both ways, and gives how many there were.
+fn flows(decoder: &mut Decoder, datagram: &[u8]) -> u32 {
+    let (schema, mut scratch, mut count) = (Schema::common(), RowScratch::new(), 0);
+    decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), NOW, datagram).for_each(|event| {
+        let (Event::Flows(set) | Event::Options(set) | Event::Counters(set)) = event else { return };
+        let (mut by_set, mut by_record) = (String::from("in front\n"), String::from("in front\n"));
+        io::write_set(&mut by_set, &set, &schema, &mut scratch);
+        for record in set {
+            io::write_record(&mut by_record, &record, &schema);
+            by_record.push('\n');
+            let mut by_flow = String::new();
+            io::write_flow(&mut by_flow, &record.to_flow(&schema));
+            assert!(by_record.ends_with(&format!("\n{by_flow}\n")), "{by_record}{by_flow}");
+        }
+        assert_eq!(by_set, by_record);
+        count += set.len();
+    });
+    count
+}
+
+/// Bare datagrams of the corpus, file after file as if one exporter had sent them.
+#[test]
+fn captures_of_others() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
+    let corpus = std::env::var_os("FLOWCODEC_CORPUS").map_or(here, PathBuf::from);
+    let Ok(manifest) = fs::read_to_string(corpus.join("MANIFEST.tsv")) else {
+        println!("skipped: there is no corpus; FLOWCODEC_CORPUS says where it is");
+        return;
+    };
+    let (mut decoder, mut count) = (Decoder::default(), 0);
+    let files = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>()).filter(|columns| columns[2] == "raw");
+    for columns in files {
+        let octets = fs::read(corpus.join(columns[0])).unwrap();
+        if octets.len() <= 65_535 {
+            count += flows(&mut decoder, &octets);
+        }
+    }
+    assert!(count > 700, "{count}");
+}
+
+fn be(number: usize) -> [u8; 2] {
+    u16::try_from(number).unwrap().to_be_bytes()
+}
+
+proptest! {
+    /// Any elements in any width, among them some that feed rows, some that feed other fields, and some that feed none.
+    #[test]
+    fn random_templates(
+        fields in proptest::collection::vec((prop_oneof![1_u16..=100, 128_u16..=260, 312_u16..=316], prop_oneof![Just(65_535_u16), 0_u16..=8, Just(16)]), 1..30),
+        octets in proptest::collection::vec(any::<u8>(), 0..800),
+    ) {
+        let specifiers: Vec<u8> = fields.iter().flat_map(|(id, length)| [id.to_be_bytes(), length.to_be_bytes()].concat()).collect();
+        let template = [&[0, 2][..], &be(specifiers.len() + 8), &[1, 0], &be(fields.len()), &specifiers].concat();
+        let data = [&[1, 0][..], &be(octets.len() + 4), &octets].concat();
+        let head = [&[0, 10][..], &be(16 + template.len() + data.len()), &[0x65, 0x53, 0xf1, 0], &[0; 4], &[0, 0, 0, 1]].concat();
+        flows(&mut Decoder::default(), &[head, template, data].concat());
+    }
+}

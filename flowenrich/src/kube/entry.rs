@@ -1,0 +1,331 @@
+//! What is kept of objects: names shared, addresses parsed, nothing else.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use flowcodec::Timestamp;
+
+use super::index::Index;
+use super::object::ServicePort;
+use crate::shards::Shards;
+
+/// A moment before all others.
+pub(super) const EVER: Timestamp = Timestamp::from_nanos(i64::MIN);
+/// A moment after all others.
+pub(super) const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
+
+/// A unique id, told apart from others of objects of the same name only; 0 is "not known".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Uid(u128);
+
+impl Uid {
+    /// FNV-1a of the text: ids are opaque, and compared only between objects of one kind and name.
+    pub(super) fn new(text: &str) -> Self {
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        if text.is_empty() {
+            return Self(0);
+        }
+        Self(text.bytes().fold(BASIS, |hash, octet| (hash ^ u128::from(octet)).wrapping_mul(PRIME)))
+    }
+
+    pub(super) const fn is_known(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Whether these are surely two objects.
+    pub(super) const fn differs(self, other: Self) -> bool {
+        self.is_known() && other.is_known() && self.0 != other.0
+    }
+}
+
+/// What all kinds have. Equal when nothing but the version differs, which changes with every heartbeat.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) name: Box<str>,
+    pub(super) namespace: Arc<str>,
+    pub(super) uid: Uid,
+    pub(super) version: u64,
+    pub(super) created: Timestamp,
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.namespace, self.uid, self.created) == (&other.name, &other.namespace, other.uid, other.created)
+    }
+}
+
+impl Eq for Head {}
+
+/// A reference upward; shared by all that have the same owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct OwnerName {
+    pub(super) group: Arc<str>,
+    pub(super) kind: Arc<str>,
+    /// Of the object that names it; owners are in the same namespace or in none.
+    pub(super) namespace: Arc<str>,
+    pub(super) name: Box<str>,
+    pub(super) uid: Uid,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PodEntry {
+    pub(super) head: Head,
+    pub(super) node: Option<Arc<str>>,
+    /// As its status says; the node knows better where it is known.
+    pub(super) host_addr: Option<IpAddr>,
+    pub(super) owner: Option<Arc<OwnerName>>,
+    /// When its deletion was asked for, else [`NEVER`].
+    pub(super) terminating: Timestamp,
+    /// When its last container ended, if it is done for good, else [`NEVER`].
+    pub(super) ended: Timestamp,
+    pub(super) addrs: Box<[IpAddr]>,
+    pub(super) networks: Box<[(Arc<str>, IpAddr)]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NodeEntry {
+    pub(super) head: Head,
+    pub(super) internal_addr: Option<IpAddr>,
+    pub(super) zone: Option<Arc<str>>,
+    pub(super) addrs: Box<[IpAddr]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ServiceEntry {
+    pub(super) head: Head,
+    pub(super) addrs: Box<[(By, IpAddr)]>,
+    pub(super) ports: Box<[ServicePort]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EndpointsEntry {
+    pub(super) head: Head,
+    pub(super) service: Box<str>,
+    pub(super) addrs: Box<[IpAddr]>,
+}
+
+/// An object that is owned: a step between a pod and its workload. Objects without owner are not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnedEntry {
+    pub(super) group: Arc<str>,
+    pub(super) kind: Arc<str>,
+    pub(super) head: Head,
+    pub(super) owner: Arc<OwnerName>,
+}
+
+/// An entry that has addresses and is found by namespace and name.
+pub(super) trait Entry: Clone + PartialEq + 'static {
+    /// Whether others are found through it, so that it is wanted by name when it is gone.
+    const FOUND_BY_NAME: bool = false;
+
+    fn head(&self) -> &Head;
+
+    fn holder(self: Arc<Self>) -> Holder;
+
+    fn table(index: &Index) -> &Shards<Arc<Self>>;
+
+    fn table_mut(index: &mut Index) -> &mut Shards<Arc<Self>>;
+
+    /// When it ended, as it says itself.
+    fn ended(&self) -> Timestamp {
+        NEVER
+    }
+}
+
+macro_rules! entries {
+    ($($entry:ident $table:ident => $holder:expr, { $($more:tt)* })*) => {$(
+        impl Entry for $entry {
+            $($more)*
+
+            fn head(&self) -> &Head {
+                &self.head
+            }
+
+            fn holder(self: Arc<Self>) -> Holder {
+                $holder(self)
+            }
+
+            fn table(index: &Index) -> &Shards<Arc<Self>> {
+                &index.$table
+            }
+
+            fn table_mut(index: &mut Index) -> &mut Shards<Arc<Self>> {
+                &mut index.$table
+            }
+        }
+    )*};
+}
+
+entries! {
+    PodEntry pods => Holder::Pod, { fn ended(&self) -> Timestamp { self.ended } }
+    NodeEntry nodes => Holder::Node, { const FOUND_BY_NAME: bool = true; }
+    ServiceEntry services => (|service| Holder::Service(service, By::ClusterIp)), {}
+    EndpointsEntry endpoints => Holder::Endpoints, {}
+}
+
+/// How an address is a service's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum By {
+    /// It is a cluster address of it.
+    ClusterIp,
+    /// It is one of its external addresses.
+    ExternalIp,
+    /// A load balancer gave it.
+    LoadBalancer,
+    /// It is a node's, and the port is the service's node port.
+    NodePort,
+    /// It is behind the service, and no pod's.
+    Endpoint,
+}
+
+impl By {
+    /// The word used in outputs: `clusterIP`, `externalIP`, `loadBalancer`, `nodePort`, `endpoint`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "clusterIP",
+            Self::ExternalIp => "externalIP",
+            Self::LoadBalancer => "loadBalancer",
+            Self::NodePort => "nodePort",
+            Self::Endpoint => "endpoint",
+        }
+    }
+}
+
+/// Who has an address.
+#[derive(Debug, Clone)]
+pub(super) enum Holder {
+    Pod(Arc<PodEntry>),
+    Node(Arc<NodeEntry>),
+    Service(Arc<ServiceEntry>, By),
+    Endpoints(Arc<EndpointsEntry>),
+}
+
+/// What can be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// An address on the cluster's network.
+    Addr(IpAddr),
+    /// An address on another network.
+    Network(Arc<str>, IpAddr),
+    /// A port of all nodes.
+    NodePort(u16),
+}
+
+impl Holder {
+    /// All that it holds, and as what.
+    pub(super) fn places(&self) -> Vec<(Place, Self)> {
+        let plain = |addrs: &[IpAddr]| addrs.iter().map(|addr| (Place::Addr(*addr), self.clone())).collect::<Vec<_>>();
+        match self {
+            Self::Pod(pod) => {
+                let networks = pod.networks.iter().map(|(network, addr)| Place::Network(Arc::clone(network), *addr));
+                plain(&pod.addrs).into_iter().chain(networks.map(|place| (place, self.clone()))).collect()
+            }
+            Self::Node(node) => plain(&node.addrs),
+            Self::Service(service, _) => {
+                let addrs = service.addrs.iter().map(|(by, addr)| (Place::Addr(*addr), *by));
+                // Each number once: TCP and UDP may share one.
+                let numbers: BTreeSet<u16> = service.ports.iter().filter_map(|port| port.node_port).collect();
+                let ports = numbers.into_iter().map(|number| (Place::NodePort(number), By::NodePort));
+                addrs.chain(ports).map(|(place, by)| (place, Self::Service(Arc::clone(service), by))).collect()
+            }
+            Self::Endpoints(endpoints) => plain(&endpoints.addrs),
+        }
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        match self {
+            Self::Pod(pod) => &pod.head,
+            Self::Node(node) => &node.head,
+            Self::Service(service, _) => &service.head,
+            Self::Endpoints(endpoints) => &endpoints.head,
+        }
+    }
+
+    /// Whether both are the same entry, matched the same way.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pod(a), Self::Pod(b)) => Arc::ptr_eq(a, b),
+            (Self::Node(a), Self::Node(b)) => Arc::ptr_eq(a, b),
+            (Self::Service(a, by), Self::Service(b, also)) => Arc::ptr_eq(a, b) && by == also,
+            (Self::Endpoints(a), Self::Endpoints(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+/// An address is held by somebody until a time.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    pub(super) holder: Holder,
+    /// Creation of the holder, said again so that a look-up needs to read nothing else.
+    pub(super) from: Timestamp,
+    /// The first moment at which it is not held any more.
+    pub(super) until: Timestamp,
+    /// Whether it ended because the object went away, which is known to within the time an event takes; a pod's containers end exactly.
+    pub(super) departed: bool,
+}
+
+impl Claim {
+    pub(super) fn new(holder: Holder, until: Timestamp) -> Self {
+        Self { from: holder.head().created, holder, until, departed: false }
+    }
+
+    pub(super) fn holds_at(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+
+    /// Whether it would hold if clocks were `tolerance` nanoseconds apart.
+    pub(super) fn nearly_holds_at(&self, at: Timestamp, tolerance: i64) -> bool {
+        let late = if self.departed { tolerance } else { 0 };
+        self.from.offset(tolerance.saturating_neg()) <= at && at < self.until.offset(late)
+    }
+}
+
+/// All claims to one address: nearly always one.
+#[derive(Debug, Clone)]
+pub(super) enum Claims {
+    One(Claim),
+    Many(Vec<Claim>),
+}
+
+impl Claims {
+    pub(super) const fn as_slice(&self) -> &[Claim] {
+        match self {
+            Self::One(claim) => std::slice::from_ref(claim),
+            Self::Many(claims) => claims.as_slice(),
+        }
+    }
+
+    pub(super) const fn as_mut_slice(&mut self) -> &mut [Claim] {
+        match self {
+            Self::One(claim) => std::slice::from_mut(claim),
+            Self::Many(claims) => claims.as_mut_slice(),
+        }
+    }
+
+    pub(super) fn push(&mut self, claim: Claim) {
+        match self {
+            Self::One(only) => *self = Self::Many(vec![only.clone(), claim]),
+            Self::Many(claims) => claims.push(claim),
+        }
+    }
+
+    /// Keeps some; `false` when none is left.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Claim) -> bool) -> bool {
+        match self {
+            Self::One(claim) => keep(claim),
+            Self::Many(claims) => {
+                claims.retain(keep);
+                if let [only] = claims.as_slice() {
+                    *self = Self::One(only.clone());
+                    return true;
+                }
+                !claims.is_empty()
+            }
+        }
+    }
+}

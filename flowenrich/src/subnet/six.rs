@@ -1,0 +1,132 @@
+//! IPv6: steps by the upper halves of addresses, ten to a leaf together with what they lead to, so that most look-ups end in one place.
+
+use super::flat::{Step, Word};
+use super::sorted::Sorted;
+
+const LEAF: usize = 10;
+/// Set in a short word that is the number of a [`Beside`].
+const BESIDE: u32 = 1 << 31;
+const NONE: u32 = BESIDE - 1;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Six {
+    /// The first key of each leaf.
+    firsts: Sorted<u64>,
+    leaves: Vec<Leaf>,
+    beside: Vec<Beside>,
+    /// Steps inside those upper halves that are divided, by their lower halves.
+    lower: Vec<u64>,
+    words: Vec<Word>,
+}
+
+/// Two neighbouring cache lines. What is left over at the end repeats the last key.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(128))]
+struct Leaf {
+    keys: [u64; LEAF],
+    shorts: [u32; LEAF],
+}
+
+/// What does not fit a short word: an upper half that is divided, or a value of a high number.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    upper: u64,
+    /// Who wins behind its last step.
+    last: Word,
+    /// Its steps among the lower halves.
+    first: usize,
+    steps: usize,
+}
+
+impl Six {
+    pub(super) fn new(steps: &[Step]) -> Self {
+        let mut six = Self::default();
+        let mut entries: Vec<(u64, u32)> = Vec::new();
+        let mut before = Word::NONE;
+        for half in steps.chunk_by(|a, b| a.from >> 64 == b.from >> 64) {
+            let (Some(first), Some(last)) = (half.first(), half.last()) else { continue };
+            let (upper, lower) = halves(first.from);
+            let begin = six.lower.len();
+            if half.len() > 1 || lower != 0 {
+                if lower != 0 {
+                    six.lower.push(0);
+                    six.words.push(before);
+                }
+                six.lower.extend(half.iter().map(|step| halves(step.from).1));
+                six.words.extend(half.iter().map(|step| step.word));
+            }
+            let beside = Beside { upper, last: last.word, first: begin, steps: six.lower.len() - begin };
+            entries.push((upper, six.short(beside)));
+            before = last.word;
+        }
+        six.firsts = Sorted::new(&entries.iter().step_by(LEAF).map(|(key, _)| *key).collect::<Vec<_>>());
+        six.leaves = entries.chunks(LEAF).map(Leaf::new).collect();
+        six
+    }
+
+    /// A word of 31 bits: 23 of the value, 8 of the length; or the number of what is kept beside.
+    fn short(&mut self, beside: Beside) -> u32 {
+        let plain = match beside.last.parts() {
+            _ if beside.steps > 0 => None,
+            None => Some(NONE),
+            Some((value, prefix)) => {
+                let value = u32::try_from(value).ok().filter(|value| *value < (1 << 23) - 1);
+                value.map(|value| (value << 8) | u32::from(prefix))
+            }
+        };
+        plain.unwrap_or_else(|| {
+            self.beside.push(beside);
+            // More than 2^31 do not fit in memory.
+            BESIDE | u32::try_from(self.beside.len() - 1).unwrap_or(NONE)
+        })
+    }
+
+    /// What an address leads to.
+    #[inline]
+    pub(super) fn find(&self, addr: u128) -> Word {
+        let (upper, lower) = halves(addr);
+        let leaf = self.firsts.last_up_to(upper).and_then(|at| self.leaves.get(at));
+        let short = leaf.map_or(NONE, |leaf| leaf.find(upper));
+        if short & BESIDE == 0 {
+            return if short == NONE { Word::NONE } else { Word::new(short >> 8, short.to_le_bytes()[0]) };
+        }
+        self.divided(short & !BESIDE, upper, lower).unwrap_or(Word::NONE)
+    }
+
+    fn divided(&self, number: u32, upper: u64, lower: u64) -> Option<Word> {
+        let beside = self.beside.get(usize::try_from(number).ok()?)?;
+        if beside.steps == 0 || beside.upper != upper {
+            return Some(beside.last);
+        }
+        let steps = self.lower.get(beside.first..beside.first.checked_add(beside.steps)?)?;
+        let step = steps.partition_point(|from| *from <= lower).checked_sub(1)?;
+        self.words.get(beside.first.checked_add(step)?).copied()
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        let leaves = self.leaves.len().saturating_mul(size_of::<Leaf>()).saturating_add(self.firsts.octets());
+        let divided = self.lower.len().saturating_mul(size_of::<u64>() + size_of::<Word>());
+        leaves.saturating_add(divided).saturating_add(self.beside.len().saturating_mul(size_of::<Beside>()))
+    }
+}
+
+impl Leaf {
+    fn new(entries: &[(u64, u32)]) -> Self {
+        let last = entries.last().copied().unwrap_or((u64::MAX, NONE));
+        let entry = |at: usize| entries.get(at).copied().unwrap_or(last);
+        Self { keys: std::array::from_fn(|at| entry(at).0), shorts: std::array::from_fn(|at| entry(at).1) }
+    }
+
+    /// The word of the last key that is not above `wanted`; the first one is not.
+    #[inline]
+    fn find(&self, wanted: u64) -> u32 {
+        // Counted, not searched: nothing to guess wrong.
+        let not_above: usize = self.keys.iter().map(|key| usize::from(*key <= wanted)).sum();
+        self.shorts.get(not_above.wrapping_sub(1)).copied().unwrap_or(NONE)
+    }
+}
+
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the two halves of 128 bits")]
+const fn halves(addr: u128) -> (u64, u64) {
+    ((addr >> 64) as u64, addr as u64)
+}

@@ -1,0 +1,91 @@
+//! What a pod costs, counted at the allocator.
+#![cfg(test)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use flowcodec::Timestamp;
+use flowenrich::kube::{Cluster, Meta, Object, OwnerRef, Pod};
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to `System` with the arguments it came with, so the promises of `GlobalAlloc` are those of `System`; the counter
+// is an atomic, and neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the promises of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: `ptr` came from `alloc` above, which is `System`'s, with this layout.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn pod(n: u32, dual_stack: bool) -> Object {
+    let set = format!("service-{:04}-6d4cf56db6", n / 4);
+    let [.., b, c, d] = n.to_be_bytes();
+    let mut addrs = vec![[10, b, c, d].into()];
+    if dual_stack {
+        addrs.push(format!("fd00:10:244::{n:x}").parse().unwrap());
+    }
+    Object::Pod(Pod {
+        meta: Meta {
+            kind: "Pod".to_owned(),
+            namespace: format!("team-{}", n % 40),
+            name: format!("{set}-{n:05x}"),
+            uid: format!("00000000-0000-4000-8000-{n:012}"),
+            resource_version: Some(1),
+            created: Some(Timestamp::EPOCH),
+            owner: Some(OwnerRef {
+                group: "apps".to_owned(),
+                kind: "ReplicaSet".to_owned(),
+                name: set,
+                uid: format!("rs-{}", n / 4),
+            }),
+            ..Meta::default()
+        },
+        node: Some(format!("node-{}", n % 200)),
+        host_addr: Some([10, 1, 0, 1].into()),
+        addrs,
+        ..Pod::default()
+    })
+}
+
+#[test]
+fn a_few_hundred_octets_a_pod() {
+    for (dual_stack, most) in [(false, 500), (true, 650)] {
+        let before = HELD.load(Ordering::Relaxed);
+        let mut cluster = Cluster::default();
+        cluster.load((0..20_000).map(|n| pod(n, dual_stack)), Timestamp::EPOCH);
+        let each = (HELD.load(Ordering::Relaxed) - before) / 20_000;
+        println!("{each} octets a pod, {} stack, owners' names and tables included", if dual_stack { "dual" } else { "single" });
+        assert!(each < most, "{each} octets a pod");
+        // Heartbeats change nothing and hold nothing.
+        for n in 0..20_000 {
+            cluster.apply(pod(n, dual_stack), Timestamp::EPOCH);
+        }
+        cluster.publish();
+        assert!((HELD.load(Ordering::Relaxed) - before) / 20_000 <= each);
+        // And what went is given back.
+        for n in 0..20_000 {
+            cluster.delete(pod(n, dual_stack), Timestamp::EPOCH);
+        }
+        cluster.tick(Timestamp::from_seconds(301));
+        cluster.publish();
+        let left = (HELD.load(Ordering::Relaxed) - before) / 20_000;
+        println!("{left} left when all are gone");
+        assert!(left < 60, "{left} octets a pod are left");
+        drop(cluster);
+        let left = HELD.load(Ordering::Relaxed) - before;
+        assert!(left < 4_096, "{left} octets are left (the test's own output holds some)");
+    }
+}
