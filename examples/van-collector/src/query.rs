@@ -70,11 +70,15 @@ impl<T: Table> Query<T> {
                 "timeRangeStart" => query.from = time(name, value)?,
                 "timeRangeEnd" => query.until = time(name, value)?,
                 "timeRangeOperation" => {
-                    query.operation = word(name, value, &[
-                        ("intersects", Operation::Intersects),
-                        ("contains", Operation::Contains),
-                        ("within", Operation::Within),
-                    ])?;
+                    query.operation = word(
+                        name,
+                        value,
+                        &[
+                            ("intersects", Operation::Intersects),
+                            ("contains", Operation::Contains),
+                            ("within", Operation::Within),
+                        ],
+                    )?;
                 }
                 "state" => {
                     let states = [("all", State::All), ("active", State::Active), ("terminated", State::Terminated)];
@@ -132,8 +136,7 @@ impl<T: Table> Query<T> {
         let all = rows.len();
         // What is equal stays in the collector's order: pages do not overlap.
         rows.sort_by_cached_key(|row| Sorted { cell: (self.sort.read)(network, *row), descending: self.descending });
-        let page: Vec<_> =
-            rows.into_iter().skip(self.offset).take(self.limit).map(|row| Shown::<T> { network, row }).collect();
+        let page: Vec<_> = rows.into_iter().skip(self.offset).take(self.limit).map(|row| Shown::<T> { network, row }).collect();
         let body = serde_json::json!({ "results": Json::Null, "count": page.len(), "timeRangeCount": all });
         let results = serde_json::to_string(&page).map_err(ApiError::internal)?;
         // The rows are written once, not kept as values in between.
@@ -164,7 +167,11 @@ impl PartialOrd for Sorted<'_> {
 fn named<T: Table>(name: &str) -> Result<&'static Column<T>, ApiError> {
     column::<T>(name).ok_or_else(|| {
         let fields: Vec<_> = T::COLUMNS.iter().map(|column| column.name).collect();
-        ApiError::bad(format!("\"{name}\" is neither a parameter nor a field of a {}; fields are {}", T::SINGULAR, fields.join(", ")))
+        ApiError::bad(format!(
+            "\"{name}\" is neither a parameter nor a field of a {}; fields are {}",
+            T::SINGULAR,
+            fields.join(", ")
+        ))
     })
 }
 

@@ -134,7 +134,10 @@ mod tests {
             live.messages(157).await;
             live.is_the_recordings_state();
             let seen = peer.until("a FLUSH for each source", |seen| flushed(seen, 1)).await;
-            assert_eq!((seen.connections, &*seen.mechanisms, &*seen.containers), (1, &["ANONYMOUS".to_owned()][..], &["collector-under-test".to_owned()][..]));
+            assert_eq!(
+                (seen.connections, &*seen.mechanisms, &*seen.containers),
+                (1, &["ANONYMOUS".to_owned()][..], &["collector-under-test".to_owned()][..])
+            );
             assert_eq!((seen.attached.len(), seen.attaches.len()), (13, 13), "four addresses for each of three sources");
             let unsettled = messages.iter().filter(|(link, _)| link.contains("ctrl")).count();
             assert_eq!(seen.dispositions, unsettled, "what is not settled is");
@@ -182,7 +185,10 @@ mod tests {
         send(&peer, rest).await;
         live.messages(157 + 4 * 3).await;
         live.is_the_recordings_state();
-        assert!(live.hub.look(|collector| collector.sources().all(|source| source.epoch_number() == 0)), "we were away, not they");
+        assert!(
+            live.hub.look(|collector| collector.sources().all(|source| source.epoch_number() == 0)),
+            "we were away, not they"
+        );
         live.stop().await;
     }
 
@@ -205,10 +211,16 @@ mod tests {
         peer.send("mc/sfe.r:0.flows", &tcp("r:7", 2, 9_000_000)).await;
         live.until("a restart is noticed", |collector| collector.stats().restarts == 1).await;
         live.hub.look(|collector| {
-            let mut versions: Vec<_> =
-                collector.find_all(b"r:7").map(|view| (view.epoch_number(), view.ended(), view.number(Attribute::OCTETS))).collect();
+            let mut versions: Vec<_> = collector
+                .find_all(b"r:7")
+                .map(|view| (view.epoch_number(), view.ended(), view.number(Attribute::OCTETS)))
+                .collect();
             versions.sort_unstable();
-            assert_eq!(versions, [(0, Some(EndedBy::Restart), Some(5_000)), (1, None, Some(9_000))], "two connections of one identity");
+            assert_eq!(
+                versions,
+                [(0, Some(EndedBy::Restart), Some(5_000)), (1, None, Some(9_000))],
+                "two connections of one identity"
+            );
         });
         peer.until("the source was asked again", |seen| seen.flushes.len() == 2).await;
         live.stop().await;
@@ -231,7 +243,8 @@ mod tests {
         peer.send("mc/sfe.all", &known).await;
         peer.until("its links are attached again", |seen| seen.attached.len() == 5 && seen.attaches.len() == 9).await;
         peer.send("mc/sfe.r:0.flows", &tcp("r:7", 101, 5_000_000)).await;
-        live.until("the same record lives again", |collector| collector.find(b"r:7").is_some_and(|view| view.ended().is_none())).await;
+        live.until("the same record lives again", |collector| collector.find(b"r:7").is_some_and(|view| view.ended().is_none()))
+            .await;
         let seen = peer.until("it was asked again", |seen| seen.flushes.len() == 2).await;
         assert_eq!((seen.connections, seen.violations), (1, Vec::new()));
         live.stop().await;
@@ -247,7 +260,8 @@ mod tests {
         peer.until("a second connection", |seen| seen.connections == 2).await;
         let server = Server::of(Arc::clone(&live.hub)).await;
         let network = server.get("/page/network").await.json();
-        let lost = network["happenings"].as_array().unwrap().iter().find(|happening| happening["what"] == "connection lost").unwrap();
+        let lost =
+            network["happenings"].as_array().unwrap().iter().find(|happening| happening["what"] == "connection lost").unwrap();
         assert_eq!(lost["whom"], "the router was silent for too long");
         live.stop().await;
     }

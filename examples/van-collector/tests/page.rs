@@ -59,17 +59,26 @@ mod tests {
             for theme in ["light", "dark"] {
                 for (shape, size) in [("wide", WIDE), ("narrow", NARROW)] {
                     open(&mut tab, &server, theme, size).await;
-                    let picture = tab.picture(Path::new(env!("CARGO_TARGET_TMPDIR")), &format!("page-{name}-{theme}-{shape}.png")).await;
+                    let picture =
+                        tab.picture(Path::new(env!("CARGO_TARGET_TMPDIR")), &format!("page-{name}-{theme}-{shape}.png")).await;
                     assert!(picture > 10_000, "a picture of {picture} octets shows nothing");
                     // Every process is there, and has a name to be found by.
                     let drawn = tab.ask("new Set([...document.querySelectorAll('#traffic .node:not(.service), #traffic .cell, #idle .node, #idle .cell')].map((node) => node.title)).size").await;
                     assert!(number(&drawn) >= processes - 1, "{drawn} of {processes} {name} {theme} {shape}");
                     // Nothing sticks out sideways, and no text runs out of its box.
-                    assert_eq!(tab.ask("document.documentElement.scrollWidth <= innerWidth").await, true, "{name} {theme} {shape}");
+                    assert_eq!(
+                        tab.ask("document.documentElement.scrollWidth <= innerWidth").await,
+                        true,
+                        "{name} {theme} {shape}"
+                    );
                     let cut = tab.ask("[...document.querySelectorAll('.node, .place, .part, .site, .item, .mark')].filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent)").await;
                     assert_eq!(cut, json!([]), "{name} {theme} {shape}");
                     // Lines begin and end at boxes.
-                    assert_eq!(tab.ask("[...document.querySelectorAll('#traffic .edge')].every((edge) => edge.getTotalLength() > 10)").await, true);
+                    assert_eq!(
+                        tab.ask("[...document.querySelectorAll('#traffic .edge')].every((edge) => edge.getTotalLength() > 10)")
+                            .await,
+                        true
+                    );
                     assert!(number(&tab.ask("document.querySelectorAll('#traffic .edge').length").await) > 5);
                     // However many there are, it stays a picture: a few screens at most.
                     let height = number(&tab.ask("document.querySelector('.map').offsetHeight").await);
@@ -106,7 +115,9 @@ mod tests {
         let server = five().await;
         open(&mut tab, &server, "light", WIDE).await;
         let panel = "document.getElementById('panel').textContent";
-        let click = |selector: &str, text: &str| format!("[...document.querySelectorAll('{selector}')].find((node) => node.textContent.includes('{text}')).click()");
+        let click = |selector: &str, text: &str| {
+            format!("[...document.querySelectorAll('{selector}')].find((node) => node.textContent.includes('{text}')).click()")
+        };
         // A service: its connections, with their errors, and its requests.
         tab.ask(&click(".node.service", "refused:1")).await;
         tab.until(&format!("{panel}.includes('Connections: 5')")).await;
@@ -137,7 +148,10 @@ mod tests {
         tab.until(&format!("{panel}.includes('Sources: 3') && {panel}.includes('framing-error')")).await;
         // Found by name, the others fade.
         tab.ask("(() => { const find = document.getElementById('find'); find.value = 'ECHO-POD'; find.dispatchEvent(new Event('input')); })()").await;
-        assert_eq!(tab.ask("[...document.querySelectorAll('#traffic .node:not(.missed)')].map((node) => node.title)").await, json!(["echo-pod-1"]));
+        assert_eq!(
+            tab.ask("[...document.querySelectorAll('#traffic .node:not(.missed)')].map((node) => node.title)").await,
+            json!(["echo-pod-1"])
+        );
         assert_eq!(tab.complaints(), [""; 0]);
     }
 
@@ -159,7 +173,8 @@ mod tests {
     async fn names_are_text_whatever_they_say() {
         let Some(browser) = Browser::start().await else { return };
         let mut tab = browser.tab().await;
-        const EVIL: &str = "<img src=x onerror=\"window.evil=1\"></script><script>window.evil=1</script>\u{202e}javascript:alert(1)";
+        const EVIL: &str =
+            "<img src=x onerror=\"window.evil=1\"></script><script>window.evil=1</script>\u{202e}javascript:alert(1)";
         let hub = Hub::new(Settings::default(), Clock::Recording, EVIL, None);
         let text = |text: &'static str| Scalar::Text(text.into());
         let send = |address: &str, kind: RecordType, identity: &str, attributes: &[(Attribute, Scalar<'_>)]| {
@@ -167,14 +182,73 @@ mod tests {
         };
         hub.message(big::NOW, "mc/sfe.all", &beacon(EVIL, "e:0", "mc/sfe.e:0", "sfe.e:0"));
         let base = "mc/sfe.e:0";
-        send(base, RecordType::SITE, EVIL, &[(Attribute::PLATFORM, text(EVIL)), (Attribute::NAMESPACE, text(EVIL)), (Attribute::NAME, text(EVIL))]);
-        send(base, RecordType::ROUTER, "e:0", &[(Attribute::PARENT, text(EVIL)), (Attribute::MODE, text(EVIL)), (Attribute::NAME, text(EVIL))]);
-        send(base, RecordType::LINK, "e:9", &[(Attribute::PARENT, text("e:0")), (Attribute::NAME, text(EVIL)), (Attribute::OPER_STATUS, text(EVIL))]);
-        send(base, RecordType::LISTENER, "e:2", &[(Attribute::PARENT, text("e:0")), (Attribute::PROTOCOL, text(EVIL)), (Attribute::ADDRESS, text(EVIL)), (Attribute::NAME, text(EVIL))]);
-        send(base, RecordType::PROCESS, "p", &[(Attribute::PARENT, text(EVIL)), (Attribute::SOURCE_HOST, text(EVIL)), (Attribute::NAME, text(EVIL)), (Attribute::GROUP, text(EVIL))]);
-        send("mc/sfe.e:0.logs", RecordType::LOG, "e:4", &[(Attribute::PARENT, text("e:0")), (Attribute::LOG_SEVERITY, Scalar::Number(3)), (Attribute::LOG_TEXT, text(EVIL))]);
-        send("mc/sfe.e:0.flows", RecordType::BIFLOW_TPORT, "e:3", &[(Attribute::PARENT, text("e:2")), (Attribute::SOURCE_HOST, text(EVIL)), (Attribute::ERROR_LISTENER_SIDE, text(EVIL))]);
-        send("mc/sfe.e:0.flows", RecordType::BIFLOW_APP, "e:5", &[(Attribute::PARENT, text("e:3")), (Attribute::METHOD, text(EVIL)), (Attribute::RESULT, text(EVIL)), (Attribute::REASON, text(EVIL))]);
+        send(
+            base,
+            RecordType::SITE,
+            EVIL,
+            &[(Attribute::PLATFORM, text(EVIL)), (Attribute::NAMESPACE, text(EVIL)), (Attribute::NAME, text(EVIL))],
+        );
+        send(
+            base,
+            RecordType::ROUTER,
+            "e:0",
+            &[(Attribute::PARENT, text(EVIL)), (Attribute::MODE, text(EVIL)), (Attribute::NAME, text(EVIL))],
+        );
+        send(
+            base,
+            RecordType::LINK,
+            "e:9",
+            &[(Attribute::PARENT, text("e:0")), (Attribute::NAME, text(EVIL)), (Attribute::OPER_STATUS, text(EVIL))],
+        );
+        send(
+            base,
+            RecordType::LISTENER,
+            "e:2",
+            &[
+                (Attribute::PARENT, text("e:0")),
+                (Attribute::PROTOCOL, text(EVIL)),
+                (Attribute::ADDRESS, text(EVIL)),
+                (Attribute::NAME, text(EVIL)),
+            ],
+        );
+        send(
+            base,
+            RecordType::PROCESS,
+            "p",
+            &[
+                (Attribute::PARENT, text(EVIL)),
+                (Attribute::SOURCE_HOST, text(EVIL)),
+                (Attribute::NAME, text(EVIL)),
+                (Attribute::GROUP, text(EVIL)),
+            ],
+        );
+        send(
+            "mc/sfe.e:0.logs",
+            RecordType::LOG,
+            "e:4",
+            &[(Attribute::PARENT, text("e:0")), (Attribute::LOG_SEVERITY, Scalar::Number(3)), (Attribute::LOG_TEXT, text(EVIL))],
+        );
+        send(
+            "mc/sfe.e:0.flows",
+            RecordType::BIFLOW_TPORT,
+            "e:3",
+            &[
+                (Attribute::PARENT, text("e:2")),
+                (Attribute::SOURCE_HOST, text(EVIL)),
+                (Attribute::ERROR_LISTENER_SIDE, text(EVIL)),
+            ],
+        );
+        send(
+            "mc/sfe.e:0.flows",
+            RecordType::BIFLOW_APP,
+            "e:5",
+            &[
+                (Attribute::PARENT, text("e:3")),
+                (Attribute::METHOD, text(EVIL)),
+                (Attribute::RESULT, text(EVIL)),
+                (Attribute::REASON, text(EVIL)),
+            ],
+        );
         let server = Server::of(Arc::clone(&hub)).await;
         for size in [WIDE, NARROW] {
             open(&mut tab, &server, "light", size).await;
@@ -199,13 +273,21 @@ mod tests {
         let hub = Hub::new(Settings::default(), Clock::Recording, "live", None);
         let server = Server::of(Arc::clone(&hub)).await;
         open(&mut tab, &server, "light", WIDE).await;
-        assert_eq!(tab.ask("document.getElementById('topology').textContent.includes('No site has been described yet')").await, true);
+        assert_eq!(
+            tab.ask("document.getElementById('topology').textContent.includes('No site has been described yet')").await,
+            true
+        );
         big::tell(&hub, Big { sites: 2, processes: 6, services: 2, connections: 20 });
-        tab.until("document.querySelectorAll('.site').length === 2 && document.querySelectorAll('#traffic .edge').length > 3").await;
+        tab.until("document.querySelectorAll('.site').length === 2 && document.querySelectorAll('#traffic .edge').length > 3")
+            .await;
         // A record known in part says so, and stops saying it.
         let text = |text: &'static str| Scalar::Text(text.into());
         let part = |attributes: &[(Attribute, Scalar<'_>)]| {
-            hub.message(big::NOW, "mc/sfe.r000x:0", &records(None, "mc/sfe.r000x:0", &[(RecordType::SITE, "site-new", attributes)]));
+            hub.message(
+                big::NOW,
+                "mc/sfe.r000x:0",
+                &records(None, "mc/sfe.r000x:0", &[(RecordType::SITE, "site-new", attributes)]),
+            );
         };
         part(&[(Attribute::NAME, text("half a site"))]);
         tab.until("[...document.querySelectorAll('.site')].some((site) => site.textContent.includes('half a site') && site.textContent.includes('partial'))").await;

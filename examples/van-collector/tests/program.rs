@@ -10,7 +10,6 @@ mod tests {
     use std::process::{Command, Output, Stdio};
 
     use clap::Parser as _;
-    use serde::Deserialize as _;
     use serde_json::Value as Json;
     use van_collector::cli::Arguments;
 
@@ -71,7 +70,11 @@ mod tests {
         std::fs::copy(v2_main(), &bare).unwrap();
         let output = run(&["--replay", bare.to_str().unwrap(), "--once", "--flows", out.to_str().unwrap()]);
         assert!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
-        assert_eq!(std::fs::read_to_string(out).unwrap().lines().count(), 107, "times and addresses from the messages themselves");
+        assert_eq!(
+            std::fs::read_to_string(out).unwrap().lines().count(),
+            107,
+            "times and addresses from the messages themselves"
+        );
     }
 
     #[tokio::test]
@@ -83,7 +86,8 @@ mod tests {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("van-collector: the network is at http://").unwrap().trim_end_matches('/').to_owned();
+        let address =
+            line.trim().strip_prefix("van-collector: the network is at http://").unwrap().trim_end_matches('/').to_owned();
         let server = Server { address };
         assert_eq!(server.list("/api/v2alpha1/connections").await.len(), 42);
         Command::new("kill").arg(child.id().to_string()).status().unwrap();
@@ -99,7 +103,11 @@ mod tests {
         for (arguments, code, wanted) in [
             (&["--replay", "/no/such.bin", "--once"][..], 1, "the recording /no/such.bin cannot be read"),
             (&["--replay", cut.to_str().unwrap(), "--once"], 1, "a message should begin at 0"),
-            (&["--replay", v2_main().to_str().unwrap(), "--once", "--flows", "/no/such/folder/x"], 1, "flows cannot be written to"),
+            (
+                &["--replay", v2_main().to_str().unwrap(), "--once", "--flows", "/no/such/folder/x"],
+                1,
+                "flows cannot be written to",
+            ),
             (&[], 2, "Usage"),
             (&["http://router"], 2, "amqps://HOST[:PORT]"),
             (&["amqp://router", "--replay", "x"], 2, "cannot be used with"),
@@ -119,10 +127,13 @@ mod tests {
     #[test]
     fn the_deployment_fits_the_program() {
         let text = include_str!("../deploy.yaml");
-        let documents: Vec<Json> = serde_norway::Deserializer::from_str(text).map(|document| Json::deserialize(document).unwrap()).collect();
+        let documents: Vec<Json> = serde_saphyr::from_multiple(text).unwrap();
         let [deployment, service] = &documents[..] else { panic!("two documents") };
         assert_eq!((&deployment["apiVersion"], &deployment["kind"]), (&"apps/v1".into(), &"Deployment".into()));
-        assert_eq!((&service["apiVersion"], &service["kind"], &service["metadata"]["name"]), (&"v1".into(), &"Service".into(), &"skupper-collector".into()));
+        assert_eq!(
+            (&service["apiVersion"], &service["kind"], &service["metadata"]["name"]),
+            (&"v1".into(), &"Service".into(), &"skupper-collector".into())
+        );
         let template = &deployment["spec"]["template"];
         assert_eq!(deployment["spec"]["selector"]["matchLabels"], template["metadata"]["labels"]);
         assert_eq!(service["spec"]["selector"], template["metadata"]["labels"]);
@@ -132,15 +143,26 @@ mod tests {
         let arguments = container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
         let arguments = Arguments::try_parse_from(["van-collector"].into_iter().chain(arguments)).unwrap();
         assert!(arguments.router.as_ref().unwrap().is_tls() && arguments.listen.ip().is_unspecified());
-        let port = container["ports"].as_array().unwrap().iter().find(|port| port["name"] == service["spec"]["ports"][0]["targetPort"]).unwrap();
-        assert_eq!((port["containerPort"].as_u64(), service["spec"]["ports"][0]["port"].as_u64()), (Some(u64::from(arguments.listen.port())), Some(8010)));
+        let port = container["ports"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|port| port["name"] == service["spec"]["ports"][0]["targetPort"])
+            .unwrap();
+        assert_eq!(
+            (port["containerPort"].as_u64(), service["spec"]["ports"][0]["port"].as_u64()),
+            (Some(u64::from(arguments.listen.port())), Some(8010))
+        );
         // The client's certificate is mounted where it is read.
         let mount = &container["volumeMounts"][0];
         assert_eq!((mount["mountPath"].as_str(), &mount["readOnly"]), (arguments.certificates.to_str(), &true.into()));
         let volume = pod["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == mount["name"]).unwrap();
         assert_eq!(volume["secret"]["secretName"], "skupper-local-client");
         for probe in ["livenessProbe", "readinessProbe"] {
-            assert_eq!((&container[probe]["httpGet"]["path"], &container[probe]["httpGet"]["port"]), (&"/healthz".into(), &port["name"]));
+            assert_eq!(
+                (&container[probe]["httpGet"]["path"], &container[probe]["httpGet"]["port"]),
+                (&"/healthz".into(), &port["name"])
+            );
         }
     }
 }

@@ -31,10 +31,23 @@ mod tests {
     async fn records_by_type() {
         let (server, state) = (server().await, state());
         for (path, of) in [
-            ("sites", "SITE"), ("routers", "ROUTER"), ("links", "LINK"), ("controllers", "CONTROLLER"), ("listeners", "LISTENER"),
-            ("connectors", "CONNECTOR"), ("processes", "PROCESS"), ("images", "IMAGE"), ("ingresses", "INGRESS"),
-            ("egresses", "EGRESS"), ("collectors", "COLLECTOR"), ("processgroups", "PROCESS_GROUP"), ("hosts", "HOST"),
-            ("logs", "LOG"), ("routeraccess", "ROUTER_ACCESS"), ("connections", "BIFLOW_TPORT"), ("requests", "BIFLOW_APP"),
+            ("sites", "SITE"),
+            ("routers", "ROUTER"),
+            ("links", "LINK"),
+            ("controllers", "CONTROLLER"),
+            ("listeners", "LISTENER"),
+            ("connectors", "CONNECTOR"),
+            ("processes", "PROCESS"),
+            ("images", "IMAGE"),
+            ("ingresses", "INGRESS"),
+            ("egresses", "EGRESS"),
+            ("collectors", "COLLECTOR"),
+            ("processgroups", "PROCESS_GROUP"),
+            ("hosts", "HOST"),
+            ("logs", "LOG"),
+            ("routeraccess", "ROUTER_ACCESS"),
+            ("connections", "BIFLOW_TPORT"),
+            ("requests", "BIFLOW_APP"),
         ] {
             let wanted: Vec<_> = state["records"].as_object().unwrap().values().filter(|record| record["type"] == of).collect();
             let all = array(&server, &format!("{path}?includeDeleted=1")).await;
@@ -46,7 +59,10 @@ mod tests {
             assert_eq!(array(&server, &format!("{path}?includeDeleted=0")).await, live);
         }
         let echo = &array(&server, &format!("record?id={}", encoded("w3st0:2"))).await[0];
-        assert_eq!((&echo["vanAddress"], &echo["recordType"], &echo["flowCountL4"]), (&"echo:9090".into(), &"LISTENER".into(), &21.into()));
+        assert_eq!(
+            (&echo["vanAddress"], &echo["recordType"], &echo["flowCountL4"]),
+            (&"echo:9090".into(), &"LISTENER".into(), &21.into())
+        );
         let two = array(&server, "record?id=proc-echo&id=proc-idle").await;
         assert_eq!(two.len(), 1, "one of them ended");
         let two = array(&server, "record?id=proc-echo&id=proc-idle&includeDeleted=true").await;
@@ -59,10 +75,15 @@ mod tests {
         let types: Vec<_> = array(&server, "topology").await.iter().map(|object| object["recordType"].to_string()).collect();
         assert_eq!(types, ["\"ROUTER\"", "\"ROUTER\"", "\"LINK\""]);
         let addresses = array(&server, "vanaddrs").await;
-        let counts: Vec<_> = addresses.iter().map(|address| (address["name"].as_str().unwrap(), address["totalFlows"].as_u64().unwrap())).collect();
+        let counts: Vec<_> = addresses
+            .iter()
+            .map(|address| (address["name"].as_str().unwrap(), address["totalFlows"].as_u64().unwrap()))
+            .collect();
         assert_eq!(counts, [("echo:9090", 21), ("local:1", 4), ("refused:1", 5), ("web:8080", 12)]);
         assert_eq!(array(&server, "addresses").await, addresses, "as the published prototype calls it");
-        let types = |objects: &[Json]| -> Vec<String> { objects.iter().map(|object| object["recordType"].as_str().unwrap().to_owned()).collect() };
+        let types = |objects: &[Json]| -> Vec<String> {
+            objects.iter().map(|object| object["recordType"].as_str().unwrap().to_owned()).collect()
+        };
         let live = array(&server, "flows?vanaddr=web:8080").await;
         assert_eq!(types(&live), ["VAN_ADDRESS", "LISTENER", "CONNECTOR"]);
         let all = array(&server, "flows?vanaddr=web:8080&includeDeleted=1").await;
@@ -129,7 +150,8 @@ mod tests {
         let now = Timestamp::from_seconds(1_800_000_000);
         hub.message(now, "mc/sfe.all", &beacon("ROUTER", "a:0", "mc/sfe.a:0", "sfe.a:0"));
         let mut listeners = Vec::new();
-        for path in ["listeners?watch=1", "routers?watch=1", "vanaddrs?watch=1", "flows?vanaddr=shop&watch=1", "topology?watch=1"] {
+        for path in ["listeners?watch=1", "routers?watch=1", "vanaddrs?watch=1", "flows?vanaddr=shop&watch=1", "topology?watch=1"]
+        {
             let stream = server.open(&format!("GET /api/v1alpha1/{path} HTTP/1.0\r\n\r\n")).await;
             listeners.push(Stream { stream, read: String::new() });
         }
@@ -140,7 +162,11 @@ mod tests {
         let listener = [(Attribute::PARENT, text("a:0")), (Attribute::ADDRESS, text("shop")), (Attribute::PROTOCOL, text("tcp"))];
         let router = [(Attribute::NAME, text("0/one"))];
         let flow = [(Attribute::PARENT, text("a:1")), (Attribute::SOURCE_HOST, text("10.0.0.1"))];
-        hub.message(now, "mc/sfe.a:0", &records(None, "mc/sfe.a:0", &[(RecordType::LISTENER, "a:1", &listener), (RecordType::ROUTER, "a:0", &router)]));
+        hub.message(
+            now,
+            "mc/sfe.a:0",
+            &records(None, "mc/sfe.a:0", &[(RecordType::LISTENER, "a:1", &listener), (RecordType::ROUTER, "a:0", &router)]),
+        );
         hub.message(now, "mc/sfe.a:0.flows", &records(None, "mc/sfe.a:0.flows", &[(RecordType::BIFLOW_TPORT, "a:2", &flow)]));
         assert!(!listeners[0].until("\"a:1\"").await.contains("ROUTER"));
         assert!(!listeners[1].until("0/one").await.contains("LISTENER"));
@@ -151,7 +177,8 @@ mod tests {
         hub.message(now, "mc/sfe.a:0", &records(None, "mc/sfe.a:0", &[(RecordType::ROUTER, "a:0", &again)]));
         listeners[1].until("0/renamed").await;
         // Each object stands for itself: what was first an array is followed by objects, a line each.
-        let lines: Vec<Json> = listeners[1].read.split("\r\n\r\n").nth(1).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Json> =
+            listeners[1].read.split("\r\n\r\n").nth(1).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(lines[0].is_array() && lines[1..].iter().all(|line| line["identity"] == "a:0"), "{lines:?}");
     }
 
@@ -165,7 +192,13 @@ mod tests {
             lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
         };
         let records = state["records"].as_object().unwrap().values();
-        let of = |code: &str| -> u64 { records.clone().filter(|record| record["type"] == "BIFLOW_TPORT").filter_map(|record| record["attrs"][code].as_u64()).sum() };
+        let of = |code: &str| -> u64 {
+            records
+                .clone()
+                .filter(|record| record["type"] == "BIFLOW_TPORT")
+                .filter_map(|record| record["attrs"][code].as_u64())
+                .sum()
+        };
         assert_eq!((sum("skupper_connections_opened_total"), sum("skupper_connections_closed_total")), (42, 42));
         assert_eq!((sum("skupper_sent_bytes_total"), sum("skupper_received_bytes_total")), (of("23"), of("58")));
         assert_eq!(sum("skupper_requests_total"), 65);
@@ -173,7 +206,12 @@ mod tests {
         assert_eq!((sum("van_collector_messages_total"), sum("van_collector_updates_total")), (157, 338));
         assert!(answer.body.contains("van_collector_added_latency_seconds_bucket{le=\"0.000000\"} 8\n"), "eight are below zero");
         // One name, one kind; each line a name, labels, a number.
-        let mut kinds: Vec<_> = answer.body.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(|line| line.split(' ').next().unwrap()).collect();
+        let mut kinds: Vec<_> = answer
+            .body
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .map(|line| line.split(' ').next().unwrap())
+            .collect();
         let count = kinds.len();
         kinds.sort_unstable();
         kinds.dedup();
@@ -185,7 +223,11 @@ mod tests {
         let server = server().await;
         let health = server.get("/healthz").await.json();
         assert_eq!((&health["status"], &health["feed"], &health["sources"]), (&"ok".into(), &"played".into(), &3.into()));
-        for (path, kind) in [("/", "text/html; charset=utf-8"), ("/page.css", "text/css; charset=utf-8"), ("/page/main.js", "text/javascript; charset=utf-8")] {
+        for (path, kind) in [
+            ("/", "text/html; charset=utf-8"),
+            ("/page.css", "text/css; charset=utf-8"),
+            ("/page/main.js", "text/javascript; charset=utf-8"),
+        ] {
             let answer = server.get(path).await;
             assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)), "{path}");
             assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));

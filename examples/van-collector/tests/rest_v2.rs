@@ -12,8 +12,20 @@ mod tests {
     use crate::common::{Server, corpus, encoded, played, state, v2_main};
 
     const COLLECTIONS: [&str; 14] = [
-        "sites", "routers", "routerlinks", "routeraccess", "listeners", "connectors", "processes", "components", "services",
-        "sitepairs", "componentpairs", "processpairs", "connections", "applicationflows",
+        "sites",
+        "routers",
+        "routerlinks",
+        "routeraccess",
+        "listeners",
+        "connectors",
+        "processes",
+        "components",
+        "services",
+        "sitepairs",
+        "componentpairs",
+        "processpairs",
+        "connections",
+        "applicationflows",
     ];
 
     async fn server() -> Server {
@@ -53,18 +65,36 @@ mod tests {
                 let attrs = &record["attrs"];
                 // Whatever the table calls it: code of the wire, and whether every record has it.
                 for (field, code) in [
-                    ("startTime", "3"), ("name", "30"), ("namespace", "12"), ("location", "9"), ("mode", "13"),
-                    ("hostName", "22"), ("imageName", "20"), ("imageVersion", "21"), ("cost", "33"), ("destPort", "18"),
-                    ("routingKey", "19"), ("linkCount", "52"), ("octetCount", "23"), ("octetReverseCount", "58"),
-                    ("latency", "24"), ("latencyReverse", "61"), ("proxyHost", "62"), ("proxyPort", "63"),
-                    ("listenerError", "64"), ("connectorError", "65"), ("sourcePort", "17"), ("method", "27"),
+                    ("startTime", "3"),
+                    ("name", "30"),
+                    ("namespace", "12"),
+                    ("location", "9"),
+                    ("mode", "13"),
+                    ("hostName", "22"),
+                    ("imageName", "20"),
+                    ("imageVersion", "21"),
+                    ("cost", "33"),
+                    ("destPort", "18"),
+                    ("routingKey", "19"),
+                    ("linkCount", "52"),
+                    ("octetCount", "23"),
+                    ("octetReverseCount", "58"),
+                    ("latency", "24"),
+                    ("latencyReverse", "61"),
+                    ("proxyHost", "62"),
+                    ("proxyPort", "63"),
+                    ("listenerError", "64"),
+                    ("connectorError", "65"),
+                    ("sourcePort", "17"),
+                    ("method", "27"),
                     ("status", if of == "LINK" { "53" } else { "28" }),
                 ] {
                     // Of a connection, some of these are its service's or its connector's.
                     let borrowed = matches!(of, "BIFLOW_TPORT" | "BIFLOW_APP") && matches!(field, "routingKey" | "destPort");
                     if let Some(shown) = row.get(field).filter(|_| !borrowed) {
                         // A record that was seen in part has no start: 0.
-                        let wanted = if field == "startTime" { attrs[code].as_u64().unwrap_or(0).into() } else { attrs[code].clone() };
+                        let wanted =
+                            if field == "startTime" { attrs[code].as_u64().unwrap_or(0).into() } else { attrs[code].clone() };
                         assert_eq!(shown, &wanted, "{field} of {of} {}", identity(row));
                     }
                 }
@@ -82,9 +112,16 @@ mod tests {
         for pair in state["pairs"].as_array().unwrap().iter().filter(|pair| pair["listener"].is_string()) {
             let row = rows.iter().find(|row| row["identity"] == pair["connection"]).unwrap();
             for (field, wanted) in [
-                ("listenerId", "listener"), ("connectorId", "connector"), ("sourceSiteId", "src_site"), ("destSiteId", "dst_site"),
-                ("sourceRouterId", "src_router"), ("destRouterId", "dst_router"), ("routingKey", "address"),
-                ("octetCount", "octets"), ("octetReverseCount", "octets_reverse"), ("latency", "latency_us"),
+                ("listenerId", "listener"),
+                ("connectorId", "connector"),
+                ("sourceSiteId", "src_site"),
+                ("destSiteId", "dst_site"),
+                ("sourceRouterId", "src_router"),
+                ("destRouterId", "dst_router"),
+                ("routingKey", "address"),
+                ("octetCount", "octets"),
+                ("octetReverseCount", "octets_reverse"),
+                ("latency", "latency_us"),
                 ("latencyReverse", "process_latency_us"),
             ] {
                 assert_eq!(row[field], pair[wanted], "{field} of {}", identity(row));
@@ -105,7 +142,10 @@ mod tests {
         let known = state["pairs"].as_array().unwrap().iter().filter(|pair| pair["connection_known"] == true);
         for pair in known {
             let row = requests.iter().find(|row| row["identity"] == pair["request"]).unwrap();
-            assert_eq!((&row["connectionId"], &row["protocol"], &row["routingKey"]), (&pair["connection"], &"http1".into(), &"web:8080".into()));
+            assert_eq!(
+                (&row["connectionId"], &row["protocol"], &row["routingKey"]),
+                (&pair["connection"], &"http1".into(), &"web:8080".into())
+            );
         }
     }
 
@@ -138,7 +178,10 @@ mod tests {
             async move { server.list(&format!("/api/v2alpha1/{path}")).await }
         };
         assert_eq!(identities(&below("sites/site-east-0002/routers").await), BTreeSet::from(["iQeO_:0"]));
-        assert_eq!(identities(&below("sites/site-west-0001/processes").await), BTreeSet::from(["inferred~site-west-0001~127.0.0.1"]));
+        assert_eq!(
+            identities(&below("sites/site-west-0001/processes").await),
+            BTreeSet::from(["inferred~site-west-0001~127.0.0.1"])
+        );
         let processes = below("services/echo%3A9090~tcp/processes").await;
         assert_eq!(identities(&processes), BTreeSet::from(["proc-echo"]));
         assert_eq!(processes[0]["services"], serde_json::json!(["echo:9090@echo:9090~tcp@tcp"]));
@@ -149,7 +192,9 @@ mod tests {
         // Of one the client is not inferred yet: it was heard less than 15 seconds before the clock stood still.
         let known = connections.iter().filter(|row| row["processPairId"] == pairs[0]["identity"]).count();
         assert_eq!((pairs.len(), &pairs[0]["recordCount"], known), (1, &11.into(), 11), "only those of the service");
-        for path in ["sites/x/routers", "sites/x/processes", "services/x/processes", "services/x/processpairs", "services/x/connections"] {
+        for path in
+            ["sites/x/routers", "sites/x/processes", "services/x/processes", "services/x/processpairs", "services/x/connections"]
+        {
             server.refused(&format!("/api/v2alpha1/{path}"), 404, "ErrResourceNotFound").await;
         }
         for path in ["hosts", "hosts/1", "sites/site-east-0002/hosts"] {
@@ -169,7 +214,9 @@ mod tests {
             for (field, value) in first.as_object().unwrap() {
                 let asked = match value {
                     Json::String(text) => Some(encoded(text)),
-                    Json::Array(texts) => texts.first().and_then(Json::as_str).map(|text| encoded(text.split('@').next().unwrap())),
+                    Json::Array(texts) => {
+                        texts.first().and_then(Json::as_str).map(|text| encoded(text.split('@').next().unwrap()))
+                    }
                     Json::Null => None,
                     other => Some(other.to_string()),
                 };
@@ -187,7 +234,9 @@ mod tests {
                 }
                 let unlike = format!("/api/v2alpha1/{collection}?{field}=%00nothing");
                 match value {
-                    Json::Number(_) | Json::Bool(_) => assert!(server.refused(&unlike, 400, "ErrBadRequest").await.contains(&**field)),
+                    Json::Number(_) | Json::Bool(_) => {
+                        assert!(server.refused(&unlike, 400, "ErrBadRequest").await.contains(&**field))
+                    }
                     _ => assert_eq!(server.list(&unlike).await.len(), 0),
                 }
                 let up = server.list(&format!("/api/v2alpha1/{collection}?sortBy={field}.asc")).await;
@@ -201,7 +250,10 @@ mod tests {
                     _ => true,
                 };
                 assert!(up.windows(2).all(|pair| order(&pair[0][field], &pair[1][field])), "{collection} by {field}");
-                assert!(down.windows(2).all(|pair| order(&pair[1][field], &pair[0][field])), "{collection} by {field}, downwards");
+                assert!(
+                    down.windows(2).all(|pair| order(&pair[1][field], &pair[0][field])),
+                    "{collection} by {field}, downwards"
+                );
             }
         }
     }
@@ -247,7 +299,8 @@ mod tests {
         let (from, until) = (from.min(until), from.max(until));
         let mut sizes = Vec::new();
         for operation in ["intersects", "contains", "within"] {
-            let path = format!("/api/v2alpha1/connections?timeRangeStart={from}&timeRangeEnd={until}&timeRangeOperation={operation}");
+            let path =
+                format!("/api/v2alpha1/connections?timeRangeStart={from}&timeRangeEnd={until}&timeRangeOperation={operation}");
             let found = server.list(&path).await;
             let wanted = rows.iter().filter(|row| {
                 let (start, end) = (row["startTime"].as_u64().unwrap(), row["endTime"].as_u64().unwrap());
@@ -262,10 +315,18 @@ mod tests {
         }
         assert!(sizes[0] > sizes[2] && sizes[2] > 0, "{sizes:?}");
         for (collection, state, wanted) in [
-            ("connections", "all", 42), ("connections", "active", 0), ("connections", "terminated", 42), ("listeners", "active", 4),
-            ("listeners", "terminated", 0), ("processes", "terminated", 1),
+            ("connections", "all", 42),
+            ("connections", "active", 0),
+            ("connections", "terminated", 42),
+            ("listeners", "active", 4),
+            ("listeners", "terminated", 0),
+            ("processes", "terminated", 1),
         ] {
-            assert_eq!(server.list(&format!("/api/v2alpha1/{collection}?state={state}")).await.len(), wanted, "{collection} {state}");
+            assert_eq!(
+                server.list(&format!("/api/v2alpha1/{collection}?state={state}")).await.len(),
+                wanted,
+                "{collection} {state}"
+            );
         }
         // Without a range: the last 15 minutes of the recording's clock, whatever the clock on the wall says.
         assert_eq!(server.list("/api/v2alpha1/connections").await.len(), 42);
@@ -309,7 +370,9 @@ mod tests {
         let Some(file) = corpus("v1-main") else { return };
         let server = Server::of(played(&file).await).await;
         let rows = server.list("/api/v2alpha1/connections").await;
-        let state: Json = serde_json::from_str(&std::fs::read_to_string(file.with_extension("").with_extension("state.json")).unwrap()).unwrap();
+        let state: Json =
+            serde_json::from_str(&std::fs::read_to_string(file.with_extension("").with_extension("state.json")).unwrap())
+                .unwrap();
         let pairs = state["pairs"].as_array().unwrap();
         let wanted: BTreeSet<&str> = pairs.iter().map(|pair| pair["listener_side"].as_str().unwrap()).collect();
         let found = identities(&rows);

@@ -1,7 +1,7 @@
 //! Where messages come from: a router, or a recording.
 
-pub mod router;
 pub mod recording;
+pub mod router;
 mod tls;
 
 pub use recording::{Pace, Recording};

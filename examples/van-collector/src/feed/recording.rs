@@ -96,9 +96,8 @@ fn indexed(text: &str, octets: usize) -> anyhow::Result<Vec<Recorded>> {
     let mut lines = text.lines().enumerate();
     let (_, head) = lines.next().context("the index is empty")?;
     let head: Vec<_> = head.split('\t').collect();
-    let place = |name: &str| {
-        head.iter().position(|column| *column == name).with_context(|| format!("line 1 names no column \"{name}\""))
-    };
+    let place =
+        |name: &str| head.iter().position(|column| *column == name).with_context(|| format!("line 1 names no column \"{name}\""));
     let [at, link, offset, size] = [place("recv_unix_us")?, place("link_address")?, place("offset")?, place("length")?];
     let mut messages = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {

@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn addresses_of_routers() {
-        let read = |text: &str| text.parse::<RouterAddress>().map(|address| address.to_string()).map_err(|error| format!("{error:#}"));
+        let read =
+            |text: &str| text.parse::<RouterAddress>().map(|address| address.to_string()).map_err(|error| format!("{error:#}"));
         assert_eq!(read("amqp://localhost"), Ok("amqp://localhost:5672".into()));
         assert_eq!(read("amqps://skupper-router-local:5671/"), Ok("amqps://skupper-router-local:5671".into()));
         assert_eq!(read("amqps://[::1]"), Ok("amqps://[::1]:5671".into()));

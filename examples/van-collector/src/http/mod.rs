@@ -79,7 +79,9 @@ fn answer(hub: &Arc<Hub>, request: &Request) -> Result<Response, ApiError> {
         ["healthz"] => Ok(typed(JSON, health(hub))),
         _ => match page::FILES.iter().find(|(file, ..)| *file == path) {
             Some((_, kind, content)) => Ok(typed(kind, *content)),
-            None => Err(ApiError::unknown(format!("nothing is at {path}; / is the page, /api/v2alpha1/ and /api/v1alpha1/ are for programs"))),
+            None => Err(ApiError::unknown(format!(
+                "nothing is at {path}; / is the page, /api/v2alpha1/ and /api/v1alpha1/ are for programs"
+            ))),
         },
     }
 }

@@ -12,7 +12,9 @@ use vanflow::record::{Attribute, Class, RecordType};
 use super::feed;
 use crate::hub::Inner;
 use crate::view::table::{Shown, Table};
-use crate::view::{Links, Network, Routers, Sites, identity, micros, name, process_id, service_key, service_key_of, shown, site_of, text};
+use crate::view::{
+    Links, Network, Routers, Sites, identity, micros, name, process_id, service_key, service_key_of, shown, site_of, text,
+};
 
 type Name<'a> = Option<Cow<'a, str>>;
 
@@ -168,10 +170,10 @@ pub(super) fn of(inner: &Inner, now: Timestamp) -> serde_json::Result<String> {
     (counts.messages, counts.bad_messages, counts.bad_updates) = (stats.messages, stats.bad_messages, stats.bad_updates);
     counts.evicted_flows = stats.evicted_flows;
     counts.missed = services.iter().flat_map(|service| &service.ends).filter_map(|end| end.missed).sum();
-    let (state, reason) = feed(&inner.feed);
+    let (how, reason) = feed(&inner.feed);
     serde_json::to_string(&Snapshot {
         now: micros(Some(now)),
-        feed: Feed { name: &inner.feed_name, state, reason },
+        feed: Feed { name: &inner.feed_name, state: how, reason },
         counts,
         sources: sources(inner),
         sites: rows::<Sites>(&network)?,
@@ -252,7 +254,8 @@ fn processes<'a>(network: &'a Network<'a>) -> Vec<ProcessShown<'a>> {
     }
     let process = |process: &'a crate::view::ProcessRow<'a>| {
         let told = process.site();
-        let is_site = |id: &Cow<'_, str>| network.collector.find_all(id.as_bytes()).any(|view| view.record_type() == RecordType::SITE);
+        let is_site =
+            |id: &Cow<'_, str>| network.collector.find_all(id.as_bytes()).any(|view| view.record_type() == RecordType::SITE);
         let site = told.clone().filter(is_site).or_else(|| places.get(&Some(process.id.clone())).cloned().flatten());
         ProcessShown {
             id: process.id.clone(),

@@ -174,7 +174,13 @@ impl Asked {
         objects
     }
 
-    fn descend(&self, view: RecordView<'_>, children: &HashMap<RecordId, Vec<RecordView<'_>>>, depth: u8, objects: &mut Vec<Json>) {
+    fn descend(
+        &self,
+        view: RecordView<'_>,
+        children: &HashMap<RecordId, Vec<RecordView<'_>>>,
+        depth: u8,
+        objects: &mut Vec<Json>,
+    ) {
         if !self.deleted && view.ended().is_some() {
             return;
         }

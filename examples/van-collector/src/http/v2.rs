@@ -100,7 +100,12 @@ fn find<'a, T: Table>(network: &'a Network<'a>, id: &str) -> Result<T::Row<'a>, 
 }
 
 /// Rows of one collection whose `field` is the identity of a row of another.
-fn below<'a, Above: Table, T: Table>(network: &'a Network<'a>, id: &str, asked: &Asked<'_>, field: &str) -> Result<String, ApiError> {
+fn below<'a, Above: Table, T: Table>(
+    network: &'a Network<'a>,
+    id: &str,
+    asked: &Asked<'_>,
+    field: &str,
+) -> Result<String, ApiError> {
     find::<Above>(network, id)?;
     let field = column::<T>(field).ok_or_else(|| ApiError::internal("no such field"))?;
     let rows = T::rows(network).into_iter().filter(|row| (field.read)(network, *row) == Cell::Text(Cow::Borrowed(id)));

@@ -60,7 +60,8 @@ impl Watcher {
         if self.asked.is_of_addresses() {
             tokio::time::sleep(COMPARE).await;
             let now = self.asked.addresses(&self.hub.read().collector);
-            self.waiting.extend(now.iter().filter(|(name, json)| self.addresses.get(*name) != Some(json)).map(|(_, json)| json.clone()));
+            self.waiting
+                .extend(now.iter().filter(|(name, json)| self.addresses.get(*name) != Some(json)).map(|(_, json)| json.clone()));
             self.addresses = now;
             return Some(());
         }

@@ -69,9 +69,11 @@ pub(crate) fn render(inner: &Inner) -> String {
     page.text
 }
 
+type Read = fn(&Sums) -> u64;
+
 fn traffic(page: &mut Page, inner: &Inner) {
     let totals = &inner.totals;
-    let of: [(&str, &str, fn(&Sums) -> u64); 4] = [
+    let of: [(&str, &str, Read); 4] = [
         ("skupper_connections_opened_total", "Connections whose ends are known.", |sums| sums.opened),
         ("skupper_connections_closed_total", "Of these, connections that are over.", |sums| sums.closed),
         ("skupper_sent_bytes_total", "Octets from client to server.", |sums| sums.sent),
@@ -87,7 +89,11 @@ fn traffic(page: &mut Page, inner: &Inner) {
     for ((method, class), count) in &totals.requests {
         page.line("skupper_requests_total", &[("method", method), ("code", class)], count);
     }
-    page.histogram("van_collector_connection_latency_seconds", "First octet in to first octet back, at the listener.", &totals.latency);
+    page.histogram(
+        "van_collector_connection_latency_seconds",
+        "First octet in to first octet back, at the listener.",
+        &totals.latency,
+    );
     let help = "What the network added to a connection's latency; below 0 where the connector measured more than the listener.";
     page.histogram("van_collector_added_latency_seconds", help, &totals.added);
 }

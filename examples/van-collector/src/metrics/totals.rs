@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use flowcodec::Timestamp;
-use vanflow::collector::{Collector, Connection, RecordChange, RecordId, Request};
+use flowcodec::{Text, Timestamp};
+use vanflow::collector::{Collector, Connection, RecordChange, RecordId, RecordView, Request};
 use vanflow::record::Class;
 
 use crate::hub::Told;
@@ -106,7 +106,7 @@ impl Totals {
         }
         self.looked = collector.now();
         for id in core::mem::take(&mut self.waiting) {
-            if let Some(connection) = collector.record(id).and_then(|view| view.connection()) {
+            if let Some(connection) = collector.record(id).and_then(RecordView::connection) {
                 self.connection(&connection);
             }
         }
@@ -163,7 +163,7 @@ impl Totals {
             let method = request.method().map(shown).unwrap_or_default().into_owned();
             let known = self.requests.len() < MOST_METHODS || self.requests.keys().any(|(other, _)| *other == method);
             let method = if known { method } else { "other".to_owned() };
-            let class = class(request.status().map(|status| status.as_bytes()));
+            let class = class(request.status().map(Text::as_bytes));
             *self.requests.entry((method, class)).or_default() += 1;
         }
     }

@@ -74,7 +74,9 @@ impl<'a> Network<'a> {
 }
 
 fn is_best(collector: &Collector, view: RecordView<'_>) -> bool {
-    collector.find(view.identity().as_bytes()).is_none_or(|best| best.id() == view.id() || best.record_type() != view.record_type())
+    collector
+        .find(view.identity().as_bytes())
+        .is_none_or(|best| best.id() == view.id() || best.record_type() != view.record_type())
 }
 
 /// Text as JSON can hold it: octets that are not UTF-8 as `\xNN`.

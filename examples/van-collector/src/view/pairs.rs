@@ -49,13 +49,13 @@ impl<'a> Pairs<'a> {
         for connection in connections {
             let protocol = protocol(&connection);
             if let Some((source, destination)) = site_ends(&connection) {
-                add(&mut sites, "SITE", source, destination, &protocol, &connection);
+                add(&mut sites, "SITE", source, destination, protocol.clone(), &connection);
             }
             if let Some((source, destination)) = component_ends(&connection) {
-                add(&mut components, "PROCESS_GROUP", source, destination, &protocol, &connection);
+                add(&mut components, "PROCESS_GROUP", source, destination, protocol.clone(), &connection);
             }
             if let Some((source, destination)) = process_ends(&connection) {
-                add(&mut processes, "PROCESS", source, destination, &protocol, &connection);
+                add(&mut processes, "PROCESS", source, destination, protocol.clone(), &connection);
             }
         }
         let list = |pairs: BTreeMap<_, _>| pairs.into_values().collect();
@@ -68,10 +68,10 @@ fn add<'a>(
     kind: &'static str,
     source: End<'a>,
     destination: End<'a>,
-    protocol: &Cow<'a, str>,
+    protocol: Cow<'a, str>,
     connection: &Connection<'a>,
 ) {
-    let id = key(&[&source.id, &destination.id, protocol]);
+    let id = key(&[&source.id, &destination.id, &protocol]);
     let (start, end) = (micros(connection.start()), micros(connection.end()));
     let pair = pairs.entry(id.clone()).or_insert_with(|| Pair {
         id,
@@ -79,7 +79,7 @@ fn add<'a>(
         connections: 0,
         source,
         destination,
-        protocol: protocol.clone(),
+        protocol,
         start: 0,
         end: 0,
         live: false,
@@ -94,7 +94,11 @@ fn protocol<'a>(connection: &Connection<'a>) -> Cow<'a, str> {
     connection.protocol().map(shown).unwrap_or_default()
 }
 
-fn ends<'a, T>(source: Option<T>, destination: Option<T>, end: impl Fn(T, bool) -> Option<End<'a>>) -> Option<(End<'a>, End<'a>)> {
+fn ends<'a, T>(
+    source: Option<T>,
+    destination: Option<T>,
+    end: impl Fn(T, bool) -> Option<End<'a>>,
+) -> Option<(End<'a>, End<'a>)> {
     Some((end(source?, true)?, end(destination?, false)?))
 }
 

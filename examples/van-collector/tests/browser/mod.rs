@@ -45,7 +45,14 @@ impl Browser {
         let names = named.iter().map(String::as_str).chain(["chromium", "chromium-browser", "google-chrome"]);
         for name in names {
             let started = Command::new(name)
-                .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--remote-debugging-port=0"])
+                .args([
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--hide-scrollbars",
+                    "--no-first-run",
+                    "--remote-debugging-port=0",
+                ])
                 .arg(format!("--user-data-dir={}", folder.display()))
                 .arg("about:blank")
                 .stderr(Stdio::piped())
@@ -96,7 +103,8 @@ async fn http(mut stream: TcpStream, request: &str) -> String {
             let length = stream.read(&mut octets).await.unwrap();
             text.push_str(std::str::from_utf8(&octets[..length]).unwrap());
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+                let length =
+                    head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
                 if length.is_some_and(|length: usize| body.len() >= length) {
                     return body.to_owned();
                 }
@@ -148,7 +156,8 @@ impl Tab {
     pub(crate) async fn look(&mut self, theme: &str, (width, height): (u32, u32)) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", metrics).await;
-        let features = json!([{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }]);
+        let features =
+            json!([{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
@@ -158,7 +167,8 @@ impl Tab {
 
     /// The value of an expression in the page.
     pub(crate) async fn ask(&mut self, expression: &str) -> Json {
-        let answer = self.call("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true, "awaitPromise": true })).await;
+        let answer =
+            self.call("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true, "awaitPromise": true })).await;
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -167,7 +177,8 @@ impl Tab {
     pub(crate) async fn until(&mut self, expression: &str) {
         for _ in 0..300 {
             // A page that is just being opened may have no body.
-            let holds = self.ask(&format!("(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()")).await;
+            let holds =
+                self.ask(&format!("(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()")).await;
             if holds == true {
                 return;
             }

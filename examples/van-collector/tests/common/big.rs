@@ -46,19 +46,40 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
             hub.message(NOW, &base, &heartbeat(&id, 1_800_000_000_000_000));
         }
         let platform = if site % 2 == 0 { "kubernetes" } else { "podman" };
-        let described = [(Attribute::NAME, text(name)), (Attribute::PLATFORM, text(platform)), (Attribute::NAMESPACE, text("shop")), (Attribute::START_TIME, start)];
+        let described = [
+            (Attribute::NAME, text(name)),
+            (Attribute::PLATFORM, text(platform)),
+            (Attribute::NAMESPACE, text("shop")),
+            (Attribute::START_TIME, start),
+        ];
         send(hub, &address(site), RecordType::SITE, &id, &described);
         let long = format!("0/{name}-skupper-router-7c9f8d6b5-{site}");
-        let described = [(Attribute::PARENT, text(&id)), (Attribute::NAME, text(&long)), (Attribute::MODE, text("interior")), (Attribute::BUILD_VERSION, text("3.5.1")), (Attribute::START_TIME, start)];
+        let described = [
+            (Attribute::PARENT, text(&id)),
+            (Attribute::NAME, text(&long)),
+            (Attribute::MODE, text("interior")),
+            (Attribute::BUILD_VERSION, text("3.5.1")),
+            (Attribute::START_TIME, start),
+        ];
         send(hub, &address(site), RecordType::ROUTER, &router(site), &described);
         let access = format!("r{site:03}x:1");
-        send(hub, &address(site), RecordType::ROUTER_ACCESS, &access, &[(Attribute::PARENT, text(&router(site))), (Attribute::START_TIME, start)]);
+        send(
+            hub,
+            &address(site),
+            RecordType::ROUTER_ACCESS,
+            &access,
+            &[(Attribute::PARENT, text(&router(site))), (Attribute::START_TIME, start)],
+        );
         if site > 0 {
             let peer = format!("r{:03}x:1", (site - 1) / 2);
             let status = if site == 4 { "down" } else { "up" };
             let mut link = vec![
-                (Attribute::PARENT, Scalar::Text("".into())), (Attribute::PEER, text(&peer)), (Attribute::OPER_STATUS, text(status)),
-                (Attribute::ROLE, text("inter-router")), (Attribute::OCTETS, Scalar::Number(site * 7_654_321)), (Attribute::START_TIME, start),
+                (Attribute::PARENT, Scalar::Text("".into())),
+                (Attribute::PEER, text(&peer)),
+                (Attribute::OPER_STATUS, text(status)),
+                (Attribute::ROLE, text("inter-router")),
+                (Attribute::OCTETS, Scalar::Number(site * 7_654_321)),
+                (Attribute::START_TIME, start),
             ];
             let own = router(site);
             link[0].1 = text(&own);
@@ -72,9 +93,19 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
     let sites = |number: u64| number % big.sites;
     for process in 0..big.processes {
         let part = PARTS[usize::try_from(process / big.sites).unwrap() % PARTS.len()];
-        let (id, name, host) = (format!("pod-{process}"), format!("{part}-7d9c-{process:04}"), format!("10.{}.{}.{}", sites(process), process / 250, process % 250));
+        let (id, name, host) = (
+            format!("pod-{process}"),
+            format!("{part}-7d9c-{process:04}"),
+            format!("10.{}.{}.{}", sites(process), process / 250, process % 250),
+        );
         let site = format!("site-{}", sites(process));
-        let described = [(Attribute::PARENT, text(&site)), (Attribute::START_TIME, start), (Attribute::SOURCE_HOST, text(&host)), (Attribute::NAME, text(&name)), (Attribute::GROUP, text(part))];
+        let described = [
+            (Attribute::PARENT, text(&site)),
+            (Attribute::START_TIME, start),
+            (Attribute::SOURCE_HOST, text(&host)),
+            (Attribute::NAME, text(&name)),
+            (Attribute::GROUP, text(part)),
+        ];
         let base = format!("mc/sfe.{site}");
         send(hub, &base, RecordType::PROCESS, &id, &described);
     }
@@ -82,7 +113,13 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
         let name = format!("{}:{}", SERVICES[usize::try_from(service).unwrap() % SERVICES.len()], 8_080 + service);
         for site in 0..big.sites {
             let own = router(site);
-            let shared = [(Attribute::PARENT, text(&own)), (Attribute::START_TIME, start), (Attribute::PROTOCOL, text("tcp")), (Attribute::ADDRESS, text(&name)), (Attribute::NAME, text(&name))];
+            let shared = [
+                (Attribute::PARENT, text(&own)),
+                (Attribute::START_TIME, start),
+                (Attribute::PROTOCOL, text("tcp")),
+                (Attribute::ADDRESS, text(&name)),
+                (Attribute::NAME, text(&name)),
+            ];
             send(hub, &address(site), RecordType::LISTENER, &format!("r{site:03}x:{}", 100 + service), &shared);
             if (service + site) % 2 == 0 || big.sites == 1 {
                 for copy in 0..3 {
@@ -98,7 +135,10 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
     for connection in 0..big.connections {
         let client = (connection * 7 + connection / 11) % big.processes;
         let (site, service) = (sites(client), connection % big.services);
-        let there = (0..big.sites).map(|step| (site + step) % big.sites).find(|there| (service + there) % 2 == 0 || big.sites == 1).unwrap();
+        let there = (0..big.sites)
+            .map(|step| (site + step) % big.sites)
+            .find(|there| (service + there) % 2 == 0 || big.sites == 1)
+            .unwrap();
         let parent = format!("r{site:03}x:{}", 100 + service);
         let connector = format!("r{there:03}x:{}", 200 + service * 3 + connection % 3);
         let host = format!("10.{}.{}.{}", site, client / 250, client % 250);
@@ -128,8 +168,13 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
         if connection % 4 == 0 {
             let status = if connection % 40 == 8 { "503" } else { "200" };
             let request = [
-                (Attribute::PARENT, text(&id)), (Attribute::START_TIME, Scalar::Number(began)), (Attribute::END_TIME, Scalar::Number(began + 9_000)),
-                (Attribute::PROTOCOL, text("HTTP/1.1")), (Attribute::METHOD, text("GET")), (Attribute::RESULT, text(status)), (Attribute::LATENCY, Scalar::Number(900)),
+                (Attribute::PARENT, text(&id)),
+                (Attribute::START_TIME, Scalar::Number(began)),
+                (Attribute::END_TIME, Scalar::Number(began + 9_000)),
+                (Attribute::PROTOCOL, text("HTTP/1.1")),
+                (Attribute::METHOD, text("GET")),
+                (Attribute::RESULT, text(status)),
+                (Attribute::LATENCY, Scalar::Number(900)),
             ];
             send(hub, &address(site), RecordType::BIFLOW_APP, &format!("r{site:03}x:{}", 50_000 + connection), &request);
         }

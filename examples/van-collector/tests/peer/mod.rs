@@ -128,8 +128,8 @@ impl Peer {
 
 /// How many octets the real router gave to each write, in the beginning of the capture.
 const SEGMENTS: [usize; 30] = [
-    36, 16, 281, 130, 174, 640, 131, 534, 122, 122, 122, 164, 600, 164, 600, 876, 205, 122, 127, 59, 127, 59, 1693, 774, 120, 120, 745,
-    232, 235, 175,
+    36, 16, 281, 130, 174, 640, 131, 534, 122, 122, 122, 164, 600, 164, 600, 876, 205, 122, 127, 59, 127, 59, 1693, 774, 120,
+    120, 745, 232, 235, 175,
 ];
 
 struct Link {
@@ -297,7 +297,11 @@ impl<'s> Session<'s> {
                 self.seen.lock().unwrap().containers.push(text(field(0)));
                 let idle = self.manner.idle;
                 self.say(0, 0x10, |list| {
-                    list.string("rtr-west").put(&Value::Null).put(&Value::Uint(16_384)).put(&Value::Ushort(32_767)).put(&Value::Uint(idle));
+                    list.string("rtr-west")
+                        .put(&Value::Null)
+                        .put(&Value::Uint(16_384))
+                        .put(&Value::Ushort(32_767))
+                        .put(&Value::Uint(idle));
                 });
             }
             0x11 => {
