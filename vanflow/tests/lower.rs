@@ -151,7 +151,7 @@ mod tests {
             assert!(lowering.append_request(&request, &mut batch));
         }
         let protocols: Vec<_> = batch.column(core::PROTOCOL).unwrap().iter().flatten().collect();
-        let count = |protocol: Protocol| protocols.iter().filter(|code| **code == protocol.code()).count();
+        let count = |protocol: Protocol| protocols.iter().filter(|code| Protocol::from_code(**code) == protocol).count();
         assert_eq!((protocols.len(), count(Protocol::VanFlow), count(Protocol::NetFlow5)), (108, 107, 1));
         let (ports, totals) = (batch.column(core::DST_PORT).unwrap(), batch.column(core::OCTETS_TOTAL).unwrap());
         let address = lowering.schema().resolve(&field::ADDRESS).unwrap();

@@ -51,8 +51,8 @@ mod tests {
             };
             change(&mut feed);
             let (stop, stopped) = watch::channel(false);
-            let fed = Arc::clone(&hub);
-            Self { hub, stop, feed: tokio::spawn(async move { feed.run(&fed, stopped).await }) }
+            let shared = Arc::clone(&hub);
+            Self { hub, stop, feed: tokio::spawn(async move { feed.run(&shared, stopped).await }) }
         }
 
         async fn until(&self, what: &str, wanted: impl Fn(&vanflow::collector::Collector) -> bool) {

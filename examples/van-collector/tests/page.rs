@@ -47,7 +47,7 @@ mod tests {
     }
 
     fn number(json: &Json) -> u64 {
-        json.as_f64().map_or(0, |number| number.round() as u64)
+        json.as_u64().unwrap_or(0)
     }
 
     #[tokio::test]
@@ -169,12 +169,12 @@ mod tests {
         assert_eq!(tab.complaints(), [""; 0]);
     }
 
+    const EVIL: &str = "<img src=x onerror=\"window.evil=1\"></script><script>window.evil=1</script>\u{202e}javascript:alert(1)";
+
     #[tokio::test]
     async fn names_are_text_whatever_they_say() {
         let Some(browser) = Browser::start().await else { return };
         let mut tab = browser.tab().await;
-        const EVIL: &str =
-            "<img src=x onerror=\"window.evil=1\"></script><script>window.evil=1</script>\u{202e}javascript:alert(1)";
         let hub = Hub::new(Settings::default(), Clock::Recording, EVIL, None);
         let text = |text: &'static str| Scalar::Text(text.into());
         let send = |address: &str, kind: RecordType, identity: &str, attributes: &[(Attribute, Scalar<'_>)]| {

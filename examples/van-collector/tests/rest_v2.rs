@@ -235,7 +235,7 @@ mod tests {
                 let unlike = format!("/api/v2alpha1/{collection}?{field}=%00nothing");
                 match value {
                     Json::Number(_) | Json::Bool(_) => {
-                        assert!(server.refused(&unlike, 400, "ErrBadRequest").await.contains(&**field))
+                        assert!(server.refused(&unlike, 400, "ErrBadRequest").await.contains(&**field));
                     }
                     _ => assert_eq!(server.list(&unlike).await.len(), 0),
                 }

@@ -42,8 +42,8 @@ impl Browser {
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chromium-{}-{number}", std::process::id()));
         let named = std::env::var("CHROMIUM").ok();
-        let names = named.iter().map(String::as_str).chain(["chromium", "chromium-browser", "google-chrome"]);
-        for name in names {
+        let programs = named.iter().map(String::as_str).chain(["chromium", "chromium-browser", "google-chrome"]);
+        for name in programs {
             let started = Command::new(name)
                 .args([
                     "--headless",
@@ -69,7 +69,7 @@ impl Browser {
                 }
                 panic!("{name} ended before it listened");
             };
-            let address = tokio::time::timeout(Duration::from_secs(60), listening).await.unwrap();
+            let address = tokio::time::timeout(Duration::from_mins(1), listening).await.unwrap();
             // Its complaints are read, so that it never waits for who would read them.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Some(Self { child, address, folder });
@@ -144,7 +144,7 @@ impl Tab {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), answer).await.unwrap()
+        tokio::time::timeout(Duration::from_mins(1), answer).await.unwrap()
     }
 
     /// Whatever the page complained of: errors, refusals by its own policy, dialogs.

@@ -35,12 +35,25 @@ fn send(hub: &Hub, address: &str, kind: RecordType, identity: &str, attributes: 
 
 /// Tells the hub all of it.
 pub(crate) fn tell(hub: &Hub, big: Big) {
-    let start = Scalar::Number(1_799_999_000_000_000);
-    let site_name = |site: u64| SITES[usize::try_from(site).unwrap() % SITES.len()];
-    let router = |site: u64| format!("r{site:03}x:0");
-    let address = |site: u64| format!("mc/sfe.r{site:03}x:0");
+    sites(hub, big);
+    processes(hub, big);
+    services(hub, big);
+    connections(hub, big);
+}
+
+const START: Scalar<'_> = Scalar::Number(1_799_999_000_000_000);
+
+fn router(site: u64) -> String {
+    format!("r{site:03}x:0")
+}
+
+fn address(site: u64) -> String {
+    format!("mc/sfe.r{site:03}x:0")
+}
+
+fn sites(hub: &Hub, big: Big) {
     for site in 0..big.sites {
-        let (id, name) = (format!("site-{site}"), site_name(site));
+        let (id, name) = (format!("site-{site}"), SITES[usize::try_from(site).unwrap() % SITES.len()]);
         for (kind, id, base) in [("ROUTER", router(site), address(site)), ("CONTROLLER", id.clone(), format!("mc/sfe.{id}"))] {
             hub.message(NOW, "mc/sfe.all", &beacon(kind, &id, &base, &base.replace("mc/", "")));
             hub.message(NOW, &base, &heartbeat(&id, 1_800_000_000_000_000));
@@ -50,7 +63,7 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
             (Attribute::NAME, text(name)),
             (Attribute::PLATFORM, text(platform)),
             (Attribute::NAMESPACE, text("shop")),
-            (Attribute::START_TIME, start),
+            (Attribute::START_TIME, START),
         ];
         send(hub, &address(site), RecordType::SITE, &id, &described);
         let long = format!("0/{name}-skupper-router-7c9f8d6b5-{site}");
@@ -59,7 +72,7 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
             (Attribute::NAME, text(&long)),
             (Attribute::MODE, text("interior")),
             (Attribute::BUILD_VERSION, text("3.5.1")),
-            (Attribute::START_TIME, start),
+            (Attribute::START_TIME, START),
         ];
         send(hub, &address(site), RecordType::ROUTER, &router(site), &described);
         let access = format!("r{site:03}x:1");
@@ -68,7 +81,7 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
             &address(site),
             RecordType::ROUTER_ACCESS,
             &access,
-            &[(Attribute::PARENT, text(&router(site))), (Attribute::START_TIME, start)],
+            &[(Attribute::PARENT, text(&router(site))), (Attribute::START_TIME, START)],
         );
         if site > 0 {
             let peer = format!("r{:03}x:1", (site - 1) / 2);
@@ -79,7 +92,7 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
                 (Attribute::OPER_STATUS, text(status)),
                 (Attribute::ROLE, text("inter-router")),
                 (Attribute::OCTETS, Scalar::Number(site * 7_654_321)),
-                (Attribute::START_TIME, start),
+                (Attribute::START_TIME, START),
             ];
             let own = router(site);
             link[0].1 = text(&own);
@@ -90,18 +103,20 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
             send(hub, &address(site), RecordType::LINK, &format!("r{site:03}x:2"), &link);
         }
     }
-    let sites = |number: u64| number % big.sites;
+}
+
+fn processes(hub: &Hub, big: Big) {
     for process in 0..big.processes {
         let part = PARTS[usize::try_from(process / big.sites).unwrap() % PARTS.len()];
         let (id, name, host) = (
             format!("pod-{process}"),
             format!("{part}-7d9c-{process:04}"),
-            format!("10.{}.{}.{}", sites(process), process / 250, process % 250),
+            format!("10.{}.{}.{}", process % big.sites, process / 250, process % 250),
         );
-        let site = format!("site-{}", sites(process));
+        let site = format!("site-{}", process % big.sites);
         let described = [
             (Attribute::PARENT, text(&site)),
-            (Attribute::START_TIME, start),
+            (Attribute::START_TIME, START),
             (Attribute::SOURCE_HOST, text(&host)),
             (Attribute::NAME, text(&name)),
             (Attribute::GROUP, text(part)),
@@ -109,13 +124,16 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
         let base = format!("mc/sfe.{site}");
         send(hub, &base, RecordType::PROCESS, &id, &described);
     }
+}
+
+fn services(hub: &Hub, big: Big) {
     for service in 0..big.services {
         let name = format!("{}:{}", SERVICES[usize::try_from(service).unwrap() % SERVICES.len()], 8_080 + service);
         for site in 0..big.sites {
             let own = router(site);
             let shared = [
                 (Attribute::PARENT, text(&own)),
-                (Attribute::START_TIME, start),
+                (Attribute::START_TIME, START),
                 (Attribute::PROTOCOL, text("tcp")),
                 (Attribute::ADDRESS, text(&name)),
                 (Attribute::NAME, text(&name)),
@@ -132,9 +150,12 @@ pub(crate) fn tell(hub: &Hub, big: Big) {
             }
         }
     }
+}
+
+fn connections(hub: &Hub, big: Big) {
     for connection in 0..big.connections {
         let client = (connection * 7 + connection / 11) % big.processes;
-        let (site, service) = (sites(client), connection % big.services);
+        let (site, service) = (client % big.sites, connection % big.services);
         let there = (0..big.sites)
             .map(|step| (site + step) % big.sites)
             .find(|there| (service + there) % 2 == 0 || big.sites == 1)

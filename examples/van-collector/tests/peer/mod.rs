@@ -234,8 +234,8 @@ impl<'s> Session<'s> {
                 }
                 continue;
             }
-            let size = u32::from_be_bytes(self.input[..4].try_into().unwrap()) as usize;
-            if size < 8 || size > 65_536 {
+            let size = usize::try_from(u32::from_be_bytes(self.input[..4].try_into().unwrap())).unwrap();
+            if !(8..=65_536).contains(&size) {
                 return self.violation(format!("a frame of {size} octets"));
             }
             if self.input.len() < size {
