@@ -31,7 +31,7 @@ use ipnetwork::IpNetwork;
 pub use table::PrefixTable;
 
 use crate::cells::{Annotate, Cells};
-use crate::lookup::{AddrKey, Found, Lookup};
+use crate::lookup::{AddrKey, Found, Lookup, Question};
 use crate::read::{ReadError, lines};
 
 /// Labels of networks, for each scope its own.
@@ -118,6 +118,18 @@ impl Lookup for Subnets {
         let table = if key.scope().is_default() { Some(&self.here) } else { self.scopes.get(key.scope().name()) };
         let found = table.and_then(|table| table.find(key.addr()));
         found.map(|(network, label)| Subnet { label, network }).into()
+    }
+
+    fn lookup_all<'a>(&'a self, questions: &[Question<'_>], mut each: impl FnMut(usize, Found<Subnet<'a>>)) {
+        if questions.iter().any(|question| !question.key.scope().is_default()) {
+            for (place, question) in questions.iter().enumerate() {
+                each(place, self.lookup(question.key, question.at));
+            }
+            return;
+        }
+        self.here.find_all(questions.iter().map(|question| question.key.addr()), |place, found| {
+            each(place, found.map(|(network, label)| Subnet { label, network }).into());
+        });
     }
 }
 
