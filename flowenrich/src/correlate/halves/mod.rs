@@ -242,15 +242,15 @@ impl Correlator {
     ) {
         let (schema, places, hasher, texts) = (&self.schema, &self.places, &self.hasher, &mut self.table.texts);
         let taken = self.table.entries.edit(handle, |_, life| {
-            let (settled, renamed) = ((life.is_settled(), life.is_merged()), life.is_renamed());
+            let (settled, mut changed) = ((life.is_settled(), life.is_merged()), false);
             let taken = life.take(row, when, facts, part, hasher);
             life.heard = life.heard.max(now);
             record.beside(schema, &mut |id, value| {
                 if !is_counter(id) && !places.has(id) {
-                    life.take_field(texts, id, value, when.end);
+                    changed |= life.take_field(texts, id, value, when.end);
                 }
             });
-            let known = taken == Taken::Known && life.is_renamed() == renamed;
+            let known = taken == Taken::Known && !changed;
             (taken == Taken::Reset, known, settled, (life.is_settled(), life.is_merged()))
         });
         let Some((reset, known, (was_settled, was_merged), (settled, merged))) = taken else { return };
