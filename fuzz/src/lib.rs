@@ -7,6 +7,7 @@
 //! | [`ipfix`] | the same for IPFIX, and as a byte stream |
 //! | [`sflow`] | one datagram of sFlow through the views, through a fresh decoder, and as a session that goes on |
 //! | [`headers`] | the first octets of a packet, from every kind of start, cut, and in samples |
+//! | [`goflow2`] | a stream of goflow2's messages in every format, whole and in pieces; written and read again |
 //! | [`vanflow_message`] | one AMQP message, value by value, and as VAN-Flow |
 //! | [`vanflow_collector`] | a collector under small caps, and several sources |
 //! | [`correlate`] | rows of records through correlation, de-duplication, biflows and the join, under small caps |
@@ -19,6 +20,7 @@
 mod audit;
 mod correlate;
 mod digest;
+mod goflow2;
 mod headers;
 mod mutate;
 mod read;
@@ -29,6 +31,7 @@ mod views;
 
 pub use audit::Audit;
 pub use correlate::{correlate, write_correlate};
+pub use goflow2::{goflow2, write_goflow2};
 pub use headers::{headers, write_headers};
 pub use mutate::Mutator;
 pub use read::Reading;
