@@ -1,6 +1,8 @@
 //! What follows from both ends of a flow together: its direction at the node that reports it, and whether it is the cluster's own traffic.
 //! As flowlogs-pipeline defines them.
 
+use std::net::IpAddr;
+
 use flowcodec::batch::FlowBatch;
 use flowcodec::model::{ColumnType, FieldDef, FieldId, FieldSpec, FieldValue, Schema, String as TextField, U8, Unit, field};
 
@@ -77,19 +79,19 @@ impl Enricher for NodeDirection {
     }
 }
 
-fn address(batch: &FlowBatch, id: Option<FieldId>, row: usize) -> Option<std::net::IpAddr> {
+fn address(batch: &FlowBatch, id: Option<FieldId>, row: usize) -> Option<IpAddr> {
     match batch.value(id?, row)? {
         FieldValue::Address(address) => Some(address.to_canonical()),
         _ => None,
     }
 }
 
-fn direction<A: PartialEq>(src: Option<A>, dst: Option<A>, reporter: Option<A>) -> Option<u64> {
+fn direction(src: Option<IpAddr>, dst: Option<IpAddr>, reporter: Option<IpAddr>) -> Option<u64> {
     if src.is_some() && src == dst {
         return Some(2);
     }
     let reporter = reporter?;
-    match (src.as_ref() == Some(&reporter), dst.as_ref() == Some(&reporter)) {
+    match (src == Some(reporter), dst == Some(reporter)) {
         (true, false) => Some(1),
         (false, true) => Some(0),
         _ => None,
