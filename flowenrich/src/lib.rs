@@ -10,6 +10,7 @@
 mod by_address;
 mod cells;
 mod chain;
+pub mod correlate;
 mod enricher;
 #[cfg(feature = "geo")]
 pub mod geo;

@@ -79,6 +79,9 @@ struct Table {
     peers_incomplete: BTreeMap<&'static str, u64>,
 }
 
+/// Rows of a batch.
+const BATCH_ROWS: f64 = 8_192.0;
+
 const OURS: &str = "flowcodec";
 const COPY: &str = "copy";
 const COPY_KEPT: &str = "copy_kept";
@@ -156,10 +159,13 @@ impl Line {
             "{:<21} {:>7} {:>9.2} {:>7.2} {share:>18} {kept:>18} {:>9.2} ",
             self.path, table.size, self.ns_per_record, self.gb_per_s, self.allocs_per_datagram
         )?;
+        if let Some(ns) = self.ns_per_batch {
+            write!(out, " {ns:.0} ns/batch")?;
+        }
         for (name, ratio) in &self.peers {
             let best = table.peers_best.get(name).copied().unwrap_or(f64::NAN);
             let ns = table.peers_ns_per_record.get(name).copied().unwrap_or(f64::NAN);
-            write!(out, " {name} {ratio:.1} ({best:.1}; {ns:.0} ns)")?;
+            write!(out, " {name} {ratio:.2} ({best:.2}; {ns:.0} ns)")?;
         }
         for (name, records) in &table.peers_incomplete {
             write!(out, " {name} decodes {records} of {} records", table.records)?;
@@ -171,7 +177,8 @@ impl Line {
 /// One side: the copy, ours, or a peer.
 struct Side<'a> {
     name: &'static str,
-    run: Box<dyn FnMut(&Workload) + 'a>,
+    /// One pass; gives what counts of its time, if that is not all.
+    run: Box<dyn FnMut(&Workload) -> Option<Duration> + 'a>,
     /// The pass it comes to next.
     pass: u32,
     /// Passes in a turn.
@@ -181,7 +188,7 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(name: &'static str, run: impl FnMut(&Workload) + 'a) -> Self {
+    fn new(name: &'static str, run: impl FnMut(&Workload) -> Option<Duration> + 'a) -> Self {
         Self { name, run: Box::new(run), pass: 0, passes: 1, times: Vec::new() }
     }
 
@@ -192,8 +199,8 @@ impl<'a> Side<'a> {
             workload.number(self.pass);
             self.pass = self.pass.wrapping_add(1);
             let start = Instant::now();
-            (self.run)(workload);
-            time += start.elapsed();
+            let counted = (self.run)(workload);
+            time += counted.unwrap_or_else(|| start.elapsed());
         }
         time
     }
@@ -233,7 +240,7 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
 
     let mut incomplete = BTreeMap::new();
     #[cfg(feature = "peers")]
-    let mut peers = benches::peers::Peer::of(path, &workload);
+    let mut peers = benches::peers::Peer::of(path, &workload)?;
     #[cfg(feature = "peers")]
     peers.retain_mut(|peer| {
         let records = peer.run(&workload).records;
@@ -246,20 +253,31 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
     let mut sides = vec![
         Side::new(OURS, |workload: &Workload| {
             core::hint::black_box((path.run)(&mut ours, workload));
+            ours.finishing()
         }),
         Side::new(COPY, |workload: &Workload| {
             core::hint::black_box(one_place.one_place(workload));
+            None
         }),
         Side::new(COPY_KEPT, |workload: &Workload| {
             core::hint::black_box(side_by_side.side_by_side(workload));
+            None
         }),
     ];
     #[cfg(feature = "peers")]
     sides.extend(peers.iter_mut().map(|peer| {
         Side::new(peer.name(), |workload: &Workload| {
             core::hint::black_box(peer.run(workload));
+            None
         })
     }));
+    let mut other = Ours::new(&workload);
+    if let Some((name, run)) = path.beside() {
+        sides.push(Side::new(name, move |workload: &Workload| {
+            core::hint::black_box(run(&mut other, workload));
+            None
+        }));
+    }
     // Ours has made two passes already.
     for side in sides.iter_mut().take(1) {
         side.pass = 2;
@@ -316,7 +334,7 @@ fn line(
         path: path.name,
         ns_per_record: ours.best() / records,
         gb_per_s: float(workload.octets())? / ours.best(),
-        ns_per_batch: None,
+        ns_per_batch: (path.name == "arrow_finish").then(|| ours.best() / records * BATCH_ROWS),
         copy_share,
         allocs_per_datagram: float(allocated)? / float(workload.len())?,
         peers,
