@@ -136,7 +136,7 @@ fn main() -> anyhow::Result<()> {
         if !arguments.paths.is_empty() && !arguments.paths.iter().any(|name| name == path.name) {
             continue;
         }
-        let line = path.compare(effort.rounds);
+        let line = path.compare(effort.rounds)?;
         if arguments.json {
             serde_json::to_writer(&mut out, &line)?;
             writeln!(out)?;

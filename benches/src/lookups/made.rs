@@ -36,7 +36,7 @@ pub(super) fn network4(n: u64) -> Ipv4Network {
     let addr = if prefix > 24 { 0x5000_0000 | (low(mixed(n)) >> 8) } else { low(mixed(n)) };
     let prefix = u8::try_from(prefix).unwrap_or(24);
     let mask = u32::MAX << (32 - prefix);
-    Ipv4Network::new(Ipv4Addr::from(addr & mask), prefix).unwrap_or(Ipv4Network::from(Ipv4Addr::from(addr)))
+    Ipv4Network::new(Ipv4Addr::from(addr & mask), prefix).unwrap_or_else(|_| Ipv4Network::from(Ipv4Addr::from(addr)))
 }
 
 /// As registries hand them out: a few thousand /32 under 2000::/3, networks below them.
@@ -51,7 +51,7 @@ pub(super) fn network6(n: u64) -> Ipv6Network {
     };
     let upper = 0x2000_0000_0000_0000 | ((mixed(n % 4_000) >> 35) << 32) | (mixed(n) >> 32);
     let bits = (u128::from(upper) << 64) & (u128::MAX << (128 - prefix));
-    Ipv6Network::new(Ipv6Addr::from(bits), prefix).unwrap_or(Ipv6Network::from(Ipv6Addr::from(bits)))
+    Ipv6Network::new(Ipv6Addr::from(bits), prefix).unwrap_or_else(|_| Ipv6Network::from(Ipv6Addr::from(bits)))
 }
 
 /// Half of them inside some network, half beside.

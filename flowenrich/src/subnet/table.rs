@@ -14,7 +14,7 @@ use super::sorted::Sorted;
 
 /// A table from networks to values that is built once and asked often.
 ///
-/// IPv4 is a direct index (16 + 8 + 8 bits, compressed to a dozen megabytes) from 32,768 prefixes on, and a search below that; IPv6 is a
+/// IPv4 is a direct index (18 + 6 + 8 bits, some twenty megabytes) from 32,768 prefixes on, and a search below that; IPv6 is a
 /// search over the upper halves of addresses that begins near its end, and over the lower ones where prefixes are longer than 64 bits.
 ///
 /// IPv4-mapped networks (`::ffff:0:0/96` and inside it) are the IPv4 networks; `::/0` is IPv6 only.
