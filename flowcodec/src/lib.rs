@@ -36,7 +36,7 @@ mod decoder;
 mod error;
 mod exporter;
 pub mod ie;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "arrow"))]
 pub mod io;
 pub mod ipfix;
 mod kernel;

@@ -10,6 +10,7 @@
 //! | [`goflow2`] | a stream of goflow2's messages in every format, whole and in pieces; written and read again |
 //! | [`vanflow_message`] | one AMQP message, value by value, and as VAN-Flow |
 //! | [`vanflow_collector`] | a collector under small caps, and several sources |
+//! | [`correlate`] | rows of records through correlation, de-duplication, biflows and the join, under small caps |
 //! | [`session`] | several exporters, streams, pauses and restarts, under small limits |
 //!
 //! Each target is one line of a libFuzzer binary in `fuzz_targets/`, and is run over all seeds in the ordinary tests. What every target
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod correlate;
 mod digest;
 mod goflow2;
 mod headers;
@@ -28,6 +30,7 @@ mod vanflow;
 mod views;
 
 pub use audit::Audit;
+pub use correlate::{correlate, write_correlate};
 pub use goflow2::{goflow2, write_goflow2};
 pub use headers::{headers, write_headers};
 pub use mutate::Mutator;

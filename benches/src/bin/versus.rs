@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use benches::paths::{Copies, Ours, PATHS, Path};
+use benches::lookups::LOOKUPS;
+use benches::paths::{BATCH, Copies, Ours, PATHS, Path};
 use benches::workload::{Size, Workload};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -24,6 +25,9 @@ use serde::Serialize;
 /// The paths exporters_N and templates_N do the same work with N exporters or templates in turn: what a record costs should stay the same.
 /// The paths capture_* read recordings, with a decoder that knows nothing at the start of each pass; but for one they lie in the corpus,
 /// and are left out where that is not here (FLOWCODEC_CORPUS says where it is).
+///
+/// The paths lookup_exact, prefix4, prefix6 and enrich_batch are look-ups, and not decoding: their peers are std's HashMap and prefix-trie, which
+/// are always there.
 ///
 /// Without the feature `peers` only the copy is compared. Run it with `--release`.
 #[derive(Debug, Parser)]
@@ -43,7 +47,7 @@ struct Arguments {
     size: Option<String>,
 
     /// Paths to compare; all by default.
-    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name)))]
+    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name).into_iter().chain(LOOKUPS.map(|path| path.name))))]
     paths: Vec<String>,
 }
 
@@ -74,6 +78,9 @@ struct Table {
     /// Records decoded by peers that do not decode all.
     peers_incomplete: BTreeMap<&'static str, u64>,
 }
+
+/// Rows of a batch.
+const BATCH_ROWS: f64 = 8_192.0;
 
 const OURS: &str = "flowcodec";
 const COPY: &str = "copy";
@@ -125,6 +132,19 @@ fn main() -> anyhow::Result<()> {
             out.flush()?;
         }
     }
+    for path in LOOKUPS {
+        if !arguments.paths.is_empty() && !arguments.paths.iter().any(|name| name == path.name) {
+            continue;
+        }
+        let line = path.compare(effort.rounds)?;
+        if arguments.json {
+            serde_json::to_writer(&mut out, &line)?;
+            writeln!(out)?;
+        } else {
+            line.print(&mut out)?;
+        }
+        out.flush()?;
+    }
     Ok(())
 }
 
@@ -139,10 +159,13 @@ impl Line {
             "{:<21} {:>7} {:>9.2} {:>7.2} {share:>18} {kept:>18} {:>9.2} ",
             self.path, table.size, self.ns_per_record, self.gb_per_s, self.allocs_per_datagram
         )?;
+        if let Some(ns) = self.ns_per_batch {
+            write!(out, " {ns:.0} ns/batch")?;
+        }
         for (name, ratio) in &self.peers {
             let best = table.peers_best.get(name).copied().unwrap_or(f64::NAN);
             let ns = table.peers_ns_per_record.get(name).copied().unwrap_or(f64::NAN);
-            write!(out, " {name} {ratio:.1} ({best:.1}; {ns:.0} ns)")?;
+            write!(out, " {name} {ratio:.2} ({best:.2}; {ns:.0} ns)")?;
         }
         for (name, records) in &table.peers_incomplete {
             write!(out, " {name} decodes {records} of {} records", table.records)?;
@@ -154,7 +177,8 @@ impl Line {
 /// One side: the copy, ours, or a peer.
 struct Side<'a> {
     name: &'static str,
-    run: Box<dyn FnMut(&Workload) + 'a>,
+    /// One pass; gives what counts of its time, if that is not all.
+    run: Box<dyn FnMut(&Workload) -> Option<Duration> + 'a>,
     /// The pass it comes to next.
     pass: u32,
     /// Passes in a turn.
@@ -164,7 +188,7 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(name: &'static str, run: impl FnMut(&Workload) + 'a) -> Self {
+    fn new(name: &'static str, run: impl FnMut(&Workload) -> Option<Duration> + 'a) -> Self {
         Self { name, run: Box::new(run), pass: 0, passes: 1, times: Vec::new() }
     }
 
@@ -175,8 +199,8 @@ impl<'a> Side<'a> {
             workload.number(self.pass);
             self.pass = self.pass.wrapping_add(1);
             let start = Instant::now();
-            (self.run)(workload);
-            time += start.elapsed();
+            let counted = (self.run)(workload);
+            time += counted.unwrap_or_else(|| start.elapsed());
         }
         time
     }
@@ -207,9 +231,14 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
     }
     let mut ours = Ours::new(&workload);
     let (mut one_place, mut side_by_side) = (Copies::new(&workload), Copies::new(&workload));
-    // From the second pass on nothing is new.
-    let first = (path.run)(&mut ours, &workload);
-    workload.number(1);
+    // Once a batch has been full twice, nothing is new.
+    let passes = u32::try_from(2 * u64::try_from(BATCH)? / workload.records().max(1))? + 1;
+    let mut first = 0;
+    for pass in 0..passes {
+        workload.number(pass);
+        first = (path.run)(&mut ours, &workload);
+    }
+    workload.number(passes);
     let (allocated, second) = allocations::count(|| (path.run)(&mut ours, &workload));
     ensure!(first == second && first != 0, "{}: two passes over the same records differ", path.name);
     ensure!(ours.decoder().stats().faults.total() == 0, "{}: faults", path.name);
@@ -229,23 +258,34 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
     let mut sides = vec![
         Side::new(OURS, |workload: &Workload| {
             core::hint::black_box((path.run)(&mut ours, workload));
+            ours.finishing()
         }),
         Side::new(COPY, |workload: &Workload| {
             core::hint::black_box(one_place.one_place(workload));
+            None
         }),
         Side::new(COPY_KEPT, |workload: &Workload| {
             core::hint::black_box(side_by_side.side_by_side(workload));
+            None
         }),
     ];
     #[cfg(feature = "peers")]
     sides.extend(peers.iter_mut().map(|peer| {
         Side::new(peer.name(), |workload: &Workload| {
             core::hint::black_box(peer.run(workload));
+            None
         })
     }));
-    // Ours has made two passes already.
+    let mut other = Ours::new(&workload);
+    if let Some((name, run)) = path.beside() {
+        sides.push(Side::new(name, move |workload: &Workload| {
+            core::hint::black_box(run(&mut other, workload));
+            None
+        }));
+    }
+    // Ours has made these passes already.
     for side in sides.iter_mut().take(1) {
-        side.pass = 2;
+        side.pass = passes + 1;
     }
     for side in &mut sides {
         side.settle(&mut workload, effort.turn);
@@ -299,7 +339,7 @@ fn line(
         path: path.name,
         ns_per_record: ours.best() / records,
         gb_per_s: float(workload.octets())? / ours.best(),
-        ns_per_batch: None,
+        ns_per_batch: (path.name == "arrow_finish").then(|| ours.best() / records * BATCH_ROWS),
         copy_share,
         allocs_per_datagram: float(allocated)? / float(workload.len())?,
         peers,

@@ -13,6 +13,7 @@ use flowcodec::model::Schema;
 use flowcodec::{Context, Decoder, Event, Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::destination::Destination;
 use crate::feed::{Feed, Place, Seen, file_offset};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
@@ -41,6 +42,15 @@ pub struct Arguments {
     /// Show only the records that pass: 'src_addr in 10.0.0.0/8 and dst_port = 443'; --help says more.
     #[arg(long, value_name = "EXPRESSION", value_parser = filter, conflicts_with_all = ["stats", "exporters"])]
     pub filter: Option<Filter>,
+    /// Write to FILE instead of standard output.
+    ///
+    /// FILE is there when it is complete, or not at all: until then the output stands beside it under a hidden name, and FILE, if there is
+    /// one, stays as it was. When an input could not be read to its end, what was read is kept as FILE.incomplete.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// In Arrow and Parquet, addresses as octets (16, IPv4 mapped; 6 of a MAC address) instead of text.
+    #[arg(long)]
+    pub binary_addresses: bool,
     /// Show counters, as one JSON object, instead of flows.
     #[arg(long, conflicts_with = "exporters")]
     pub stats: bool,
@@ -88,6 +98,7 @@ Examples:
   flowdump --format elements templates.ipfix data.ipfix
   flowdump --format csv --fields start,src_addr,dst_addr,octets capture.pcap
   flowdump --filter 'src_addr in 10.0.0.0/8 and dst_port = 443' capture.pcap
+  flowdump --format parquet -o flows.parquet capture.pcap
   flowdump --format goflow2-json capture.pcap     what goflow2 2.x would write; --dialect v1 for 1.x
   flowdump --format goflow2-bin --separator none capture.pcap     for ClickHouse's format Protobuf
   flowdump --filter 'dst_port = 443' goflow2.json     goflow2's output is an input too
@@ -109,6 +120,10 @@ pub enum Format {
     Csv,
     /// Every information element by its registered name: one JSON object a line.
     Elements,
+    /// An Arrow stream (IPC), of batches with the columns of CSV. Only with the feature `columnar`.
+    Arrow,
+    /// A Parquet file (zstd) with the columns of CSV. Only with the feature `columnar`.
+    Parquet,
     /// goflow2's message: one JSON object a line.
     Goflow2Json,
     /// goflow2's message: protobuf.
@@ -128,30 +143,49 @@ impl Arguments {
     #[must_use]
     pub fn from_command_line() -> Self {
         let arguments = Self::parse();
-        let to_goflow2 = matches!(arguments.format, Format::Goflow2Json | Format::Goflow2Bin);
-        let conflict = match arguments.format {
-            _ if arguments.goflow2.is_given() && !to_goflow2 => {
+        match arguments.conflict() {
+            Some(conflict) => Self::command().error(ErrorKind::ArgumentConflict, conflict).exit(),
+            None => arguments,
+        }
+    }
+
+    /// What does not go together.
+    fn conflict(&self) -> Option<&'static str> {
+        let to_goflow2 = matches!(self.format, Format::Goflow2Json | Format::Goflow2Bin);
+        let columnar = matches!(self.format, Format::Arrow | Format::Parquet);
+        let binary = (columnar || self.format == Format::Goflow2Bin) && !self.stats;
+        let to_stdout = self.output.as_deref().is_none_or(|output| output == Path::new("-"));
+        Some(match self.format {
+            _ if self.goflow2.is_given() && !to_goflow2 => {
                 "--dialect, --length-prefix and --separator are for --format goflow2-json and --format goflow2-bin"
             }
-            Format::Goflow2Json if arguments.goflow2.is_framing_given() => {
+            Format::Goflow2Json if self.goflow2.is_framing_given() => {
                 "goflow2-json is one object a line; --length-prefix and --separator are for --format goflow2-bin"
             }
-            Format::Goflow2Bin if arguments.goflow2.is_inseparable() => {
+            Format::Goflow2Bin if self.goflow2.is_inseparable() => {
                 "neither a length in front of messages nor a separator behind them: nobody could tell one from the next"
             }
-            _ if to_goflow2 && arguments.fields.is_some() => {
+            _ if to_goflow2 && self.fields.is_some() => {
                 "goflow2's message has fields of its own; --fields is for the other formats"
             }
-            _ if to_goflow2 && arguments.exporters => "--exporters comes as a table, or with --format json",
-            Format::Elements if arguments.fields.is_some() => "--format elements shows all elements; --fields is for the others",
-            Format::Csv | Format::Elements if arguments.exporters => "--exporters comes as a table, or with --format json",
-            _ => return arguments,
-        };
-        Self::command().error(ErrorKind::ArgumentConflict, conflict).exit()
+            Format::Elements if self.fields.is_some() => "--format elements shows all elements; --fields is for the others",
+            _ if self.exporters && !matches!(self.format, Format::Table | Format::Json) => {
+                "--exporters comes as a table, or with --format json"
+            }
+            _ if self.binary_addresses && !columnar => "--binary-addresses is for --format arrow and --format parquet",
+            _ if columnar && self.stats => "--stats is JSON; --format says how flows are shown",
+            _ if columnar && cfg!(not(feature = "columnar")) => {
+                "this flowdump was built without Arrow and Parquet; with them: cargo run --release -p flowdump --features columnar"
+            }
+            _ if binary && to_stdout && io::stdout().is_terminal() => {
+                "this format is not for a terminal: write to a file with -o FILE, or into a pipe"
+            }
+            _ => return None,
+        })
     }
 
     /// What to make of the records.
-    fn output(&self, schema: &Arc<Schema>) -> Output {
+    fn output(&self, schema: &Arc<Schema>) -> anyhow::Result<Output> {
         let columns = self.fields.clone();
         let form = match self.format {
             _ if self.stats || self.exporters => Form::Quiet,
@@ -161,8 +195,26 @@ impl Arguments {
             Format::Elements => Form::Elements,
             Format::Goflow2Json => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), None))),
             Format::Goflow2Bin => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing())))),
+            Format::Arrow | Format::Parquet => self.columnar(columns.unwrap_or_else(|| Columns::common(schema)), schema)?,
         };
-        Output::new(Arc::clone(schema), form, self.filter.clone())
+        Ok(Output::new(Arc::clone(schema), form, self.filter.clone()))
+    }
+
+    #[cfg(feature = "columnar")]
+    fn columnar(&self, columns: Columns, schema: &Arc<Schema>) -> anyhow::Result<Form> {
+        use flowcodec::io::arrow::Addresses;
+
+        use crate::output::{Columnar, Kind};
+
+        let kind = if self.format == Format::Arrow { Kind::Stream } else { Kind::Parquet };
+        let addresses = if self.binary_addresses { Addresses::Octets } else { Addresses::Text };
+        Ok(Form::Columnar(Box::new(Columnar::new(kind, columns, schema, addresses)?)))
+    }
+
+    #[cfg(not(feature = "columnar"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    fn columnar(&self, _: Columns, _: &Arc<Schema>) -> anyhow::Result<Form> {
+        anyhow::bail!("built without the feature columnar")
     }
 }
 
@@ -172,11 +224,7 @@ const TOLD: u64 = 20;
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match dump(arguments, &mut out).and_then(|whole| {
-        out.flush().context("standard output")?;
-        Ok(whole)
-    }) {
+    match write(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever reads our output has seen enough.
@@ -186,6 +234,17 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the output to where it belongs.
+fn write(arguments: &Arguments) -> anyhow::Result<bool> {
+    let mut out = Destination::open(arguments.output.as_deref(), &arguments.files)?;
+    let name = out.name();
+    let whole = dump(arguments, &mut out).with_context(|| name.clone())?;
+    if let Some(kept) = out.finish(whole).with_context(|| name.clone())? {
+        tell(&format_args!("{name} is not written; what could be read is in {}", kept.display()));
+    }
+    Ok(whole)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -203,14 +262,14 @@ fn tell(what: &dyn std::fmt::Display) {
 pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> {
     let schema = fields::schema();
     if arguments.list_fields {
-        fields::list(out, &schema).context("standard output")?;
+        fields::list(out, &schema)?;
         return Ok(true);
     }
     let mut settings = Settings::default();
     settings.schema = Arc::clone(&schema);
     settings.scope.other_domains = arguments.other_domains;
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
-    let mut output = arguments.output(&schema);
+    let mut output = arguments.output(&schema)?;
     // Who asks for counters finds the faults there.
     let counted = arguments.stats || arguments.exporters;
     let mut whole = true;
@@ -256,9 +315,9 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
         feed.finish(&mut each);
     }
     if let Some(error) = failed {
-        return Err(error).context("standard output");
+        return Err(error.into());
     }
-    output.finish(out).context("standard output")?;
+    output.finish(out)?;
     if feed.has_read_goflow2() && (arguments.exporters || arguments.format == Format::Elements) {
         tell(
             &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
@@ -267,10 +326,10 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
     if arguments.exporters {
         let exporters = feed.exporters();
         let show = if arguments.format == Format::Json { exporters_as_json } else { exporters_as_table };
-        show(out, &exporters).context("standard output")?;
+        show(out, &exporters)?;
     } else if arguments.stats {
-        serde_json::to_writer(&mut *out, &feed.summary()).context("standard output")?;
-        writeln!(out).context("standard output")?;
+        serde_json::to_writer(&mut *out, &feed.summary())?;
+        writeln!(out)?;
     } else if faults > TOLD {
         tell(&format_args!("{} more faults; --stats counts them all", faults.saturating_sub(TOLD)));
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod destination;
 pub mod feed;
 pub mod fields;
 pub mod filter;

@@ -40,6 +40,12 @@ impl FlowBatch {
     /// Takes all rows out, without copying a cell: [finishes](Self::finish) the batch, and leaves it empty. Its memory comes back by
     /// [`give`](Self::give), or new memory is allocated.
     pub fn take(&mut self) -> Contents {
+        self.exchange(Contents::default())
+    }
+
+    /// The same, and gives it other memory to go on with, whatever that holds, as [`give`](Self::give) does. No memory is allocated where
+    /// that is enough.
+    pub fn exchange(&mut self, memory: Contents) -> Contents {
         self.finish();
         let rows = self.len;
         let (cells, skipped) = core::mem::take(&mut self.cells.arena).into_words();
@@ -62,7 +68,7 @@ impl FlowBatch {
         }
         let text = core::mem::take(&mut self.cells.text);
         self.clear();
-        self.cells.arena = self.layout.arena(Vec::new());
+        self.give(memory);
         Contents { cells, text, rows, columns }
     }
 

@@ -243,7 +243,7 @@ pub(super) const MOST: usize = 0x7fff_ffff;
 
 /// Arrow's view of octets: 4 octets of length, then all of them, or the first four, the number of the buffer (0), and the place there.
 #[inline]
-pub(super) fn view_of(octets: &[u8], place: usize) -> Option<u128> {
+pub(crate) fn view_of(octets: &[u8], place: usize) -> Option<u128> {
     let mut head = [0_u8; 16];
     head.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
     view(head, octets.len(), place)
@@ -281,7 +281,7 @@ static MASKS: [(u32, u64, u64); INLINE + 2] = {
 };
 
 /// The octets of a view.
-pub(super) fn octets_of<'a>(view: &'a u128, text: &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn octets_of<'a>(view: &'a u128, text: &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(view & 0xffff_ffff).ok()?;
     if len <= INLINE {
         return kernel::octets(view).get(4..)?.get(..len);

@@ -1,5 +1,7 @@
-//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature.
+//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature: `json`, `arrow`, `parquet`.
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 #[cfg(feature = "json")]
 mod elements;
 #[cfg(feature = "goflow2")]
@@ -8,6 +10,8 @@ pub mod goflow2;
 mod json;
 #[cfg(feature = "json")]
 mod line;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 #[cfg(feature = "json")]
 mod samples;
 

@@ -14,7 +14,7 @@ mod types;
 pub use fields::field;
 pub use flow::{Flow, OtherElement, OwnedValue};
 pub use row::FlowRecord;
-pub use schema::{Field, FieldDef, FieldId, FieldSpec, Schema, SchemaError, Source, Take, word};
+pub use schema::{Field, FieldDef, FieldId, FieldSpec, Schema, SchemaError, Source, Take, has_words, word};
 pub use types::{
     Address, ColumnType, Double, FieldType, FieldValue, Mac, MacAddress, Moment, Numbers, Octets, Scaled, String, U8, U16, U32,
     U32List, U64, Unit,

@@ -332,3 +332,10 @@ pub fn word(id: FieldId, number: u64) -> Option<&'static str> {
     }
     None
 }
+
+/// Whether the numbers of a field are said in words, by [`word`].
+#[must_use]
+pub fn has_words(id: FieldId) -> bool {
+    use super::field::{COUNTERS_SCALED, DROP_REASON, PROTOCOL};
+    [COUNTERS_SCALED.id(), PROTOCOL.id(), DROP_REASON.id()].contains(&id)
+}

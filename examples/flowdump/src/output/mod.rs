@@ -1,6 +1,8 @@
 //! What a person or program gets to see.
 
 mod cell;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod csv;
 mod exporters;
 mod goflow2;
@@ -17,6 +19,8 @@ use flowcodec::{Event, Record, RecordSet, io as formats};
 use crate::fields::Columns;
 use crate::filter::Filter;
 
+#[cfg(feature = "columnar")]
+pub use columnar::{Columnar, ColumnarError, Kind};
 pub use csv::Csv;
 pub use exporters::{exporters_as_json, exporters_as_table};
 pub use goflow2::Goflow2;
@@ -42,6 +46,9 @@ pub enum Form {
     Json(Option<Columns>),
     /// Comma-separated values.
     Csv(Csv),
+    /// An Arrow stream or a Parquet file.
+    #[cfg(feature = "columnar")]
+    Columnar(Box<Columnar>),
     /// Every element by name, one JSON object a line; options and counters too.
     Elements,
     /// goflow2's messages.
@@ -80,6 +87,10 @@ impl Output {
                 csv.head(out, schema)?;
                 wanted.try_for_each(|record| csv.flow(out, &Shown::Record(record)))
             }
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) if filter.is_none() => columnar.set(out, set),
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) => wanted.try_for_each(|record| columnar.flow(out, &Shown::Record(record))),
             Form::Json(None) => lines(out, line, wanted, |line, record| formats::write_record(line, record, schema)),
             Form::Json(Some(columns)) => {
                 lines(out, line, wanted, |line, record| formats::write_chosen(line, record, schema, columns.ids()))
@@ -107,6 +118,8 @@ impl Output {
                 csv.head(out, &self.schema)?;
                 return csv.flow(out, &shown);
             }
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) => return columnar.flow(out, &shown),
             Form::Goflow2(messages) => return messages.flow(out, &shown),
             Form::Json(None) => formats::write_flow(line, flow),
             Form::Json(Some(columns)) => {
@@ -127,6 +140,8 @@ impl Output {
         match &mut self.form {
             Form::Table(table) => table.flush(out),
             Form::Csv(csv) => csv.head(out, &self.schema),
+            #[cfg(feature = "columnar")]
+            Form::Columnar(columnar) => columnar.finish(out),
             _ => Ok(()),
         }
     }

@@ -1,0 +1,221 @@
+//! `-o`: a file is there as a whole or not at all.
+#![cfg(test)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+fn recording() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../captures/openvswitch-ipfix.pcap")
+}
+
+/// An empty folder of this test run.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("output_file").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Names of all files in a folder, hidden ones too.
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_flowdump"))
+}
+
+fn run(options: &[&str], files: &[&Path]) -> Output {
+    program().args(options).args(files).stdin(Stdio::null()).output().unwrap()
+}
+
+fn error(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn the_same_octets_as_on_standard_output() {
+    let folder = folder("same");
+    let out = folder.join("out");
+    let arguments = [
+        &["--format", "table"][..],
+        &["--format", "json"],
+        &["--format", "csv"],
+        &["--format", "elements"],
+        &["--stats"],
+        &["--exporters"],
+    ];
+    for arguments in arguments {
+        let shown = run(arguments, &[&recording()]);
+        let written = run(&[arguments, &["-o", out.to_str().unwrap()]].concat(), &[&recording()]);
+        assert!(shown.status.success() && written.status.success(), "{written:?}");
+        assert!(written.stdout.is_empty() && !shown.stdout.is_empty());
+        assert!(fs::read(&out).unwrap() == shown.stdout, "{arguments:?}");
+        assert_eq!(files(&folder), ["out"], "nothing beside it");
+    }
+    assert_eq!(run(&["-o", "-"], &[&recording()]).stdout, run(&[], &[&recording()]).stdout);
+    let list = run(&["--list-fields", "--output", out.to_str().unwrap()], &[]);
+    assert!(list.status.success() && fs::read_to_string(&out).unwrap().starts_with("NAME "));
+}
+
+#[test]
+fn names_that_are_none() {
+    let folder = folder("names");
+    let output = run(&["-o", folder.to_str().unwrap()], &[&recording()]);
+    assert!(error(&output).contains("a folder") && output.status.code() == Some(1), "{output:?}");
+    let input = folder.join("input.pcap");
+    fs::copy(recording(), &input).unwrap();
+    let output = run(&["-o", folder.join("./input.pcap").to_str().unwrap()], &[&input]);
+    assert!(error(&output).contains("read and written at once"), "{output:?}");
+    assert_eq!(fs::read(&input).unwrap(), fs::read(recording()).unwrap());
+    let output = run(&["-o", folder.join("none/out").to_str().unwrap()], &[&recording()]);
+    assert!(error(&output).contains("none/out: No such file"), "{output:?}");
+    assert_eq!(files(&folder), ["input.pcap"]);
+}
+
+/// What could be read of a capture that ends in the middle does not pass for the whole.
+#[test]
+fn an_input_that_ends_too_early() {
+    let folder = folder("incomplete");
+    let (input, out) = (folder.join("cut.pcap"), folder.join("out.csv"));
+    let whole = fs::read(recording()).unwrap();
+    fs::write(&input, &whole[..whole.len() / 2]).unwrap();
+    fs::write(&out, "from yesterday").unwrap();
+    let output = run(&["--format", "csv", "-o", out.to_str().unwrap()], &[&input]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("out.csv is not written; what could be read is in"), "{output:?}");
+    assert_eq!(fs::read_to_string(&out).unwrap(), "from yesterday");
+    assert_eq!(files(&folder), ["cut.pcap", "out.csv", "out.csv.incomplete"]);
+    let kept = fs::read_to_string(folder.join("out.csv.incomplete")).unwrap();
+    assert!(kept.starts_with("received,") && kept.ends_with("\r\n") && kept.lines().count() > 100);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_permissions_and_devices() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let folder = folder("links");
+    let (target, link) = (folder.join("target"), folder.join("link"));
+    fs::write(&target, "before").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("target", &link).unwrap();
+    assert!(run(&["-o", link.to_str().unwrap()], &[&recording()]).status.success());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "a link stays one");
+    assert!(fs::read_to_string(&target).unwrap().starts_with("START"));
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(files(&folder), ["link", "target"]);
+    assert!(run(&["-o", "/dev/null"], &[&recording()]).status.success());
+    assert!(!fs::metadata("/dev/null").unwrap().is_file(), "a device stays one");
+    if Path::new("/dev/full").exists() {
+        let full = run(&["-o", "/dev/full"], &[&recording()]);
+        assert!(full.status.code() == Some(1) && error(&full).contains("/dev/full: No space left"), "{full:?}");
+    }
+}
+
+/// A run in the middle: it has written something, and waits for more.
+#[cfg(unix)]
+fn in_the_middle(folder: &Path) -> Child {
+    let out = folder.join("out.json");
+    fs::write(&out, "from yesterday").unwrap();
+    let mut child = program()
+        .args(["--format", "json", "-o", out.to_str().unwrap(), "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(&fs::read(recording()).unwrap()).unwrap();
+    let written = |name: &String| fs::metadata(folder.join(name)).is_ok_and(|file| file.len() != 0);
+    for _ in 0..6_000 {
+        if files(folder).iter().any(|name| name.starts_with(".out.json.") && written(name)) {
+            return child;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("nothing is written");
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_stopped() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    for (name, number) in [("-INT", 2), ("-TERM", 15), ("-HUP", 1)] {
+        let folder = folder(name);
+        let mut child = in_the_middle(&folder);
+        send(name, &child);
+        assert_eq!(child.wait().unwrap().signal(), Some(number), "it dies of the signal");
+        assert_eq!(files(&folder), ["out.json"], "{name}");
+        assert_eq!(fs::read_to_string(folder.join("out.json")).unwrap(), "from yesterday");
+    }
+    // Nobody can clean up behind a kill, but the name is as it was.
+    let folder = folder("-KILL");
+    let mut child = in_the_middle(&folder);
+    send("-KILL", &child);
+    child.wait().unwrap();
+    assert_eq!(fs::read_to_string(folder.join("out.json")).unwrap(), "from yesterday");
+    assert_eq!(files(&folder).len(), 2);
+}
+
+/// The disk is full, as far as this program can tell.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_not_taken() {
+    let folder = folder("full");
+    let out = folder.join("out.json");
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 8; exec '{}' --format json -o '{}' '{}'",
+        env!("CARGO_BIN_EXE_flowdump"),
+        out.display(),
+        recording().display()
+    );
+    let output = Command::new("sh").args(["-c", &limited]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("out.json: File too large"), "{output:?}");
+    assert!(files(&folder).is_empty(), "{:?}", files(&folder));
+}
+
+#[cfg(not(feature = "columnar"))]
+#[test]
+fn without_arrow_and_parquet_the_way_to_them_is_said() {
+    for format in ["arrow", "parquet"] {
+        let output = run(&["--format", format, "-o", "out"], &[&recording()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error(&output).contains("cargo run --release -p flowdump --features columnar"), "{output:?}");
+    }
+}
+
+/// `script` (util-linux) lends a terminal.
+#[cfg(feature = "columnar")]
+#[test]
+fn binary_files_are_not_for_terminals() {
+    let script = |format: &str| {
+        let command = format!("'{}' --format {format} '{}'", env!("CARGO_BIN_EXE_flowdump"), recording().display());
+        Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).output()
+    };
+    for format in ["arrow", "parquet"] {
+        let Ok(output) = script(format) else {
+            eprintln!("skipped: there is no `script` to lend a terminal");
+            return;
+        };
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains("-o FILE") && output.status.code() == Some(2), "{shown}");
+    }
+    let output = run(&["--format", "csv", "--binary-addresses"], &[&recording()]);
+    assert!(output.status.code() == Some(2) && error(&output).contains("--binary-addresses is for"), "{output:?}");
+    let output = run(&["--format", "parquet", "--stats"], &[&recording()]);
+    assert!(output.status.code() == Some(2) && error(&output).contains("--stats is JSON"), "{output:?}");
+}
