@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use benches::lookups::LOOKUPS;
-use benches::paths::{Copies, Ours, PATHS, Path};
+use benches::paths::{BATCH, Copies, Ours, PATHS, Path};
 use benches::workload::{Size, Workload};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -231,9 +231,14 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
     }
     let mut ours = Ours::new(&workload);
     let (mut one_place, mut side_by_side) = (Copies::new(&workload), Copies::new(&workload));
-    // From the second pass on nothing is new.
-    let first = (path.run)(&mut ours, &workload);
-    workload.number(1);
+    // Once a batch has been full twice, nothing is new.
+    let passes = u32::try_from(2 * u64::try_from(BATCH)? / workload.records().max(1))? + 1;
+    let mut first = 0;
+    for pass in 0..passes {
+        workload.number(pass);
+        first = (path.run)(&mut ours, &workload);
+    }
+    workload.number(passes);
     let (allocated, second) = allocations::count(|| (path.run)(&mut ours, &workload));
     ensure!(first == second && first != 0, "{}: two passes over the same records differ", path.name);
     ensure!(ours.decoder().stats().faults.total() == 0, "{}: faults", path.name);
@@ -278,9 +283,9 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
             None
         }));
     }
-    // Ours has made two passes already.
+    // Ours has made these passes already.
     for side in sides.iter_mut().take(1) {
-        side.pass = 2;
+        side.pass = passes + 1;
     }
     for side in &mut sides {
         side.settle(&mut workload, effort.turn);

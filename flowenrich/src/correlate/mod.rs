@@ -13,7 +13,8 @@
 //! - **Bounded**: [`Limits`] says how many entries and octets are held, names included. Over it, what is due next is given out early, as
 //!   it is, and counted.
 //! - **In any order**: what comes of records does not depend on the order in which they came, as long as they come while their entry is
-//!   held. Doubles change nothing.
+//!   held. A record that comes twice changes nothing where halves and legs are concerned; where records are summed (de-duplication, biflows)
+//!   it cannot be told from two that are alike, unless it comes from another place.
 //! - **Constant work** for each record, however much is held: a timer wheel, and no walk over everything.
 //!
 //! Nothing is dropped in silence: what found no partner is given out and says so.

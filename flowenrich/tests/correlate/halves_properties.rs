@@ -223,6 +223,20 @@ fn a_port_used_again_is_another_flow() {
     assert_eq!((correlator.held(), correlator.stats().merged, correlator.stats().resets), (2, 2, 0));
 }
 
+/// A port used again and again: only the last few are looked through.
+#[test]
+fn lives_of_one_key_are_few() {
+    let mut correlator = Correlator::new(Settings::default(), &Schema::common()).unwrap();
+    let mut given = 0;
+    for n in 0..20 {
+        let mut flow = Half { flow: 0, source: true, end: n * 10 + 5, total: 1, delta: 1 }.flow(true);
+        flow.set(core::START.id(), FieldValue::Time(at(n * 10)));
+        correlator.offer(at(0), &flow, |_| given += 1);
+        assert_eq!((correlator.held(), given), (usize::try_from(n).unwrap().min(7) + 1, n.saturating_sub(7)));
+    }
+    assert_eq!((correlator.stats().evicted, correlator.stats().partial), (12, 12));
+}
+
 #[test]
 fn a_half_that_comes_late_completes_what_was_partial() {
     let mut correlator = Correlator::new(Settings::default(), &Schema::common()).unwrap();

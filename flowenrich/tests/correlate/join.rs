@@ -310,6 +310,18 @@ fn what_cannot_be_of_a_leg_is_given_out_at_once() {
     assert_eq!(last, BTreeMap::from([(Some("matched".to_owned()), 1)]));
 }
 
+#[test]
+fn legs_of_one_source_are_few() {
+    let mut join = Join::new(Settings::default(), sites(), &Schema::common()).unwrap();
+    let mut alone = 0;
+    for n in 0..40_u64 {
+        let leg = Leg::new("x".into(), End::Client, "site-w".into(), "10.0.0.5:1".parse().unwrap(), at(n * 10));
+        join.leg(at(0), &leg.until(Some(at(n * 10 + 5))), |_| alone += 1);
+        assert_eq!((join.held(), alone), (usize::try_from(n).unwrap().min(15) + 1, n.saturating_sub(15)));
+    }
+    assert_eq!((join.stats().evicted, join.stats().legs_alone, join.stats().legs), (24, 24, 40));
+}
+
 /// Every connection of the real recording gives two legs; made into flows, each finds its own.
 #[test]
 fn legs_of_a_real_recording_find_the_flows_made_of_them() {

@@ -1,5 +1,7 @@
 //! Where inputs come from: the seeds beside this package, the project's recordings, and the corpus where there is one.
 
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;

@@ -65,6 +65,8 @@ pub(super) struct OfSide {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places {
     pub(super) correlation: Option<FieldId>,
+    /// How many fields every schema has; these are none of them.
+    core: usize,
     /// Source, destination.
     pub(super) sides: [OfSide; 2],
 }
@@ -76,6 +78,7 @@ impl Places {
         let moment = |def: &FieldDef<Moment>| schema.resolve(def).map(Field::id);
         let numbers = |defs: [&FieldDef<U64>; COUNTERS]| defs.map(number);
         Self {
+            core: Schema::common().fields().len(),
             correlation: schema.resolve(&f::CORRELATION).map(Field::id),
             sides: [
                 OfSide {
@@ -106,6 +109,9 @@ impl Places {
 
     /// Whether a field is one of these, which are reckoned and not taken over.
     pub(super) fn has(&self, id: FieldId) -> bool {
+        if id.index() < self.core {
+            return false;
+        }
         let of_side = |side: &OfSide| {
             let numbers = side.deltas.iter().chain(&side.totals).chain(&side.throughputs);
             numbers.chain([&side.end]).any(|field| *field == Some(id))

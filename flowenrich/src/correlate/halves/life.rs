@@ -104,13 +104,11 @@ impl Life {
     }
 
     /// Takes a field beside the row, said by a record that ended at `end`.
-    pub(super) fn take_field(&mut self, texts: &mut Texts, id: FieldId, value: FieldValue<'_>, end: Timestamp) {
-        self.renamed |= self.kept.take(texts, id, value, end);
-    }
-
-    /// Whether fields changed since it was given out last.
-    pub(super) const fn is_renamed(&self) -> bool {
-        self.renamed
+    /// Whether that changed anything.
+    pub(super) fn take_field(&mut self, texts: &mut Texts, id: FieldId, value: FieldValue<'_>, end: Timestamp) -> bool {
+        let changed = self.kept.take(texts, id, value, end);
+        self.renamed |= changed;
+        changed
     }
 
     /// The flow as it is known now. What is told is not told again: counters since the last record begin anew.

@@ -77,7 +77,8 @@ pub struct Stats {
     pub single: u64,
     /// Flows given out as `partial`. When the other half comes later, the flow counts as merged too.
     pub partial: u64,
-    /// Flows given out or forgotten before their time, because there was no room.
+    /// Flows given out or forgotten before their time, because there was no room, or too many of the same addresses and
+    /// ports.
     pub evicted: u64,
     /// Records that could not be held at all and were given out as they were: the limits do not suffice for one entry.
     pub refused: u64,
@@ -189,6 +190,7 @@ impl Correlator {
         let handle = match self.life(&key, when, &facts) {
             Some(handle) => handle,
             None => {
+                self.keep_few(&key, now, &mut out);
                 while let Some(last) = self.table.crowded() {
                     self.give_up(last, now, &mut out);
                 }
@@ -221,6 +223,15 @@ impl Correlator {
         near.min_by_key(|(distance, _)| *distance).map(|(_, handle)| handle)
     }
 
+    /// Flows of one key are looked through one by one: there are never more than a few.
+    fn keep_few(&mut self, key: &FlowKey, now: Timestamp, out: &mut impl FnMut(Flow)) {
+        let mut lives = self.table.entries.find(key).map(|(handle, _)| handle);
+        if let (Some(oldest), Some(_)) = (lives.next(), lives.nth(MOST_LIVES.saturating_sub(2))) {
+            drop(lives);
+            self.give_up(oldest, now, out);
+        }
+    }
+
     fn take(
         &mut self,
         handle: Handle,
@@ -231,15 +242,15 @@ impl Correlator {
     ) {
         let (schema, places, hasher, texts) = (&self.schema, &self.places, &self.hasher, &mut self.table.texts);
         let taken = self.table.entries.edit(handle, |_, life| {
-            let (settled, renamed) = ((life.is_settled(), life.is_merged()), life.is_renamed());
+            let (settled, mut changed) = ((life.is_settled(), life.is_merged()), false);
             let taken = life.take(row, when, facts, part, hasher);
             life.heard = life.heard.max(now);
             record.beside(schema, &mut |id, value| {
                 if !is_counter(id) && !places.has(id) {
-                    life.take_field(texts, id, value, when.end);
+                    changed |= life.take_field(texts, id, value, when.end);
                 }
             });
-            let known = taken == Taken::Known && life.is_renamed() == renamed;
+            let known = taken == Taken::Known && !changed;
             (taken == Taken::Reset, known, settled, (life.is_settled(), life.is_merged()))
         });
         let Some((reset, known, (was_settled, was_merged), (settled, merged))) = taken else { return };
@@ -330,6 +341,9 @@ impl Correlator {
         out(flow);
     }
 }
+
+/// As many flows of the same addresses and ports are held at once, each from another time.
+const MOST_LIVES: usize = 8;
 
 impl Settings {
     /// When what is new of a flow is given out.

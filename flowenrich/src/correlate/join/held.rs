@@ -23,13 +23,18 @@ impl Endpoint {
     pub(super) fn new(site: TextId, at: SocketAddr) -> Self {
         Self { site: site.number(), addr: octets(at.ip()), port: at.port() }
     }
+
+    /// A key that no leg has.
+    pub(super) fn of_none(turn: u64) -> Self {
+        Self { site: u32::MAX, addr: u128::from(turn).to_be_bytes(), port: 0 }
+    }
 }
 
 #[derive(Debug)]
 pub(super) enum Held {
     /// At its source.
     Leg(HeldLeg),
-    /// At its source too; it looks for legs at both its ends.
+    /// At no endpoint; it looks for legs at both its ends.
     Flow(HeldFlow),
 }
 

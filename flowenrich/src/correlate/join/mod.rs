@@ -7,17 +7,17 @@
 
 mod held;
 mod leg;
+mod rows;
 mod sites;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flowcodec::Timestamp;
 use flowcodec::model::{
-    Field, FieldDef, FieldId, FieldSpec, FieldValue, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit,
-    field,
+    Field, FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit,
 };
-use flowcodec::{Text, Timestamp};
 
 pub use leg::{End, Leg};
 pub use sites::Sites;
@@ -27,7 +27,6 @@ use super::input::{Common, copied, interval};
 use super::kept::Kept;
 use super::limits::{Limits, Table, nanos};
 use super::pending::Handle;
-use super::sum::{put, put_number, put_text, put_time};
 
 static JOIN: FieldDef<TextField> = FieldDef::new(
     "join",
@@ -92,7 +91,8 @@ pub struct Stats {
     pub legs_ambiguous: u64,
     /// Of them, those that are over, and were found no flow for.
     pub legs_alone: u64,
-    /// Flows and legs that were decided before their time, because there was no room.
+    /// Flows and legs that were decided before their time, because there was no room; and legs, because there were too many of one
+    /// source.
     pub evicted: u64,
     /// Flows and legs that could not be held at all: the limits do not suffice for one entry.
     pub refused: u64,
@@ -144,6 +144,8 @@ pub struct Join {
     schema: Arc<Schema>,
     places: Places,
     table: Table<Endpoint, Held>,
+    /// Flows that were held so far.
+    turn: u64,
     stats: Stats,
 }
 
@@ -155,9 +157,6 @@ struct Places {
     site: Option<FieldId>,
     reversed: Option<FieldId>,
 }
-
-/// The legs that fit a flow; whether in the opposite direction.
-type Found = Vec<(Handle, bool)>;
 
 impl Join {
     /// Adds [`fields`](Self::fields) to a schema that does not have them.
@@ -178,7 +177,7 @@ impl Join {
             site: schema.resolve(&SITE).map(Field::id),
             reversed: schema.resolve(&REVERSED).map(Field::id),
         };
-        Self { table: Table::new(settings.limits), places, sites, schema, settings, stats: Stats::default() }
+        Self { table: Table::new(settings.limits), turn: 0, places, sites, schema, settings, stats: Stats::default() }
     }
 
     /// What it adds to a schema.
@@ -229,13 +228,10 @@ impl Join {
         kept.take_row(&row, when.end, 0);
         let texts = &mut self.table.texts;
         record.beside(&self.schema, &mut |id, value| _ = kept.take(texts, id, value, when.end));
-        let [source, _] = ends;
-        self.hold(
-            Endpoint::new(site, source),
-            Held::Flow(HeldFlow { site, ends, when, kept }),
-            now.offset(nanos(self.settings.wait)),
-            now,
-        );
+        // It looks for legs; nothing looks for it. So it has a key of its own, and a busy server's flows do not stand in one row.
+        self.turn = self.turn.wrapping_add(1);
+        let key = Endpoint::of_none(self.turn);
+        self.hold(key, Held::Flow(HeldFlow { site, ends, when, kept }), now.offset(nanos(self.settings.wait)), now);
         self.shrink(&mut out);
     }
 
@@ -254,6 +250,7 @@ impl Join {
                 handle
             }
             None => {
+                self.keep_few(&at, &mut out);
                 let Some(id) = self.room().then(|| self.table.texts.hold(leg.id.as_bytes())).flatten() else {
                     self.table.texts.release(site);
                     self.stats.refused = self.stats.refused.saturating_add(1);
@@ -349,6 +346,15 @@ impl Join {
         }
     }
 
+    /// Legs of one source are looked through one by one: there are never more than a few.
+    fn keep_few(&mut self, at: &Endpoint, out: &mut impl FnMut(Flow)) {
+        let mut legs = self.table.entries.find(at).map(|(handle, _)| handle);
+        if let (Some(oldest), Some(_)) = (legs.next(), legs.nth(MOST_LEGS.saturating_sub(2))) {
+            drop(legs);
+            self.evict(oldest, out);
+        }
+    }
+
     fn make_room(&mut self, out: &mut impl FnMut(Flow)) {
         while let Some(next) = self.table.crowded() {
             self.evict(next, out);
@@ -412,77 +418,6 @@ impl Join {
         }
         held.release(&mut self.table.texts);
     }
-
-    /// The legs that overlap a flow; if none does, those that are near it.
-    fn legs_of(&self, flow: &HeldFlow) -> Found {
-        let ([source, destination], skew) = (flow.ends, nanos(self.settings.skew));
-        let mut found = Vec::new();
-        for (reversed, at, to) in [(false, source, destination), (true, destination, source)] {
-            for (handle, held) in self.table.entries.find(&Endpoint::new(flow.site, at)) {
-                if let Held::Leg(leg) = held
-                    && leg.goes_to(to)
-                {
-                    found.push((leg.when().gap(flow.when), handle, reversed));
-                }
-            }
-        }
-        let near = if found.iter().any(|(gap, ..)| *gap == 0) { 0 } else { skew };
-        found.into_iter().filter(|(gap, ..)| *gap <= near).map(|(_, handle, reversed)| (handle, reversed)).collect()
-    }
-
-    fn leg_of(&self, handle: Handle) -> Option<&HeldLeg> {
-        match self.table.entries.get(handle)? {
-            Held::Leg(leg) => Some(leg),
-            Held::Flow(_) => None,
-        }
-    }
-
-    fn joined(&self, flow: &HeldFlow, found: &Found) -> Flow {
-        let (texts, places) = (&self.table.texts, &self.places);
-        let mut row = Flow::new(Arc::clone(&self.schema));
-        let mut connections = found.iter().filter_map(|(handle, _)| self.leg_of(*handle)).map(|leg| {
-            let mut told = Flow::new(Arc::clone(&self.schema));
-            leg.kept.put(texts, &mut told);
-            put_text(&mut told, places.end, Some(leg.end.name()));
-            told
-        });
-        if let Some(first) = connections.next() {
-            let others: Vec<_> = connections.collect();
-            let agreed = first.fields().filter(|(id, value)| others.iter().all(|other| other.value(*id) == Some(*value)));
-            agreed.for_each(|(id, value)| put(&mut row, Some(id), Some(value)));
-        }
-        flow.kept.put(texts, &mut row);
-        let word = match found.len() {
-            0 => "unmatched",
-            1 => "matched",
-            _ => "ambiguous",
-        };
-        put_text(&mut row, places.join, Some(word));
-        put_number(&mut row, places.legs, u64::try_from(found.len()).ok());
-        put(&mut row, places.site, Some(FieldValue::Text(Text::new(texts.get(flow.site)))));
-        if let [(_, reversed)] = **found {
-            put_number(&mut row, places.reversed, Some(reversed.into()));
-        }
-        row
-    }
-
-    /// The row of a leg without flows.
-    fn alone(&self, at: Endpoint, leg: &HeldLeg) -> Flow {
-        let (texts, places) = (&self.table.texts, &self.places);
-        let mut row = Flow::new(Arc::clone(&self.schema));
-        leg.kept.put(texts, &mut row);
-        put_text(&mut row, places.join, Some("leg"));
-        put_text(&mut row, places.end, Some(leg.end.name()));
-        put(&mut row, places.site, Some(FieldValue::Text(Text::new(texts.get(leg.site)))));
-        put(&mut row, Some(field::SRC_ADDR.id()), Some(FieldValue::Address(super::input::address(at.addr))));
-        put_number(&mut row, Some(field::SRC_PORT.id()), Some(at.port.into()));
-        put(&mut row, Some(field::DST_ADDR.id()), leg.destination.0.map(FieldValue::Address));
-        put_number(&mut row, Some(field::DST_PORT.id()), leg.destination.1.map(u64::from));
-        put_number(&mut row, Some(field::IP_PROTOCOL.id()), Some(TCP.into()));
-        put_time(&mut row, field::START.id(), Some(leg.start));
-        put_time(&mut row, field::END.id(), leg.until);
-        row
-    }
 }
 
 /// The two ends of a flow that may be one of a leg.
@@ -494,5 +429,7 @@ fn ends(row: &FlowRecord) -> Option<[SocketAddr; 2]> {
     Some([source, SocketAddr::new(row.dst_addr()?, row.dst_port()?)])
 }
 
+/// As many legs of one source are held at once: one for each time that its port was used.
+const MOST_LEGS: usize = 16;
 /// All that application networks carry.
 const TCP: u8 = 6;
