@@ -4,12 +4,14 @@
 //! * [`outputs`]: the ways out, over rows that were decoded before.
 //! * [`paths`]: one function for each way through flowcodec, and the copy of the same octets that they are compared to.
 //! * [`arrow`]: those to Arrow.
+//! * [`lookups`]: look-ups and enrichment beside what one would write without this workspace.
 //! * `peers` (feature `peers`): other decoders on the same octets.
 //!
 //! `cargo bench -p benches` follows one of them over time; `versus` (`src/bin`) compares them within one process.
 #![forbid(unsafe_code)]
 
 pub mod arrow;
+pub mod lookups;
 pub mod outputs;
 pub mod paths;
 #[cfg(feature = "peers")]

@@ -74,19 +74,21 @@ impl Peer {
     }
 
     /// The peers of one path: those that write the same, or those that decode the same.
-    #[must_use]
-    pub fn of(path: &Path, workload: &Workload) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// When one of them writes anything else than ours does.
+    pub fn of(path: &Path, workload: &Workload) -> anyhow::Result<Vec<Self>> {
         let rows = || {
             let mut ours = Ours::new(workload);
             crate::outputs::rows(ours.outputs().0, workload)
         };
         let writers = match path.name {
-            "json" => outputs::Writer::json(&rows()),
-            "goflow2_bin" => outputs::Writer::protobuf(&rows()),
+            "json" => outputs::Writer::json(&rows())?,
+            "goflow2_bin" => outputs::Writer::protobuf(&rows())?,
             "json_sets" | "goflow2_sets" => Vec::new(),
-            _ => return Self::all(workload),
+            _ => return Ok(Self::all(workload)),
         };
-        writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect()
+        Ok(writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect())
     }
 
     /// The name of its crate.

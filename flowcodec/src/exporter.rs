@@ -99,6 +99,8 @@ pub enum Protocol {
     Ipfix,
     /// sFlow, any version.
     Sflow,
+    /// Skupper's VAN-Flow, which `vanflow` reads.
+    VanFlow,
     /// None that is known.
     Unknown,
 }
@@ -115,6 +117,7 @@ impl Protocol {
             Self::NetFlow9 => "netflow9",
             Self::Ipfix => "ipfix",
             Self::Sflow => "sflow",
+            Self::VanFlow => "vanflow",
             Self::Unknown => "unknown",
         }
     }
@@ -131,6 +134,7 @@ impl Protocol {
             Self::NetFlow9 => 9,
             Self::Ipfix => 10,
             Self::Sflow => 105,
+            Self::VanFlow => 200,
         }
     }
 
@@ -145,6 +149,7 @@ impl Protocol {
             9 => Self::NetFlow9,
             10 => Self::Ipfix,
             105 => Self::Sflow,
+            200 => Self::VanFlow,
             _ => Self::Unknown,
         }
     }

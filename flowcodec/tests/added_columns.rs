@@ -40,7 +40,10 @@ proptest! {
             let rows = put.iter().take(before.len());
             for (row, value) in rows.clone().enumerate() {
                 if let Some(value) = value {
-                    prop_assert!(column.set_text(row, value.as_bytes()));
+                    let (head, tail) = value.as_bytes().split_at(value.len() / 3);
+                    let set = if row % 2 == 0 { column.set_text(row, value.as_bytes()) } else { column.set_parts(row, [head, tail]) };
+                    prop_assert!(set);
+                    prop_assert!(!column.set_parts(row, [head, tail]));
                     prop_assert!(!column.set_text(row, b"again"), "rows ascend");
                 }
             }

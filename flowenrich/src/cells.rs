@@ -63,6 +63,18 @@ impl<'f> Cells<'f> {
         }
     }
 
+    /// Puts a text that is made of parts; nothing, if there are none.
+    pub fn joined<'t>(&mut self, place: usize, parts: impl Iterator<Item = &'t str>) {
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return;
+        }
+        match &mut self.to {
+            To::Row { columns, row } => columns.fill(place, |column| column.set_parts(*row, parts.map(str::as_bytes))),
+            To::Flow { .. } => self.text(place, &parts.collect::<String>()),
+        }
+    }
+
     /// Puts a text, if there is one.
     #[inline]
     pub fn text_if(&mut self, place: usize, text: Option<&str>) {

@@ -10,7 +10,10 @@
 mod by_address;
 mod cells;
 mod chain;
+pub mod correlate;
 mod enricher;
+#[cfg(feature = "geo")]
+pub mod geo;
 mod inputs;
 pub mod kube;
 mod live;

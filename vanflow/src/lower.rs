@@ -1,7 +1,7 @@
 //! Connections and requests into flowcodec's common record model, so that VAN flows and IP flows meet in one table; and the two local
 //! legs of a connection, which are what an IP flow of its site can be matched with.
 //!
-//! [`field`] is what this crate adds to the schema. Common fields that are filled, where they are known: `received` (the last update),
+//! [`field`] is what this crate adds to the schema. Common fields that are filled, where they are known: `protocol`, `received` (the last update),
 //! `start` and `end` (by the clock of the listener's router; [`field::CLOCK_OFFSET`] corrects it), `src_addr`, `src_port`, `dst_addr`,
 //! `dst_port` (of the client, and of the server as the connector is told: addresses of **two sites**), `ip_protocol` (TCP), and
 //! `octets_total` and `reverse_octets_total`, which are payload without headers. Hosts and ports that are no addresses or numbers stand in
@@ -25,8 +25,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use flowcodec::batch::{FlowBatch, RowWriter};
 use flowcodec::model::{FieldId, FieldSpec, FieldValue, Schema, SchemaError};
-use flowcodec::{Flow, Text, Timestamp};
+use flowcodec::{Flow, Protocol, Text, Timestamp};
 
 use crate::collector::{Connection, Process, RecordView, Reference, Request};
 use crate::record::Attribute;
@@ -130,12 +131,40 @@ impl Lowering {
     /// A connection, with all that is known of it.
     #[must_use]
     pub fn connection(&self, connection: &Connection<'_>) -> Flow {
-        let mut row = Row { flow: Flow::new(Arc::clone(&self.schema)) };
+        let mut flow = Flow::new(Arc::clone(&self.schema));
+        self.fill_connection(&mut Row { to: &mut flow }, connection);
+        flow
+    }
+
+    /// A request, with what is known of its connection.
+    #[must_use]
+    pub fn request(&self, request: &Request<'_>) -> Flow {
+        let mut flow = Flow::new(Arc::clone(&self.schema));
+        self.fill_request(&mut Row { to: &mut flow }, request);
+        flow
+    }
+
+    /// Adds a connection to a batch of the same schema, beside flows of any protocol: of its columns, those that the batch has. `false` when
+    /// the batch is full.
+    pub fn append_connection(&self, connection: &Connection<'_>, batch: &mut FlowBatch) -> bool {
+        let Some(mut row) = batch.row() else { return false };
+        self.fill_connection(&mut Row { to: &mut row }, connection);
+        true
+    }
+
+    /// Adds a request to a batch, as [`append_connection`](Self::append_connection) does.
+    pub fn append_request(&self, request: &Request<'_>, batch: &mut FlowBatch) -> bool {
+        let Some(mut row) = batch.row() else { return false };
+        self.fill_request(&mut Row { to: &mut row }, request);
+        true
+    }
+
+    fn fill_connection<T: Target>(&self, row: &mut Row<'_, T>, connection: &Connection<'_>) {
         let to = &self.fields;
         row.text(to.kind, Some(Text::from("connection")));
         row.text(to.id, Some(connection.identity()));
         row.number(to.complete, Some(connection.is_complete().into()));
-        self.ends(&mut row, connection);
+        self.ends(row, connection);
         row.sides(connection.listener_side(), connection.connector_side(), to);
         row.time(flowcodec::field::START.id(), connection.start());
         row.time(flowcodec::field::END.id(), connection.end());
@@ -144,20 +173,16 @@ impl Lowering {
         row.number(to.latency, connection.latency_us().and_then(nanos));
         row.number(to.process_latency, connection.process_latency_us().and_then(nanos));
         row.signed(to.added_latency, connection.added_latency_us().and_then(|micros| micros.checked_mul(1_000)));
-        row.flow
     }
 
-    /// A request, with what is known of its connection.
-    #[must_use]
-    pub fn request(&self, request: &Request<'_>) -> Flow {
-        let mut row = Row { flow: Flow::new(Arc::clone(&self.schema)) };
+    fn fill_request<T: Target>(&self, row: &mut Row<'_, T>, request: &Request<'_>) {
         let to = &self.fields;
         row.text(to.kind, Some(Text::from("request")));
         row.text(to.id, Some(request.identity()));
         row.text(to.connection, request.connection_identity());
         row.number(to.complete, Some(request.is_complete().into()));
         if let Some(connection) = request.connection() {
-            self.ends(&mut row, &connection);
+            self.ends(row, &connection);
         }
         row.sides(request.listener_side(), request.connector_side(), to);
         row.time(flowcodec::field::START.id(), request.start());
@@ -170,11 +195,10 @@ impl Lowering {
         row.text(to.reason, request.reason());
         row.text(to.request_protocol, request.protocol());
         row.text(to.forwarded_for, request.listener_side().and_then(|view| view.text(Attribute::SOURCE_HOST)));
-        row.flow
     }
 
     /// Who speaks with whom.
-    fn ends(&self, row: &mut Row, connection: &Connection<'_>) {
+    fn ends<T: Target>(&self, row: &mut Row<'_, T>, connection: &Connection<'_>) {
         let to = &self.fields;
         row.text(to.address, connection.address());
         row.text(to.protocol, connection.protocol());
@@ -216,15 +240,32 @@ impl Lowering {
     }
 }
 
-/// A flow that is being filled; what is absent stays absent.
-struct Row {
-    flow: Flow,
+/// What takes fields one by one.
+trait Target {
+    fn take(&mut self, field: FieldId, value: FieldValue<'_>);
 }
 
-impl Row {
+impl Target for Flow {
+    fn take(&mut self, field: FieldId, value: FieldValue<'_>) {
+        self.set(field, value);
+    }
+}
+
+impl Target for RowWriter<'_> {
+    fn take(&mut self, field: FieldId, value: FieldValue<'_>) {
+        self.set(field, value);
+    }
+}
+
+/// A flow or row that is being filled; what is absent stays absent.
+struct Row<'t, T> {
+    to: &'t mut T,
+}
+
+impl<T: Target> Row<'_, T> {
     fn put(&mut self, field: Option<FieldId>, value: Option<FieldValue<'_>>) {
         if let (Some(field), Some(value)) = (field, value) {
-            self.flow.set(field, value);
+            self.to.take(field, value);
         }
     }
 
@@ -254,6 +295,7 @@ impl Row {
     fn sides(&mut self, listener: Option<RecordView<'_>>, connector: Option<RecordView<'_>>, to: &Fields) {
         let heard = [listener, connector].into_iter().flatten().map(|view| view.last_heard()).max();
         self.time(flowcodec::field::RECEIVED.id(), heard);
+        self.number(Some(flowcodec::field::PROTOCOL.id()), Some(Protocol::VanFlow.code().into()));
         let source = listener.or(connector).and_then(|view| view.source());
         self.signed(to.clock_offset, source.and_then(|source| source.clock_offset_ns()));
         let trace = |view: Option<RecordView<'_>>| view?.text(Attribute::TRACE).map(Text::as_bytes).map(<[u8]>::to_vec);

@@ -6,9 +6,11 @@ mod common;
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::Arc;
 
+    use flowcodec::batch::FlowBatch;
     use flowcodec::model::{FieldDef, FieldType, Schema};
-    use flowcodec::{Flow, Text, Timestamp, field as core};
+    use flowcodec::{Decoder, Event, Exporter, Flow, Protocol, Text, Timestamp, field as core};
     use serde_json::Value as Json;
     use vanflow::collector::Collector;
     use vanflow::lower::{LegEnd, Lowering, field, fields, legs};
@@ -119,6 +121,61 @@ mod tests {
             records[parent]["type"] == "LISTENER"
         };
         assert_eq!(both, wanted["pairs"].as_array().unwrap().iter().filter(of_listener).count());
+    }
+
+    /// One table: connections and requests from one crate, NetFlow from the other.
+    #[test]
+    fn van_flows_and_ip_flows_in_one_batch() {
+        let collector = collect("v2-main").unwrap();
+        let lowering = Lowering::new(&Schema::common()).unwrap();
+        let mut batch = FlowBatch::builder(Arc::clone(lowering.schema())).all().capacity(200).build().unwrap();
+        let rows: Vec<_> = collector.connections().map(|connection| lowering.connection(&connection)).collect();
+        for connection in collector.connections() {
+            assert!(lowering.append_connection(&connection, &mut batch));
+        }
+        // NetFlow v5: a header, one flow 10.0.0.1:4000 -> 10.0.0.2:80, 7 packets, 700 octets.
+        let mut datagram = vec![0, 5, 0, 1, 0, 0, 0, 9, 0x65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 7, 0, 0, 2, 0xbc, 0, 0, 0, 1, 0, 0, 0, 2]);
+        datagram.extend([0x0f, 0xa0, 0, 80, 0, 0x18, 6, 0, 0, 0, 0, 0, 24, 24, 0, 0]);
+        let mut decoder = Decoder::default();
+        let mut events = decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 2055), Timestamp::from_seconds(1), &datagram);
+        let mut sets = 0;
+        while let Some(event) = events.next() {
+            if let Event::Flows(set) = event {
+                assert!(batch.append(set).is_none());
+                sets += 1;
+            }
+        }
+        assert_eq!(sets, 1);
+        for request in collector.requests() {
+            assert!(lowering.append_request(&request, &mut batch));
+        }
+        let protocols: Vec<_> = batch.column(core::PROTOCOL).unwrap().iter().flatten().collect();
+        let count = |protocol: Protocol| protocols.iter().filter(|code| Protocol::from_code(**code) == protocol).count();
+        assert_eq!((protocols.len(), count(Protocol::VanFlow), count(Protocol::NetFlow5)), (108, 107, 1));
+        let (ports, totals) = (batch.column(core::DST_PORT).unwrap(), batch.column(core::OCTETS_TOTAL).unwrap());
+        let address = lowering.schema().resolve(&field::ADDRESS).unwrap();
+        let added = lowering.schema().resolve(&field::ADDED_LATENCY).unwrap();
+        for (row, flow) in rows.iter().enumerate() {
+            assert_eq!(ports.get(row), flow.get(core::DST_PORT));
+            assert_eq!(totals.get(row), flow.get(core::OCTETS_TOTAL));
+            assert_eq!(batch.column(address).unwrap().get(row), flow.get(address));
+            assert_eq!(batch.column(added).unwrap().get(row), flow.get(added));
+        }
+        let netflow = rows.len();
+        assert_eq!((ports.get(netflow), batch.column(core::OCTETS).unwrap().get(netflow)), (Some(80), Some(700)));
+        assert_eq!(batch.column(address).unwrap().get(netflow), None, "an IP flow has no routing key");
+        assert_eq!(batch.column(core::OCTETS).unwrap().get(0), None);
+    }
+
+    /// A batch that is full says so, and takes nothing.
+    #[test]
+    fn a_full_batch_takes_no_more() {
+        let collector = collect("v2-main").unwrap();
+        let lowering = Lowering::new(&Schema::common()).unwrap();
+        let mut batch = FlowBatch::builder(Arc::clone(lowering.schema())).common().capacity(10).build().unwrap();
+        let taken = collector.connections().filter(|connection| lowering.append_connection(connection, &mut batch)).count();
+        assert_eq!((taken, batch.len()), (10, 10));
     }
 
     #[test]

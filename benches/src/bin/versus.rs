@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use benches::paths::{Copies, Ours, PATHS, Path};
+use benches::lookups::LOOKUPS;
+use benches::paths::{BATCH, Copies, Ours, PATHS, Path};
 use benches::workload::{Size, Workload};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -24,6 +25,9 @@ use serde::Serialize;
 /// The paths exporters_N and templates_N do the same work with N exporters or templates in turn: what a record costs should stay the same.
 /// The paths capture_* read recordings, with a decoder that knows nothing at the start of each pass; but for one they lie in the corpus,
 /// and are left out where that is not here (FLOWCODEC_CORPUS says where it is).
+///
+/// The paths lookup_exact, prefix4, prefix6 and enrich_batch are look-ups, and not decoding: their peers are std's HashMap and prefix-trie, which
+/// are always there.
 ///
 /// Without the feature `peers` only the copy is compared. Run it with `--release`.
 #[derive(Debug, Parser)]
@@ -43,7 +47,7 @@ struct Arguments {
     size: Option<String>,
 
     /// Paths to compare; all by default.
-    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name)))]
+    #[arg(value_name = "PATH", value_parser = PossibleValuesParser::new(PATHS.map(|path| path.name).into_iter().chain(LOOKUPS.map(|path| path.name))))]
     paths: Vec<String>,
 }
 
@@ -127,6 +131,19 @@ fn main() -> anyhow::Result<()> {
             }
             out.flush()?;
         }
+    }
+    for path in LOOKUPS {
+        if !arguments.paths.is_empty() && !arguments.paths.iter().any(|name| name == path.name) {
+            continue;
+        }
+        let line = path.compare(effort.rounds)?;
+        if arguments.json {
+            serde_json::to_writer(&mut out, &line)?;
+            writeln!(out)?;
+        } else {
+            line.print(&mut out)?;
+        }
+        out.flush()?;
     }
     Ok(())
 }
@@ -214,16 +231,21 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
     }
     let mut ours = Ours::new(&workload);
     let (mut one_place, mut side_by_side) = (Copies::new(&workload), Copies::new(&workload));
-    // From the second pass on nothing is new.
-    let first = (path.run)(&mut ours, &workload);
-    workload.number(1);
+    // Once a batch has been full twice, nothing is new.
+    let passes = u32::try_from(2 * u64::try_from(BATCH)? / workload.records().max(1))? + 1;
+    let mut first = 0;
+    for pass in 0..passes {
+        workload.number(pass);
+        first = (path.run)(&mut ours, &workload);
+    }
+    workload.number(passes);
     let (allocated, second) = allocations::count(|| (path.run)(&mut ours, &workload));
     ensure!(first == second && first != 0, "{}: two passes over the same records differ", path.name);
     ensure!(ours.decoder().stats().faults.total() == 0, "{}: faults", path.name);
 
     let mut incomplete = BTreeMap::new();
     #[cfg(feature = "peers")]
-    let mut peers = benches::peers::Peer::of(path, &workload);
+    let mut peers = benches::peers::Peer::of(path, &workload)?;
     #[cfg(feature = "peers")]
     peers.retain_mut(|peer| {
         let records = peer.run(&workload).records;
@@ -261,9 +283,9 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
             None
         }));
     }
-    // Ours has made two passes already.
+    // Ours has made these passes already.
     for side in sides.iter_mut().take(1) {
-        side.pass = 2;
+        side.pass = passes + 1;
     }
     for side in &mut sides {
         side.settle(&mut workload, effort.turn);

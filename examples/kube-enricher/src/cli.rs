@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, ValueEnum};
+use flowcodec::io::goflow2;
 use flowenrich::Mapping;
 use tracing::{Level, error, info};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -14,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cluster::{self, Known};
 use crate::go_flags::doubled;
-use crate::pipe::Pipe;
+use crate::pipe::{Messages, Pipe};
 use crate::question::pairs;
 pub use crate::question::{At, Dialect};
 
@@ -34,9 +35,18 @@ pub struct Arguments {
     /// records of goflow2 2.x.
     #[arg(long, value_name = "MEMBER=PREFIX,...")]
     pub mapping: Option<Mapping>,
-    /// The form of goflow2's records; without it each record shows its own.
+    /// How records come: lines of JSON, or protobuf messages with their length in front (goflow2 2.x: -format bin; 1.x: -format pb
+    /// -format.protobuf.fixedlen). Lines of JSON go out of both.
+    #[arg(long, value_enum, default_value_t = Input::Json)]
+    pub input: Input,
+    /// The form of goflow2's records; without it each line shows its own. Of protobuf it says how members are named in the JSON that
+    /// goes out: v2 without it, v1 with --compat.
     #[arg(long, value_enum)]
     pub dialect: Option<Dialect>,
+    /// What stands behind each protobuf message: goflow2's file transport puts a newline there, unless it is told -transport.file.sep="".
+    /// Without it the first message shows it.
+    #[arg(long, value_enum)]
+    pub separator: Option<Separator>,
     /// A file of objects instead of a live cluster, as `kubectl get pods,svc,nodes,rs,deploy,jobs,cronjobs -A -o json` prints it: a List, or a bare array.
     #[arg(long, value_name = "DUMP.json")]
     pub objects: Option<PathBuf>,
@@ -78,6 +88,7 @@ Added members, each behind its prefix (Src, Dst):
 Examples:
   goflow2 | kube-enricher
   goflow2 | kube-enricher -mapping \"SrcAddr=Src,DstAddr=Dst,NextHop=Nxt\"
+  goflow2 -format bin | kube-enricher --input pb
   kube-enricher --objects dump.json --at 2026-11-20T09:05:00Z < flows.json
   goflow2 | kube-enricher --compat              what goflow2-kube-enricher would have printed
 
@@ -85,6 +96,24 @@ Flags can be written as Go's are, -mapping=X or -mapping X, and with two dashes.
 The service account needs list and watch on pods, services, nodes, replicasets, deployments, jobs, cronjobs and replicationcontrollers
 (examples/kube-enricher/goflow-kube.yaml). Kinds that may not be listed are told and done without, but for pods, services and nodes.
 Exit status: 0 at the end of the input, 1 when the cluster or the input cannot be read, 2 for a wrong command line.";
+
+/// The forms of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Input {
+    /// One JSON object a line.
+    Json,
+    /// Protobuf messages, each behind its length.
+    Pb,
+}
+
+/// What stands behind a protobuf message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Separator {
+    /// A newline.
+    Newline,
+    /// Nothing.
+    None,
+}
 
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -137,9 +166,21 @@ fn enrich(arguments: &Arguments) -> anyhow::Result<()> {
     let pairs = pairs(arguments.mapping.as_ref(), arguments.dialect);
     let mut pipe = Pipe::new(pairs, known, arguments.at, arguments.services == Switch::On);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let result = pipe.run(io::stdin().lock(), &mut out);
+    let result = match arguments.input {
+        Input::Json => pipe.run(io::stdin().lock(), &mut out).map_err(anyhow::Error::from),
+        Input::Pb => pipe.run_messages(io::stdin().lock(), &mut out, messages(arguments)),
+    };
     info!("{}", pipe.counts());
-    Ok(result?)
+    result
+}
+
+fn messages(arguments: &Arguments) -> Messages {
+    let dialect = match arguments.dialect {
+        Some(Dialect::V1) => goflow2::Dialect::V1,
+        None if arguments.compat => goflow2::Dialect::V1,
+        Some(Dialect::V2) | None => goflow2::Dialect::V2,
+    };
+    Messages { separated: arguments.separator.map(|separator| separator == Separator::Newline), dialect }
 }
 
 fn known(arguments: &Arguments) -> anyhow::Result<Known> {

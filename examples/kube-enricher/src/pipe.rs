@@ -1,10 +1,11 @@
 //! Records in, records out.
 
-use std::io::{self, Read as Source, Write};
+use std::io::{self, BufRead as _, BufReader, Read as Source, Write};
 use std::time::{Duration, Instant};
 
+use flowcodec::io::goflow2::{Dialect, Format, Reader, Skipped, write_json};
 use flowenrich::{Found, Source as _};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::careful;
 use crate::cluster::Known;
@@ -41,6 +42,14 @@ impl std::fmt::Display for Counts {
         )?;
         write!(f, "{not_synced} before the cluster was known, {absent} absent")
     }
+}
+
+/// How messages stand in the input, and which names they get.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Messages {
+    /// Whether newlines stand behind them; told by the first, if it is not said.
+    pub(crate) separated: Option<bool>,
+    pub(crate) dialect: Dialect,
 }
 
 /// How records are enriched.
@@ -94,6 +103,62 @@ impl Pipe {
                     debug!("a line of more than {} octets is passed through", crate::input::MOST);
                     to.write_all(&line)?;
                 }
+            }
+        }
+    }
+
+    /// Reads protobuf messages, each with its length in front, until they end; they come out as lines of JSON.
+    pub(crate) fn run_messages(&mut self, from: impl Source, to: &mut impl Write, messages: Messages) -> anyhow::Result<()> {
+        let mut from = BufReader::with_capacity(1 << 16, from);
+        let mut reader = Reader::of(Format::Prefixed);
+        if let Some(separated) = messages.separated {
+            reader = reader.separated(separated);
+        }
+        let (mut line, mut out) = (String::new(), Vec::new());
+        loop {
+            // What is read is all there is for now: what came of the messages before has to be seen.
+            let octets = match from.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                octets => octets?,
+            };
+            let count = octets.len();
+            if count == 0 {
+                reader.end();
+            } else {
+                reader.push(octets);
+            }
+            from.consume(count);
+            while let Some(message) = reader.next() {
+                match message {
+                    Ok(flow) => {
+                        line.clear();
+                        write_json(&mut line, &flow, messages.dialect);
+                        line.push('\n');
+                        out.clear();
+                        self.line(line.as_bytes(), &mut out);
+                        to.write_all(&out)?;
+                    }
+                    Err(fault) => {
+                        self.counts.no_records = self.counts.no_records.saturating_add(1);
+                        let place = format!("standard input, octet {}: {fault}", reader.position());
+                        if reader.has_failed() {
+                            to.flush()?;
+                            anyhow::bail!("{place}; nothing behind it can be read (--input json, or another --separator?)");
+                        }
+                        warn!("{place}");
+                    }
+                }
+            }
+            to.flush()?;
+            if count == 0 {
+                let skipped = reader.stats().skipped;
+                if skipped != Skipped::default() {
+                    info!(
+                        "{} fields of messages are not known, {} values did not fit",
+                        skipped.unknown_fields, skipped.refused_values
+                    );
+                }
+                return Ok(());
             }
         }
     }

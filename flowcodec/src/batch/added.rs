@@ -87,6 +87,24 @@ impl NewColumn {
         set
     }
 
+    /// The same for text that is made of parts.
+    pub fn set_parts<'t>(&mut self, row: usize, parts: impl IntoIterator<Item = &'t [u8]>) -> bool {
+        if !matches!(self.column, ColumnType::Text | ColumnType::Octets) {
+            return false;
+        }
+        let place = self.memory.text.len();
+        for part in parts {
+            self.memory.text.extend_from_slice(part);
+        }
+        let whole = self.memory.text.get(place..).unwrap_or_default();
+        let (short, view) = (whole.len() <= INLINE, view_of(whole, place));
+        let set = view.is_some_and(|view| self.cell(row, &view.to_ne_bytes()));
+        if short || !set {
+            self.memory.text.truncate(place);
+        }
+        set
+    }
+
     #[inline]
     fn cell(&mut self, row: usize, octets: &[u8]) -> bool {
         let Memory { cells, validity, .. } = &mut self.memory;

@@ -113,6 +113,7 @@ impl FlowBatchBuilder {
             programs,
             portable,
             bases: Vec::new(),
+            scratch: None,
             spare: Vec::new(),
         })
     }

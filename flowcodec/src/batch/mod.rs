@@ -37,6 +37,7 @@ mod cells;
 mod column;
 mod dictionary;
 mod program;
+mod rows;
 mod run;
 mod validity;
 mod writer;
@@ -47,6 +48,7 @@ use crate::exporter::Protocol;
 use crate::kernel::Clock;
 use crate::model::{ColumnType, Field, FieldId, FieldType, FieldValue, Flow, Schema};
 use crate::record::RecordSet;
+use crate::template::RowScratch;
 
 pub use added::NewColumn;
 pub use buffers::{Column as OwnedColumn, Contents};
@@ -77,8 +79,9 @@ pub struct FlowBatch {
     open: Open,
     programs: Programs,
     portable: bool,
-    // Working space: the segments of records whose set has not noted them.
+    // Working space: the segments of records whose set has not noted them, and rows on their way into columns.
     bases: Vec<u32>,
+    scratch: Option<RowScratch>,
     /// Memory of columns that were filled apart.
     spare: Vec<added::Memory>,
 }
@@ -151,7 +154,8 @@ impl FlowBatch {
     /// Adds the records of a set as rows, and gives those that did not fit.
     ///
     /// Cost: a look-up for the set, and a nanosecond or two for each record of a fixed layout; for those with text also a copy of the set's
-    /// octets. Records of sFlow, and those that hold packet headers, are read field by field.
+    /// octets. Records of sFlow, and those that hold packet headers, become rows first; what of them has no
+    /// place in a row, where it is wanted, is read field by field.
     pub fn append<'a>(&mut self, set: RecordSet<'a>) -> Option<RecordSet<'a>> {
         let room = self.capacity.saturating_sub(self.len);
         let no_text = self.cells.text.len().saturating_add(set.raw().len()) > MOST && self.len != 0;
@@ -264,11 +268,11 @@ impl FlowBatch {
     fn add(&mut self, set: RecordSet<'_>) {
         let whole = self.by_program(set);
         if !whole {
-            self.by_record(set);
+            self.by_rows(set);
         }
     }
 
-    /// `false` for sets that are read record by record.
+    /// `false` for sets that are read by way of rows.
     fn by_program(&mut self, set: RecordSet<'_>) -> bool {
         let (Some((template, templates, bases)), context) = (set.templated(), set.context()) else { return false };
         // A packet's headers are fields too; sFlow's messages say less.
@@ -313,16 +317,6 @@ impl FlowBatch {
         true
     }
 
-    fn by_record(&mut self, set: RecordSet<'_>) {
-        let schema = Arc::clone(&self.schema);
-        for record in set {
-            let Some(mut row) = self.row() else { return };
-            for (id, value) in record.fields(&schema) {
-                row.set(id, value);
-            }
-        }
-    }
-
     /// Makes ready for rows of a program.
     #[inline]
     fn turn_to(&mut self, program: usize, uptime: bool) {
@@ -364,5 +358,20 @@ impl Slot {
             cells.zero(self.place, filled, row);
             self.validity.extend(row.saturating_sub(filled), false);
         }
+    }
+
+    /// Puts a value into cell `row`, the last one or the one behind it; `false` when it does not fit.
+    fn set(&mut self, cells: &mut Cells, row: usize, value: &FieldValue<'_>) -> bool {
+        if !self.column.holds(value) {
+            return false;
+        }
+        self.fill(cells, row);
+        if !cells.put(self.place, row, value) {
+            return false;
+        }
+        if self.validity.filled() == row {
+            self.validity.extend(1, true);
+        }
+        true
     }
 }

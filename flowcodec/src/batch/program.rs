@@ -10,8 +10,16 @@ use crate::model::{CORE, FieldId, field};
 use crate::template::{Extract, Plan, Step, Template};
 
 /// Some of the columns, by their numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Columns(Box<[u64]>);
+
+impl PartialEq for Columns {
+    /// Word by word: there are one or two, and they are compared for every set.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().eq(&other.0)
+    }
+}
 
 impl Columns {
     pub(super) fn none(of: usize) -> Self {
@@ -46,7 +54,9 @@ pub(super) struct Program {
     pub(super) timed: Columns,
     /// Columns of which each record says whether it has a cell.
     pub(super) told: Columns,
-    pub(super) constants: Box<[Constant]>,
+    /// Columns that the message fills.
+    pub(super) said: Box<[(Said, Place)]>,
+    pub(super) agent: Option<(usize, Place)>,
     pub(super) groups: Box<[Group]>,
     pub(super) singles: Box<[Single]>,
     /// Columns in which zero means absent.
@@ -56,12 +66,35 @@ pub(super) struct Program {
     pub(super) rate: Option<(usize, Place)>,
 }
 
-/// A column that the message fills.
+/// What every message of a templated protocol says of its records.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Constant {
-    pub(super) id: FieldId,
-    pub(super) number: usize,
-    pub(super) place: Place,
+pub(super) enum Said {
+    Received,
+    Exported,
+    Exporter,
+    ExporterPort,
+    Domain,
+    Protocol,
+    CountersScaled,
+    Template,
+}
+
+impl Said {
+    /// As far as templates of this number are concerned: the fixed layouts have none.
+    fn of(id: FieldId, template: u16) -> Option<Self> {
+        const SAID: [(FieldId, Said); 8] = [
+            (field::RECEIVED.id(), Said::Received),
+            (field::EXPORTED.id(), Said::Exported),
+            (field::EXPORTER.id(), Said::Exporter),
+            (field::EXPORTER_PORT.id(), Said::ExporterPort),
+            (field::DOMAIN.id(), Said::Domain),
+            (field::PROTOCOL.id(), Said::Protocol),
+            (field::COUNTERS_SCALED.id(), Said::CountersScaled),
+            (field::TEMPLATE.id(), Said::Template),
+        ];
+        let (_, said) = SAID.into_iter().find(|(field, _)| *field == id)?;
+        (template != 0 || !matches!(said, Self::Template)).then_some(said)
+    }
 }
 
 /// Columns that are filled by tiles, from one segment of the records.
@@ -107,9 +140,9 @@ impl Program {
     fn compile(template: &Template, columns: &[Slot], schema_tag: u32, tiled: Option<usize>) -> Self {
         let none = || Columns::none(columns.len());
         let (mut always, mut with_uptime, mut one_by_one) = (none(), none(), none());
-        let (mut constants, mut nonzero, mut octets, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut said, mut nonzero, mut octets, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut singles: Vec<Single> = Vec::new();
-        let mut rate = None;
+        let (mut rate, mut agent) = (None, None);
         for (number, &Slot { id, place, .. }) in columns.iter().enumerate() {
             let known = id.index() < CORE.len() || template.schema_tag() == schema_tag;
             let bindings = if known { template.bindings(id) } else { &[] };
@@ -120,10 +153,10 @@ impl Program {
                         rate = Some((number, place));
                     } else if id == field::AGENT.id() {
                         one_by_one.insert(number);
-                        constants.push(Constant { id, number, place });
-                    } else if MESSAGE.contains(&id) || (id == field::TEMPLATE.id() && template.id() != 0) {
+                        agent = Some((number, place));
+                    } else if let Some(what) = Said::of(id, template.id()) {
                         always.insert(number);
-                        constants.push(Constant { id, number, place });
+                        said.push((what, place));
                     }
                     continue;
                 }
@@ -167,7 +200,8 @@ impl Program {
             always,
             timed: with_uptime,
             told: one_by_one,
-            constants: constants.into(),
+            said: said.into(),
+            agent,
             groups: groups.into(),
             singles: singles.into(),
             nonzero: nonzero.into(),
@@ -182,17 +216,6 @@ impl Program {
         self.always != self.timed
     }
 }
-
-/// Fields that every message of a templated protocol says of its records.
-const MESSAGE: [FieldId; 7] = [
-    field::RECEIVED.id(),
-    field::EXPORTER.id(),
-    field::EXPORTER_PORT.id(),
-    field::DOMAIN.id(),
-    field::PROTOCOL.id(),
-    field::COUNTERS_SCALED.id(),
-    field::EXPORTED.id(),
-];
 
 /// Takes out of `singles` what tiles fill.
 fn tiles(singles: &mut Vec<Single>, octets: usize) -> Vec<Group> {
@@ -240,6 +263,8 @@ impl Group {
 #[derive(Debug)]
 pub(super) struct Programs {
     by_plan: HashMap<usize, usize, foldhash::fast::RandomState>,
+    /// The plan that was looked for last, and its program: all of v5 have the same.
+    last: (usize, usize),
     list: Vec<Program>,
     most: usize,
     /// How many there are when those of templates that are gone are looked for next: twice as many as were left the last time.
@@ -248,17 +273,21 @@ pub(super) struct Programs {
 
 impl Programs {
     pub(super) fn new(most: usize) -> Self {
-        Self { by_plan: HashMap::default(), list: Vec::new(), most, sweep: FIRST_SWEEP.min(most) }
+        Self { by_plan: HashMap::default(), last: (0, 0), list: Vec::new(), most, sweep: FIRST_SWEEP.min(most) }
     }
 
     /// The number of a template's program.
     #[inline]
     pub(super) fn find(&mut self, template: &Template, columns: &[Slot], schema_tag: u32, tiled: Option<usize>) -> usize {
         let plan = Arc::as_ptr(template.plan()).addr();
-        match self.by_plan.get(&plan) {
-            Some(number) => *number,
-            None => self.add(plan, Program::compile(template, columns, schema_tag, tiled)),
+        if self.last.0 != plan {
+            let number = match self.by_plan.get(&plan) {
+                Some(number) => *number,
+                None => self.add(plan, Program::compile(template, columns, schema_tag, tiled)),
+            };
+            self.last = (plan, number);
         }
+        self.last.1
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use super::Slot;
 use super::cells::{Cells, Place, view, view_of};
-use super::program::{Program, Single};
+use super::program::{Program, Said, Single};
 use crate::context::Context;
 use crate::kernel::{Clock, Number, Starts};
 use crate::model::{FieldValue, octets_of_address};
@@ -192,38 +192,30 @@ impl Filling<'_> {
 
     /// Columns that the message fills.
     fn message(&mut self, program: &Program, records: Records<'_>) {
-        let one = records.one();
-        for constant in &program.constants {
-            let value = one.of_context(constant.id);
-            if program.told.contains(constant.number) {
-                self.tell_all(constant.number, constant.place, records.count, value);
-            } else if let Some(value) = value {
-                self.fill(constant.place, records.count, value);
+        let (context, row, count) = (records.context, self.row, records.count);
+        for &(said, place) in &program.said {
+            match (said, place) {
+                (Said::Received, Place::Long(at)) => self.cells.rows(at, row, count).fill(nanos(context.received)),
+                (Said::Exported, Place::Long(at)) => self.cells.rows(at, row, count).fill(nanos(context.exported)),
+                (Said::Exporter, Place::Address(at)) => self.cells.rows(at, row, count).fill(context.exporter.octets()),
+                (Said::ExporterPort, Place::Pair(at)) => self.cells.rows(at, row, count).fill(context.exporter.port()),
+                (Said::Domain, Place::Quad(at)) => self.cells.rows(at, row, count).fill(context.domain),
+                (Said::Protocol, Place::Octet(at)) => self.cells.rows(at, row, count).fill(context.protocol.code()),
+                (Said::CountersScaled, Place::Octet(at)) => self.cells.rows(at, row, count).fill(context.counters_scaled.code()),
+                (Said::Template, Place::Pair(at)) => self.cells.rows(at, row, count).fill(records.template.id()),
+                // The schema's types are these.
+                _ => {}
             }
+        }
+        if let Some((number, place)) = program.agent {
+            self.tell_all(number, place, count, context.agent.map(FieldValue::Address));
         }
     }
 
     /// The same value in all rows.
     fn fill(&mut self, place: Place, count: usize, value: FieldValue<'_>) {
-        if !self.cells.put(place, self.row, &value) {
-            return;
-        }
-        macro_rules! repeat {
-            ($cell:ty, $at:ident) => {{
-                let cells = self.cells.rows::<$cell>($at, self.row, count);
-                if let Some(first) = cells.first().copied() {
-                    cells.fill(first);
-                }
-            }};
-        }
-        match place {
-            Place::Octet(at) => repeat!(u8, at),
-            Place::Pair(at) => repeat!(u16, at),
-            Place::Quad(at) => repeat!(u32, at),
-            Place::Long(at) => repeat!(u64, at),
-            Place::Address(at) => repeat!([u8; 16], at),
-            // The message says nothing of these types.
-            Place::Mac(_) | Place::View(_) | Place::List(_) => {}
+        for row in (self.row..).take(count) {
+            self.cells.put(place, row, &value);
         }
     }
 

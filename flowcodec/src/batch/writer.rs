@@ -16,17 +16,6 @@ impl RowWriter<'_> {
     pub fn set(&mut self, id: FieldId, value: FieldValue<'_>) -> bool {
         let FlowBatch { slots, cells, by_field, .. } = &mut *self.batch;
         let number = by_field.get(id.index()).copied().map(usize::from);
-        let Some(slot) = number.and_then(|number| slots.get_mut(number)) else { return false };
-        if !slot.column.holds(&value) {
-            return false;
-        }
-        slot.fill(cells, self.row);
-        if !cells.put(slot.place, self.row, &value) {
-            return false;
-        }
-        if slot.validity.filled() == self.row {
-            slot.validity.extend(1, true);
-        }
-        true
+        number.and_then(|number| slots.get_mut(number)).is_some_and(|slot| slot.set(cells, self.row, &value))
     }
 }

@@ -80,7 +80,7 @@ pub(super) struct Message<'d> {
     pub(super) owner: Owner,
     pub(super) session: SessionId,
     scope: Option<ScopeId>,
-    body: Body<'d>,
+    pub(super) body: Body<'d>,
     /// Records so far, `None` once some could not be counted.
     pub(super) counted: Option<u32>,
     pub(super) tally: Tally,
@@ -97,7 +97,7 @@ pub(super) struct Message<'d> {
 
 /// What is left of a message.
 #[derive(Debug)]
-enum Body<'d> {
+pub(super) enum Body<'d> {
     /// v1, v5, v7: all records at once.
     Fixed(netflow5::Packet<'d>),
     /// v9, IPFIX: the sets, and the records of the template set at hand.
@@ -108,14 +108,23 @@ enum Body<'d> {
     Over,
 }
 
-/// A message whose header was read: its body, the octets of the header, and those of the whole message.
-struct Opened<'d> {
-    body: Body<'d>,
+/// The records of a packet of v1, v5 or v7, and how many its header promises.
+#[derive(Clone, Copy)]
+struct Fixed<'d> {
+    octets: &'d [u8],
+    record_len: usize,
+    len: u32,
+    count: u16,
+}
+
+/// A message whose header was read: the octets of the header, and those of the whole message.
+struct Opened {
     header: usize,
     len: usize,
 }
 
 impl<'d> Walk<'d> {
+    #[inline]
     pub(super) const fn new(exporter: Exporter, session: Option<Session>, received: Timestamp, bytes: &'d [u8]) -> Self {
         Self { bytes, exporter, session, received, next: 0, message: None, done: false }
     }
@@ -131,6 +140,7 @@ impl<'d> Walk<'d> {
     }
 
     /// Goes on to the next records, or to the next thing that is to be told first.
+    #[inline]
     pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step<'d> {
         loop {
             match &mut self.message {
@@ -158,151 +168,187 @@ impl<'d> Walk<'d> {
         }
     }
 
-    fn fail(&mut self, decoder: &mut Decoder, context: &Context, fault: Fault) {
+    /// What is known before the header is read.
+    #[inline]
+    fn blank(&self) -> Context {
+        let mut context = Context::new(self.exporter, self.received);
+        context.stream = self.session.map(|session| session.id);
+        context.offset = u32::try_from(self.next).unwrap_or(u32::MAX);
+        context
+    }
+
+    #[cold]
+    fn fail(&mut self, decoder: &mut Decoder, protocol: Protocol, fault: Fault) {
         self.done = true;
+        let context = Context { protocol, ..self.blank() };
         let left = len32(self.bytes.get(self.next..).unwrap_or_default());
-        decoder.fault(context, fault.costing(left));
+        decoder.fault(&context, fault.costing(left));
     }
 
     /// Begins the message at `next`.
     fn open(&mut self, decoder: &mut Decoder) {
         let bytes = self.bytes.get(self.next..).unwrap_or_default();
-        let mut context = Context::new(self.exporter, self.received);
-        context.stream = self.session.map(|session| session.id);
-        context.offset = u32::try_from(self.next).unwrap_or(u32::MAX);
         if bytes.len() < 2 {
             let layer = if bytes.is_empty() { Layer::Datagram } else { Layer::Header };
             let fault = Fault::new(FaultKind::Truncated, layer, LimitedBy::Datagram, 0).sizes(2, len32(bytes));
-            return self.fail(decoder, &context, fault);
+            return self.fail(decoder, Protocol::Unknown, fault);
         }
         let version = be16(bytes, 0);
         // What follows a message in the same datagram can only be another of IPFIX: only there a length says where the first ended.
         if self.next != 0 && version != 10 {
             let fault = Fault::new(FaultKind::TrailingOctets, Layer::Datagram, LimitedBy::MessageLength, 0);
-            return self.fail(decoder, &context, fault.sizes(0, len32(bytes)));
+            return self.fail(decoder, Protocol::Unknown, fault.sizes(0, len32(bytes)));
         }
         let opened = match version {
             // A stream has no other protocol: what looks like one is a stream out of step.
             version if version != 10 && self.session.is_some() => {
                 Err(Fault::new(FaultKind::UnknownVersion, Layer::Header, LimitedBy::Datagram, 0))
             }
-            1 | 5 | 7 => netflow5::Packet::parse(bytes).map(|packet| self.open_fixed(&mut context, packet)),
-            9 => netflow9::Packet::parse(bytes).map(|packet| self.open_netflow9(&mut context, &packet)),
-            10 => ipfix::Message::parse(bytes).map(|message| Self::open_ipfix(decoder, &mut context, &message)),
-            0 if matches!(be32(bytes, 0), 2 | 4 | 5) => {
-                context.protocol = Protocol::Sflow;
-                sflow::Datagram::parse(bytes).map(|datagram| Self::open_sflow(&mut context, &datagram, bytes.len()))
-            }
-            8 => {
-                context.protocol = Protocol::NetFlow8;
-                Err(Fault::new(FaultKind::UnsupportedVersion, Layer::Header, LimitedBy::Datagram, 0))
-            }
+            1 | 5 | 7 => netflow5::Packet::parse(bytes).map(|packet| self.open_fixed(packet, bytes.len())),
+            9 => netflow9::Packet::parse(bytes).map(|packet| self.open_netflow9(&packet, bytes.len())),
+            10 => ipfix::Message::parse(bytes).map(|message| self.open_ipfix(decoder, &message)),
+            0 if matches!(be32(bytes, 0), 2 | 4 | 5) => match sflow::Datagram::parse(bytes) {
+                Ok(datagram) => Ok(self.open_sflow(&datagram, bytes.len())),
+                Err(fault) => return self.fail(decoder, Protocol::Sflow, fault),
+            },
+            8 => Err(Fault::new(FaultKind::UnsupportedVersion, Layer::Header, LimitedBy::Datagram, 0)),
             _ => Err(Fault::new(FaultKind::UnknownVersion, Layer::Header, LimitedBy::Datagram, 0)),
         };
         match opened {
-            Ok(opened) => {
-                self.next = self.next.saturating_add(opened.len);
-                self.begin(decoder, context, opened);
-            }
-            Err(fault) => {
-                if context.protocol == Protocol::Unknown {
-                    context.protocol = protocol_of(version);
+            Ok(Opened { header, len }) => {
+                self.next = self.next.saturating_add(len);
+                decoder.stats.messages = decoder.stats.messages.saturating_add(1);
+                decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::try_from(header).unwrap_or(0));
+                if let Some(message) = &mut self.message {
+                    message.begin(decoder, self.session);
                 }
-                self.fail(decoder, &context, fault);
             }
+            Err(fault) => self.fail(decoder, protocol_of(version), fault),
         }
     }
 
-    fn open_fixed(&self, context: &mut Context, packet: netflow5::Packet<'d>) -> Opened<'d> {
+    #[inline]
+    fn open_fixed(&mut self, packet: netflow5::Packet<'d>, len: usize) -> Opened {
         let header = packet.header();
-        context.protocol = header.protocol;
-        context.exported = header.exported();
-        context.uptime_ms = Some(header.uptime_ms);
-        context.sequence = header.flow_sequence;
-        context.domain = u32::from(u16::from_be_bytes([header.engine_type, header.engine_id]));
-        context.sampling_rate = header.sampling_interval().map(f64::from);
-        let size = netflow5::Header::size(header.protocol);
-        Opened { body: Body::Fixed(packet), header: size, len: self.bytes.len().saturating_sub(self.next) }
+        let context = Context {
+            protocol: header.protocol,
+            exported: header.exported(),
+            uptime_ms: Some(header.uptime_ms),
+            sequence: header.flow_sequence,
+            domain: u32::from(u16::from_be_bytes([header.engine_type, header.engine_id])),
+            sampling_rate: header.sampling_interval().map(f64::from),
+            ..self.blank()
+        };
+        let opened = Opened { header: netflow5::Header::size(header.protocol), len };
+        self.message = Some(Message::new(context, Body::Fixed(packet)));
+        opened
     }
 
-    fn open_netflow9(&self, context: &mut Context, packet: &netflow9::Packet<'d>) -> Opened<'d> {
+    #[inline]
+    fn open_netflow9(&mut self, packet: &netflow9::Packet<'d>, len: usize) -> Opened {
         let header = packet.header();
-        context.protocol = Protocol::NetFlow9;
-        context.exported = header.exported();
-        context.uptime_ms = Some(header.uptime_ms);
-        context.sequence = header.sequence;
-        context.domain = header.source_id;
-        let body = Body::Sets(packet.sets(), None);
-        Opened { body, header: netflow9::Header::SIZE, len: self.bytes.len().saturating_sub(self.next) }
+        let context = Context {
+            protocol: Protocol::NetFlow9,
+            exported: header.exported(),
+            uptime_ms: Some(header.uptime_ms),
+            sequence: header.sequence,
+            domain: header.source_id,
+            ..self.blank()
+        };
+        self.message = Some(Message::new(context, Body::Sets(packet.sets(), None)));
+        Opened { header: netflow9::Header::SIZE, len }
     }
 
-    fn open_ipfix(decoder: &mut Decoder, context: &mut Context, message: &ipfix::Message<'d>) -> Opened<'d> {
+    #[inline]
+    fn open_ipfix(&mut self, decoder: &mut Decoder, message: &ipfix::Message<'d>) -> Opened {
         let header = message.header();
-        context.protocol = Protocol::Ipfix;
-        context.exported = header.exported();
-        context.sequence = header.sequence;
-        context.domain = header.domain;
+        let context = Context {
+            protocol: Protocol::Ipfix,
+            exported: header.exported(),
+            sequence: header.sequence,
+            domain: header.domain,
+            ..self.blank()
+        };
+        let made = self.message.insert(Message::new(context, Body::Sets(message.sets(), None)));
         if let Some(fault) = message.truncated() {
-            decoder.fault(context, fault);
+            decoder.fault(&made.context, fault);
         }
-        Opened { body: Body::Sets(message.sets(), None), header: ipfix::Header::SIZE, len: message.present() }
+        Opened { header: ipfix::Header::SIZE, len: message.present() }
     }
 
-    fn open_sflow(context: &mut Context, datagram: &sflow::Datagram<'d>, len: usize) -> Opened<'d> {
+    #[inline]
+    fn open_sflow(&mut self, datagram: &sflow::Datagram<'d>, len: usize) -> Opened {
         let header = datagram.header();
-        context.agent = header.agent;
-        context.domain = header.sub_agent_id;
-        context.sequence = header.sequence;
-        context.uptime_ms = Some(header.uptime_ms);
-        let octets = usize::try_from(datagram.body().offset()).unwrap_or(0);
-        Opened { body: Body::Samples(datagram.samples()), header: octets, len }
+        let context = Context {
+            protocol: Protocol::Sflow,
+            agent: header.agent,
+            domain: header.sub_agent_id,
+            sequence: header.sequence,
+            uptime_ms: Some(header.uptime_ms),
+            // One sample is one packet, whatever the rate.
+            counters_scaled: Scaled::No,
+            ..self.blank()
+        };
+        self.message = Some(Message::new(context, Body::Samples(datagram.samples())));
+        Opened { header: usize::try_from(datagram.body().offset()).unwrap_or(0), len }
+    }
+}
+
+impl<'d> Message<'d> {
+    /// What its header says; whose it is comes after that.
+    #[inline]
+    const fn new(context: Context, body: Body<'d>) -> Self {
+        Self {
+            context,
+            owner: Owner::NONE,
+            session: SessionId::NONE,
+            scope: None,
+            body,
+            counted: None,
+            tally: Tally { records: 0, options: 0, faults: 0 },
+            faults_before: 0,
+            study: None,
+            bad: None,
+            boot: None,
+            closed: false,
+        }
     }
 
     /// The header is good: from here on the message belongs to its exporter.
-    fn begin(&mut self, decoder: &mut Decoder, mut context: Context, opened: Opened<'d>) {
-        decoder.stats.messages = decoder.stats.messages.saturating_add(1);
-        decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::try_from(opened.header).unwrap_or(0));
-        let key = self.session.map_or_else(|| OwnerKey::Address(self.exporter.octets()), OwnerKey::Stream);
+    fn begin(&mut self, decoder: &mut Decoder, session: Option<Session>) {
+        let context = &mut self.context;
+        let key = match session {
+            None => OwnerKey::Address(u128::from_be_bytes(context.exporter.octets())),
+            Some(session) => OwnerKey::Stream(session),
+        };
         let owner = decoder.store.owner(key, context.received);
         if !decoder.settings.exporters.is_empty() {
             let known = decoder.settings.of(context.exporter.address());
-            context.counters_scaled = known.counters_scaled;
+            if context.protocol != Protocol::Sflow {
+                context.counters_scaled = known.counters_scaled;
+            }
             context.sampling_fixed = known.sampling_rate.is_some();
             context.sampling_rate = known.sampling_rate.or(context.sampling_rate).or(known.sampling_rate_default);
         }
-        if context.protocol == Protocol::Sflow {
-            // One sample is one packet, whatever the rate.
-            context.counters_scaled = Scaled::No;
-        }
-        let scope = scope_key(decoder, owner, &context).and_then(|key| decoder.store.enter(&key));
-        resolve_boot(decoder, &mut context, scope);
-        let begun = decoder.sessions.begin(owner, &context, &mut decoder.store, &decoder.settings.limits);
+        let scope = scope_key(decoder, owner, context).and_then(|key| decoder.store.enter(&key));
+        resolve_boot(decoder, context, scope);
+        let begun = decoder.sessions.begin(owner, context, &mut decoder.store, &decoder.settings.limits);
         if let Some((evicted, change)) = begun.evicted.map(|evicted| *evicted) {
             decoder.stats.sessions_evicted = decoder.stats.sessions_evicted.saturating_add(1);
-            decoder.note(&evicted.context(&context), What::Exporter(change));
+            decoder.note(&evicted.context(context), What::Exporter(change));
         }
         if begun.first {
-            decoder.note(&context, What::Exporter(ExporterChange::Appeared));
+            decoder.note(context, What::Exporter(ExporterChange::Appeared));
         }
         if let Some(ahead) = begun.skewed {
-            decoder.note(&context, What::Exporter(ExporterChange::ClockSkewed(ahead)));
+            decoder.note(context, What::Exporter(ExporterChange::ClockSkewed(ahead)));
         }
         decoder.store.enforce(owner, scope, &decoder.settings.limits);
-        self.message = Some(Message {
-            context,
-            owner,
-            session: begun.session,
-            scope,
-            body: opened.body,
-            // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
-            counted: (context.protocol != Protocol::Sflow).then_some(0),
-            tally: Tally::default(),
-            faults_before: decoder.own_faults(),
-            study: None,
-            bad: None,
-            boot: scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot),
-            closed: false,
-        });
+        // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
+        self.counted = (context.protocol != Protocol::Sflow).then_some(0);
+        (self.owner, self.session, self.scope) = (owner, begun.session, scope);
+        self.boot = scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot);
+        self.faults_before = decoder.own_faults();
     }
 }
 
@@ -311,6 +357,7 @@ const fn protocol_of(version: u16) -> Protocol {
         1 => Protocol::NetFlow1,
         5 => Protocol::NetFlow5,
         7 => Protocol::NetFlow7,
+        8 => Protocol::NetFlow8,
         9 => Protocol::NetFlow9,
         10 => Protocol::Ipfix,
         _ => Protocol::Unknown,
@@ -352,18 +399,18 @@ impl<'d> Message<'d> {
         }
         match &mut self.body {
             Body::Over => Step::Done,
+            Body::Samples(samples) if samples.is_over() => Step::Done,
             Body::Samples(samples) => {
-                let mut samples = samples.clone();
-                let step = self.samples(decoder, &mut samples);
-                if !matches!(self.body, Body::Over) {
-                    self.body = Body::Samples(samples);
-                }
-                step
+                let samples = samples.clone();
+                self.samples(decoder, samples)
             }
             Body::Fixed(packet) => {
-                let packet = *packet;
+                // Each on its own: a copy of the whole, right behind writing it, would wait for all of it.
+                let (octets, record_len, count) = (packet.record_octets().bytes(), packet.record_len(), packet.header().count);
+                let (len, trailing) = (packet.len(), packet.trailing());
                 self.body = Body::Over;
-                self.fixed(decoder, &packet)
+                let len = u32::try_from(len).unwrap_or(u32::MAX);
+                self.fixed(decoder, Fixed { octets, record_len, len, count }, trailing)
             }
             Body::Sets(sets, templates) => {
                 if let Some(record) = templates.as_mut().and_then(Iterator::next) {
@@ -500,22 +547,22 @@ impl<'d> Message<'d> {
         decoder.fault(&self.context, fault.costing(body.len32().saturating_add(4)));
     }
 
-    fn fixed(&mut self, decoder: &mut Decoder, packet: &netflow5::Packet<'d>) -> Step<'d> {
-        let octets = packet.record_octets().bytes();
-        let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+    #[inline]
+    fn fixed(&mut self, decoder: &mut Decoder, records: Fixed<'d>, trailing: Option<Fault>) -> Step<'d> {
+        let Fixed { octets, record_len, len, count } = records;
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(len32(octets)));
         decoder.stats.flows = decoder.stats.flows.saturating_add(u64::from(len));
         self.tally.records = u64::from(len);
         // The header's count is what the exporter has counted, whatever arrived.
-        self.counted = Some(u32::from(packet.header().count));
-        if let Some(fault) = packet.trailing() {
+        self.counted = Some(u32::from(count));
+        if let Some(fault) = trailing {
             decoder.fault(&self.context, fault);
         }
         if len == 0 {
             return Step::Again;
         }
         decoder.store.prove(self.owner, self.context.received);
-        let which = Which::Layout { protocol: self.context.protocol, record_len: packet.record_len() };
+        let which = Which::Layout { protocol: self.context.protocol, record_len };
         Step::Found(Found { which, octets, len, show: Show::Flows })
     }
 

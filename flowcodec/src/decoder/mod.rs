@@ -120,6 +120,7 @@ impl Decoder {
     /// Decodes one UDP datagram. What is not asked of the events is still learned: dropping them reads the datagram to its end.
     ///
     /// Cost: linear in the datagram; no allocation unless something is learned or has to wait.
+    #[inline]
     pub fn datagram<'d>(&'d mut self, exporter: Exporter, received: Timestamp, bytes: &'d [u8]) -> Events<'d> {
         Events::datagram(self, exporter, received, bytes)
     }

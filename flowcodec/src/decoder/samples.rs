@@ -1,10 +1,11 @@
 //! The walk through the samples of an sFlow datagram.
 
-use super::message::{Found, Message, Show, Step, Which};
+use super::message::{Body, Found, Message, Show, Step, Which};
 use super::sources::{Followed, SampleNumber};
 use super::{Decoder, ExporterChange, What};
 use crate::record::MOST_PLACES;
 use crate::sflow::{RecordFaults, Sample, SampleKind, Samples, Tally};
+use crate::wire::Input;
 
 impl Show {
     const fn of_sample(kind: SampleKind) -> Self {
@@ -18,8 +19,8 @@ impl Show {
 
 impl<'d> Message<'d> {
     /// The next run of samples that are given as one event, or what is wrong in front of them.
-    #[inline(never)]
-    pub(super) fn samples(&mut self, decoder: &mut Decoder, samples: &mut Samples<'d>) -> Step<'d> {
+    #[inline]
+    pub(super) fn samples(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step<'d> {
         let start = samples.rest();
         let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);
         decoder.places.clear();
@@ -28,8 +29,8 @@ impl<'d> Message<'d> {
             if run.is_some_and(|run| run != show) {
                 break;
             }
-            self.sample(decoder, sample, samples);
-            samples.take(behind);
+            self.sample(decoder, sample, samples.rest());
+            samples.advance(behind);
             run = Some(show);
             end = behind.len();
             len = len.wrapping_add(1);
@@ -38,13 +39,8 @@ impl<'d> Message<'d> {
                 break;
             }
         }
-        if run.is_none()
-            && let Some(Err(fault)) = samples.next()
-        {
-            decoder.fault(&self.context, fault);
-            return Step::Again;
-        }
-        let Some(show) = run else { return Step::Done };
+        let Some(show) = run else { return self.bad_sample(decoder, samples) };
+        self.body = Body::Samples(samples);
         let counter = match show {
             Show::Counters => &mut decoder.stats.counters,
             Show::Unknown => &mut decoder.stats.unknown_samples,
@@ -59,9 +55,23 @@ impl<'d> Message<'d> {
         Step::Found(Found { which: Which::Samples { offset: start.offset() }, octets, len, show })
     }
 
+    /// What is wrong in front of samples that can be read, or the end of all.
+    #[cold]
+    fn bad_sample(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step<'d> {
+        let fault = samples.next();
+        self.body = Body::Samples(samples);
+        match fault {
+            Some(Err(fault)) => {
+                decoder.fault(&self.context, fault);
+                Step::Again
+            }
+            _ => Step::Done,
+        }
+    }
+
     /// Walks one sample: its octets, what is wrong inside, and the number its source gave it.
     #[inline]
-    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, samples: &Samples<'d>) {
+    fn sample(&mut self, decoder: &mut Decoder, sample: Sample<'_>, rest: Input<'d>) {
         let places = sample.places();
         // Room for it is made once and for all; the samples behind are read the long way.
         if decoder.places.len() < MOST_PLACES {
@@ -70,7 +80,7 @@ impl<'d> Message<'d> {
         if places.is_some() {
             decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(sample.octets()));
         } else {
-            self.odd_sample(decoder, samples);
+            self.odd_sample(decoder, rest);
         }
         let Some(number) = SampleNumber::of(&sample) else { return };
         match decoder.sessions.sampled(self.owner, self.session, number, &mut decoder.store, &decoder.settings.limits) {
@@ -85,8 +95,7 @@ impl<'d> Message<'d> {
     /// A sample that is none of the commonest, record by record: the next of these. (Taking the sample itself would put it in memory for
     /// all the others too.)
     #[cold]
-    fn odd_sample(&mut self, decoder: &mut Decoder, samples: &Samples<'d>) {
-        let rest = samples.rest();
+    fn odd_sample(&mut self, decoder: &mut Decoder, rest: Input<'d>) {
         let Some((sample, _)) = Sample::split_first(rest.bytes(), rest.offset()) else { return };
         let (mut tally, mut bad) = (Tally::default(), false);
         let depth = decoder.settings.limits.list_depth;

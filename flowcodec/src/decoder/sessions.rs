@@ -72,6 +72,11 @@ impl SessionKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionId(Index);
 
+impl SessionId {
+    /// No session.
+    pub(super) const NONE: Self = Self(Index::MAX);
+}
+
 #[derive(Debug)]
 struct SessionState {
     key: SessionKey,

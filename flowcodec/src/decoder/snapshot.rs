@@ -211,7 +211,7 @@ pub(super) fn restore(decoder: &mut Decoder, snapshot: &Snapshot) -> Result<(), 
         return Err(SnapshotError::Version { found: snapshot.version, expected: VERSION });
     }
     for peer in &snapshot.exporters {
-        let key = OwnerKey::Address(peer.exporter.octets());
+        let key = OwnerKey::Address(u128::from_be_bytes(peer.exporter.octets()));
         let owner = decoder.store.restore_owner(key, peer.heard, peer.standing);
         for element in &peer.elements {
             decoder.store.learn_element(owner, element.clone(), &decoder.settings.limits);

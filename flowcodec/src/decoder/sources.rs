@@ -16,30 +16,40 @@ pub(super) const SOURCE_COST: usize = indexed::<SourceKey, SourceState>();
 /// One counter of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SourceKey {
-    kind: SampleKind,
     source: Source,
+    /// What is counted: a number, for it is compared for every sample.
+    kind: u32,
 }
 
 impl SourceKey {
+    #[inline]
+    const fn new(kind: SampleKind, source: Source) -> Self {
+        let kind = match kind {
+            SampleKind::Flow | SampleKind::Unknown => FLOWS,
+            SampleKind::Counters => COUNTERS,
+            SampleKind::Discard => DISCARDS,
+        };
+        Self { source, kind }
+    }
+
     const fn unit(self) -> SequenceUnit {
         match self.kind {
-            SampleKind::Counters => SequenceUnit::CounterSamples(self.source),
-            SampleKind::Discard => SequenceUnit::Discards(self.source),
-            SampleKind::Flow | SampleKind::Unknown => SequenceUnit::FlowSamples(self.source),
+            COUNTERS => SequenceUnit::CounterSamples(self.source),
+            DISCARDS => SequenceUnit::Discards(self.source),
+            _ => SequenceUnit::FlowSamples(self.source),
         }
     }
 }
+
+const FLOWS: u32 = 0;
+const COUNTERS: u32 = 1;
+const DISCARDS: u32 = 2;
 
 impl Hash for SourceKey {
     /// In one piece: it is looked up for every sample.
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let kind = match self.kind {
-            SampleKind::Flow | SampleKind::Unknown => 0_u64,
-            SampleKind::Counters => 1,
-            SampleKind::Discard => 2,
-        };
-        state.write_u64((u64::from(self.source.class) << 34) ^ (kind << 32) ^ u64::from(self.source.index));
+        state.write_u64((u64::from(self.source.class) << 34) ^ (u64::from(self.kind) << 32) ^ u64::from(self.source.index));
     }
 }
 
@@ -64,7 +74,7 @@ pub(super) struct SampleNumber {
 impl SampleNumber {
     #[inline]
     pub(super) fn of(sample: &Sample<'_>) -> Option<Self> {
-        let key = SourceKey { kind: sample.kind(), source: sample.source()? };
+        let key = SourceKey::new(sample.kind(), sample.source()?);
         Some(Self { key, sequence: sample.sequence()? })
     }
 }
@@ -167,7 +177,7 @@ mod tests {
     /// `None` for nothing shown, `Some(None)` for a gap of unknown size.
     #[expect(clippy::option_option, reason = "short to write expectations in")]
     fn run(numbers: &[u32]) -> Vec<Option<Option<u32>>> {
-        let key = SourceKey { kind: SampleKind::Flow, source: SOURCE };
+        let key = SourceKey::new(SampleKind::Flow, SOURCE);
         let mut state = SourceState { last: numbers[0], epoch: 0, streak: 0, gaps: 0, stride: 0 };
         let steps = numbers[1..].iter().map(|&number| state.step(key, 0, number, &Limits::default()));
         let lost = |change| match change {

@@ -57,6 +57,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// When the version is not 10, the header is cut short, or the length is below 16.
+    #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Fault> {
         message(Input::new(datagram)).map(|(_, message)| message).map_err(fault_of)
     }
@@ -89,6 +90,7 @@ impl<'a> Message<'a> {
     }
 }
 
+#[inline]
 fn message(input: Input<'_>) -> Parsed<'_, Message<'_>> {
     let (after, head) = array::<{ Header::SIZE }>(Layer::Header)(input)?;
     if be16(head, 0) != 10 {

@@ -97,6 +97,13 @@ impl FlowRecord {
         &mut self.octets
     }
 
+    /// One octet of it.
+    #[inline]
+    pub(crate) fn octet(&self, offset: usize) -> u8 {
+        let [octet] = self.at(offset);
+        octet
+    }
+
     #[inline]
     pub(crate) fn mark(&mut self, bits: u64) {
         self.set_present(self.present() | bits);

@@ -80,8 +80,21 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// When the version is none of the three, or the header is cut short.
+    #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Fault> {
-        packet(Input::new(datagram)).map(|(_, packet)| packet).map_err(fault_of)
+        // Nearly every packet is of v5; made of its parts here, it stays in registers.
+        let (header, rest, at) = match datagram.split_first_chunk::<24>() {
+            Some((head, rest)) if be16(head, 0) == 5 => (header(Protocol::NetFlow5, head), rest, 24),
+            _ => other(datagram)?,
+        };
+        let record_len = match header.protocol {
+            Protocol::NetFlow5 => 48,
+            // Cisco's 52 octets, or softflowd's 48: told by what there is for each record.
+            Protocol::NetFlow1 if (48..52).contains(&rest.len().checked_div(usize::from(header.count)).unwrap_or(52)) => 48,
+            _ => 52,
+        };
+        let len = usize::from(header.count).min(rest.len().checked_div(record_len).unwrap_or(0));
+        Ok(Self { header, body: Input::at(rest, at, LimitedBy::Datagram), record_len, len })
     }
 
     /// The header.
@@ -110,6 +123,7 @@ impl<'a> Packet<'a> {
 
     /// The octets of the whole records, and where they begin.
     #[must_use]
+    #[inline]
     pub fn record_octets(&self) -> Input<'a> {
         let octets = self.body.bytes().get(..self.len().saturating_mul(self.record_len)).unwrap_or_default();
         Input::at(octets, self.body.offset(), LimitedBy::HeaderCount)
@@ -117,7 +131,15 @@ impl<'a> Packet<'a> {
 
     /// What is wrong behind the last whole record: a count beyond the octets, or octets beyond the count.
     #[must_use]
+    #[inline]
     pub fn trailing(&self) -> Option<Fault> {
+        let promised = self.len == usize::from(self.header.count);
+        let exact = self.body.bytes().len() == self.len.saturating_mul(self.record_len);
+        if promised && exact { None } else { self.amiss() }
+    }
+
+    #[cold]
+    fn amiss(&self) -> Option<Fault> {
         let good = self.record_octets();
         let offset = good.offset().saturating_add(good.len32());
         let left = self.body.len32().saturating_sub(good.len32());
@@ -133,6 +155,7 @@ impl<'a> Packet<'a> {
 
     /// The records.
     #[must_use]
+    #[inline]
     pub fn records(&self) -> Records<'a> {
         Records {
             rest: self.record_octets().bytes(),
@@ -157,39 +180,37 @@ impl<'a> Iterator for Records<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.rest.split_at_checked(self.len) {
-            Some((octets, rest)) => {
-                self.rest = rest;
-                Some(Ok(Record::new(octets, self.protocol)))
-            }
-            None => self.fault.take().map(Err),
+        if let Some((octets, rest)) = self.rest.split_at_checked(self.len)
+            && let Some(record) = Record::new(octets, self.protocol)
+        {
+            self.rest = rest;
+            return Some(Ok(record));
         }
+        self.fault.take().map(Err)
     }
 }
 
-fn packet(input: Input<'_>) -> Parsed<'_, Packet<'_>> {
-    let (_, version) = map(array::<2>(Layer::Header), |head| be16(head, 0)).parse(input)?;
-    let (body, header) = match version {
-        1 => map(array::<16>(Layer::Header), |head| header(Protocol::NetFlow1, head)).parse(input)?,
-        5 => map(array::<24>(Layer::Header), |head| header(Protocol::NetFlow5, head)).parse(input)?,
-        7 => map(array::<24>(Layer::Header), |head| header(Protocol::NetFlow7, head)).parse(input)?,
-        _ => {
-            let fault = input.fault(FaultKind::UnknownVersion, Layer::Header).costing(len32(input.bytes()));
-            return Err(nom::Err::Error(fault));
+/// Header, records and where they begin, of any version; and whatever is wrong.
+#[cold]
+fn other(datagram: &[u8]) -> Result<(Header, &[u8], u32), Fault> {
+    let parse = |input| -> Parsed<'_, Header> {
+        let (_, version) = map(array::<2>(Layer::Header), |head| be16(head, 0)).parse(input)?;
+        match version {
+            1 => map(array::<16>(Layer::Header), |head| header(Protocol::NetFlow1, head)).parse(input),
+            5 => map(array::<24>(Layer::Header), |head| header(Protocol::NetFlow5, head)).parse(input),
+            7 => map(array::<24>(Layer::Header), |head| header(Protocol::NetFlow7, head)).parse(input),
+            _ => {
+                let fault = input.fault(FaultKind::UnknownVersion, Layer::Header).costing(len32(input.bytes()));
+                Err(nom::Err::Error(fault))
+            }
         }
     };
-    let record_len = match header.protocol {
-        // Cisco's 52 octets, or softflowd's 48: told by what there is for each record.
-        Protocol::NetFlow1 if (48..52).contains(&body.bytes().len().checked_div(usize::from(header.count)).unwrap_or(52)) => 48,
-        Protocol::NetFlow1 | Protocol::NetFlow7 => 52,
-        _ => 48,
-    };
-    let rest = Input::at(&[], body.offset().saturating_add(body.len32()), LimitedBy::Datagram);
-    let len = usize::from(header.count).min(body.bytes().len().checked_div(record_len).unwrap_or(0));
-    Ok((rest, Packet { header, body, record_len, len }))
+    let (rest, header) = parse(Input::new(datagram)).map_err(fault_of)?;
+    Ok((header, rest.bytes(), rest.offset()))
 }
 
 /// All three begin alike; what v1 does not have reads as zero.
+#[inline]
 fn header(protocol: Protocol, octets: &[u8]) -> Header {
     let v5 = matches!(protocol, Protocol::NetFlow5);
     let octet = |at: usize| if v5 { octets.get(at).copied().unwrap_or(0) } else { 0 };

@@ -17,6 +17,8 @@ use crate::wire::{be16, be32};
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     octets: &'a [u8],
+    /// What all three versions have.
+    common: &'a [u8; Record::COMMON],
     protocol: Protocol,
 }
 
@@ -27,7 +29,7 @@ macro_rules! accessors {
             #[must_use]
             #[inline]
             pub fn $name(&self) -> $type {
-                let $octets = self.octets;
+                let $octets = self.common;
                 $value
             }
         )*}
@@ -58,15 +60,22 @@ accessors! {
     /// Destination port; of ICMP, type × 256 + code.
     dst_port -> u16 = |octets| be16(octets, 34);
     /// IP protocol.
-    ip_protocol -> u8 = |octets| octets.get(38).copied().unwrap_or(0);
+    ip_protocol -> u8 = |octets| octets[38];
     /// Type of service.
-    tos -> u8 = |octets| octets.get(39).copied().unwrap_or(0);
+    tos -> u8 = |octets| octets[39];
 }
 
 impl<'a> Record<'a> {
+    /// Octets of the shortest record.
+    const COMMON: usize = 48;
+
+    /// `None` of octets that are too few.
     #[inline]
-    pub(super) const fn new(octets: &'a [u8], protocol: Protocol) -> Self {
-        Self { octets, protocol }
+    pub(super) const fn new(octets: &'a [u8], protocol: Protocol) -> Option<Self> {
+        match octets.first_chunk() {
+            Some(common) => Some(Self { octets, common, protocol }),
+            None => None,
+        }
     }
 
     /// The octets of the record.
@@ -80,7 +89,7 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn tcp_flags(&self) -> u8 {
         let at = if matches!(self.protocol, Protocol::NetFlow1) { 40 } else { 37 };
-        self.octets.get(at).copied().unwrap_or(0)
+        self.common.get(at).copied().unwrap_or(0)
     }
 
     /// Source AS; `None` in v1.
@@ -101,14 +110,14 @@ impl<'a> Record<'a> {
     #[must_use]
     #[inline]
     pub fn src_prefix_len(&self) -> Option<u8> {
-        self.beyond_v1()?.get(44).copied()
+        self.beyond_v1().map(|octets| octets[44])
     }
 
     /// Prefix length of the destination; `None` in v1.
     #[must_use]
     #[inline]
     pub fn dst_prefix_len(&self) -> Option<u8> {
-        self.beyond_v1()?.get(45).copied()
+        self.beyond_v1().map(|octets| octets[45])
     }
 
     /// v7: address of the router that the switch bypassed.
@@ -122,11 +131,11 @@ impl<'a> Record<'a> {
     #[must_use]
     #[inline]
     pub fn validity_flags(&self) -> Option<(u8, u16)> {
-        matches!(self.protocol, Protocol::NetFlow7).then(|| (self.octets.get(36).copied().unwrap_or(0), be16(self.octets, 46)))
+        matches!(self.protocol, Protocol::NetFlow7).then(|| (self.common[36], be16(self.common, 46)))
     }
 
     #[inline]
-    fn beyond_v1(&self) -> Option<&'a [u8]> {
-        (!matches!(self.protocol, Protocol::NetFlow1)).then_some(self.octets)
+    fn beyond_v1(&self) -> Option<&'a [u8; Record::COMMON]> {
+        (!matches!(self.protocol, Protocol::NetFlow1)).then_some(self.common)
     }
 }

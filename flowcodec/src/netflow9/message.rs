@@ -44,6 +44,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// When the version is not 9, or the header is cut short.
+    #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Fault> {
         packet(Input::new(datagram)).map(|(_, packet)| packet).map_err(fault_of)
     }
@@ -61,6 +62,7 @@ impl<'a> Packet<'a> {
     }
 }
 
+#[inline]
 fn packet(input: Input<'_>) -> Parsed<'_, Packet<'_>> {
     let (body, head) = array::<{ Header::SIZE }>(Layer::Header)(input)?;
     if be16(head, 0) != 9 {

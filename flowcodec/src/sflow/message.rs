@@ -56,6 +56,7 @@ impl<'a> Datagram<'a> {
     /// # Errors
     /// When the version is not 5 (2 and 4 are recognised: [`FaultKind::UnsupportedVersion`]), the agent's address is of an unknown type,
     /// or the header is cut short.
+    #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Fault> {
         parse(datagram)
     }
@@ -74,6 +75,7 @@ impl<'a> Datagram<'a> {
 
     /// The samples, by their lengths.
     #[must_use]
+    #[inline]
     pub fn samples(&self) -> Samples<'a> {
         let end = self.body.offset().saturating_add(self.body.len32());
         Samples { rest: self.body.bytes(), end, count: self.header.samples, seen: 0, done: false }
@@ -218,7 +220,7 @@ impl<'a> Samples<'a> {
 
     /// Takes the sample that was [peeked](Self::peek) at.
     #[inline]
-    pub(crate) const fn take(&mut self, behind: &'a [u8]) {
+    pub(crate) const fn advance(&mut self, behind: &'a [u8]) {
         self.rest = behind;
         self.seen = self.seen.wrapping_add(1);
     }
@@ -262,22 +264,23 @@ impl<'a> Iterator for Samples<'a> {
     }
 }
 
+#[inline]
 fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
-    // Nearly every datagram: version 5 of an IPv4 agent.
-    if let Some((head, rest)) = bytes.split_first_chunk::<28>()
-        && be32(head, 0) == 5
-        && be32(head, 4) == 1
-    {
-        let agent = Some(IpAddr::from(be32(head, 8).to_be_bytes()));
-        let [sub_agent_id, sequence, uptime_ms, samples] = [12, 16, 20, 24].map(|at| be32(head, at));
-        let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
-        return Ok(Datagram { header, body: Input::at(rest, 28, LimitedBy::Datagram) });
-    }
-    parse_any(bytes)
+    // Nearly every datagram is of version 5 and an IPv4 agent; made of its parts here, it stays in registers.
+    let (header, rest, at) = match bytes.split_first_chunk::<28>() {
+        Some((head, rest)) if be32(head, 0) == 5 && be32(head, 4) == 1 => {
+            let agent = Some(IpAddr::from(be32(head, 8).to_be_bytes()));
+            let [sub_agent_id, sequence, uptime_ms, samples] = [12, 16, 20, 24].map(|at| be32(head, at));
+            (Header { agent, sub_agent_id, sequence, uptime_ms, samples }, rest, 28)
+        }
+        _ => parse_any(bytes)?,
+    };
+    Ok(Datagram { header, body: Input::at(rest, at, LimitedBy::Datagram) })
 }
 
+/// Header, samples and where they begin.
 #[cold]
-fn parse_any(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
+fn parse_any(bytes: &[u8]) -> Result<(Header, &[u8], u32), Fault> {
     let whole = Input::new(bytes);
     let bad = |fault: Fault| Fault { layer: Layer::Header, limit: LimitedBy::Datagram, ..fault }.costing(whole.len32());
     let mut reader = Reader(bytes);
@@ -292,8 +295,7 @@ fn parse_any(bytes: &[u8]) -> Result<Datagram<'_>, Fault> {
         Ok((agent, words)) => {
             let [sub_agent_id, sequence, uptime_ms, samples] = [0, 4, 8, 12].map(|at| be32(&words, at));
             let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
-            let offset = whole.len32().saturating_sub(len32(reader.0));
-            Ok(Datagram { header, body: Input::at(reader.0, offset, LimitedBy::Datagram) })
+            Ok((header, reader.0, whole.len32().saturating_sub(len32(reader.0))))
         }
         Err(2 | 4) => Err(bad(whole.fault(FaultKind::UnsupportedVersion, Layer::Header))),
         Err(_) => Err(bad(whole.fault(FaultKind::UnknownVersion, Layer::Header))),

@@ -509,13 +509,16 @@ fn run_op(op: &RowOp, context: &Context, rows: &mut [FlowRecord], records: impl 
             }
         }
         RowKind::IcmpOfPort => {
-            records.each::<_, 2>(rows, (segment, offset), |row, [kind, code]| {
-                if matches!(row.ip_protocol(), Some(1 | 58)) {
+            // Few rows have it, and all are asked: by the octet alone, which is zero where it is absent.
+            for (number, row) in rows.iter_mut().enumerate() {
+                if matches!(row.octet(const { place(field::IP_PROTOCOL.id()) }), 1 | 58)
+                    && let Some([kind, code]) = records.one(number, (segment, offset))
+                {
                     row.put(const { place(field::ICMP_TYPE.id()) }, [kind]);
                     row.put(const { place(field::ICMP_CODE.id()) }, [code]);
                     row.mark(const { presence_bit(field::ICMP_TYPE.id()) | presence_bit(field::ICMP_CODE.id()) });
                 }
-            });
+            }
         }
         RowKind::General => {}
     }

@@ -4,6 +4,9 @@
 pub(crate) trait Locate: Copy {
     /// Gives each cell `N` octets of its record: those at an offset behind the start of a segment.
     fn each<T, const N: usize>(self, cells: &mut [T], place: (u16, u16), visit: impl FnMut(&mut T, [u8; N]));
+
+    /// Those of one record.
+    fn one<const N: usize>(self, record: usize, place: (u16, u16)) -> Option<[u8; N]>;
 }
 
 /// Records of one length.
@@ -28,6 +31,11 @@ impl Locate for Fixed<'_> {
             }
         }
     }
+
+    fn one<const N: usize>(self, record: usize, (_, offset): (u16, u16)) -> Option<[u8; N]> {
+        let start = record.checked_mul(self.length)?.checked_add(usize::from(offset))?;
+        self.octets.get(start..)?.first_chunk().copied()
+    }
 }
 
 /// Records of which it is noted where each segment begins.
@@ -50,5 +58,11 @@ impl Locate for Variable<'_> {
             let octets = self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N]);
             visit(cell, octets);
         }
+    }
+
+    fn one<const N: usize>(self, record: usize, (segment, offset): (u16, u16)) -> Option<[u8; N]> {
+        let base = self.bases.get(record.checked_mul(self.stride)?.checked_add(usize::from(segment))?)?;
+        let start = usize::try_from(*base).ok()?.checked_add(usize::from(offset))?;
+        self.octets.get(start..)?.first_chunk().copied()
     }
 }

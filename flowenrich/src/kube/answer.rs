@@ -132,27 +132,28 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Host address and zone, found together.
+    pub(super) fn host(&self) -> (Option<IpAddr>, Option<&'a str>) {
+        match self.who.one().map(|claim| &claim.holder) {
+            Some(Holder::Pod(pod)) => {
+                let node = pod.node.as_ref().and_then(|node| self.index.node(node));
+                (node.and_then(|node| node.internal_addr).or(pod.host_addr), node.and_then(|node| node.zone.as_deref()))
+            }
+            Some(Holder::Node(node)) => (node.internal_addr, node.zone.as_deref()),
+            _ => (None, None),
+        }
+    }
+
     /// The first internal address of that node; where the node is not known, what the pod's status says.
     #[must_use]
     pub fn host_addr(&self) -> Option<IpAddr> {
-        match &self.who.one()?.holder {
-            Holder::Pod(pod) => {
-                let node = pod.node.as_ref().and_then(|node| self.index.node(node));
-                node.and_then(|node| node.internal_addr).or(pod.host_addr)
-            }
-            Holder::Node(node) => node.internal_addr,
-            _ => None,
-        }
+        self.host().0
     }
 
     /// The zone of that node.
     #[must_use]
     pub fn zone(&self) -> Option<&'a str> {
-        match &self.who.one()?.holder {
-            Holder::Pod(pod) => self.index.node(pod.node.as_ref()?)?.zone.as_deref(),
-            Holder::Node(node) => node.zone.as_deref(),
-            _ => None,
-        }
+        self.host().1
     }
 
     /// How the address is a service's; `None` for others.
@@ -185,9 +186,14 @@ impl<'a> Answer<'a> {
     /// A node is not a workload (it owns its static pods).
     #[must_use]
     pub fn workload(&self) -> Option<Owner<'a>> {
+        self.workload_among(self.owners())
+    }
+
+    /// The same, by owners that were found already.
+    pub(super) fn workload_among(&self, owners: impl Iterator<Item = Owner<'a>>) -> Option<Owner<'a>> {
         let kinds = &self.index.settings.workload_kinds;
         let (mut known, mut highest) = (None, None);
-        for owner in self.owners().filter(|owner| !is_node(owner.group, owner.kind)) {
+        for owner in owners.filter(|owner| !is_node(owner.group, owner.kind)) {
             highest = Some(owner);
             if kinds.iter().any(|kind| **kind == *owner.kind) {
                 known = Some(owner);
@@ -208,7 +214,7 @@ impl<'a> Answer<'a> {
 }
 
 /// No real chain is longer than five.
-const MOST_OWNERS: usize = 16;
+pub(super) const MOST_OWNERS: usize = 16;
 
 struct Owners<'a> {
     index: &'a Index,

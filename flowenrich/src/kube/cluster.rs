@@ -559,6 +559,7 @@ impl Cluster {
             namespace: self.name(namespace),
             name: name.as_str().into(),
             uid: Uid::new(uid),
+            hashes: [namespace, ""].map(|namespace| self.index.hash_owner(group, kind, namespace, name)),
         };
         if let Some(known) = self.owners.get(&owner) {
             return Some(Arc::clone(known));

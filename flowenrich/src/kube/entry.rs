@@ -67,6 +67,8 @@ pub(super) struct OwnerName {
     pub(super) namespace: Arc<str>,
     pub(super) name: Box<str>,
     pub(super) uid: Uid,
+    /// Where it is found itself: in its namespace, or in none.
+    pub(super) hashes: [u64; 2],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

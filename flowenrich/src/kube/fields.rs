@@ -2,7 +2,7 @@
 
 use flowcodec::model::{Address, FieldDef, FieldSpec, FieldValue, String, Unit};
 
-use super::answer::{Answer, Owner};
+use super::answer::{Answer, MOST_OWNERS, Owner};
 use super::index::Index;
 use crate::cells::{Annotate, Cells};
 use crate::lookup::Found;
@@ -47,16 +47,26 @@ impl Annotate for Index {
         cells.text_if(1, answer.name());
         cells.text_if(2, answer.namespace());
         cells.text_if(3, answer.node());
-        cells.text_if(4, answer.zone());
+        let (host, zone) = answer.host();
+        cells.text_if(4, zone);
         cells.text_if(5, answer.by().map(super::By::name));
         cells.text_if(6, answer.network());
-        if let Some(Owner { kind, name, .. }) = answer.workload() {
+        // Each step upward is a look-up: taken once, for the workload and for the list.
+        let mut owners = [None; MOST_OWNERS];
+        for (place, owner) in owners.iter_mut().zip(answer.owners()) {
+            *place = Some(owner);
+        }
+        let owners = owners.iter().map_while(|owner| *owner);
+        if let Some(Owner { kind, name, .. }) = answer.workload_among(owners.clone()) {
             cells.text(7, name);
             cells.text(8, kind);
         }
-        let owners = joined(answer.owners().map(|owner| owner.to_string()));
-        cells.text_if(9, Some(&*owners).filter(|owners| !owners.is_empty()));
-        if let Some(host) = answer.host_addr() {
+        let parts = owners.enumerate().flat_map(|(number, owner)| {
+            let comma = if number == 0 { "" } else { "," };
+            [comma, owner.kind, "/", owner.name]
+        });
+        cells.joined(9, parts);
+        if let Some(host) = host {
             cells.put(12, FieldValue::Address(host));
         }
     }

@@ -40,6 +40,7 @@ mod fields;
 mod index;
 mod object;
 mod settings;
+mod views;
 #[cfg(feature = "kube")]
 mod watch;
 
@@ -50,5 +51,6 @@ pub use entry::By;
 pub use index::Index;
 pub use object::{Endpoints, Finished, Meta, Node, Object, OwnerRef, Pod, Problem, Service, ServicePort};
 pub use settings::Settings;
+pub use views::{FlowLayer, NodeDirection};
 #[cfg(feature = "kube")]
 pub use watch::{Sink, Trouble, Watch};

@@ -31,7 +31,7 @@ use ipnetwork::IpNetwork;
 pub use table::PrefixTable;
 
 use crate::cells::{Annotate, Cells};
-use crate::lookup::{AddrKey, Found, Lookup};
+use crate::lookup::{AddrKey, Found, Lookup, Question};
 use crate::read::{ReadError, lines};
 
 /// Labels of networks, for each scope its own.
@@ -119,6 +119,18 @@ impl Lookup for Subnets {
         let found = table.and_then(|table| table.find(key.addr()));
         found.map(|(network, label)| Subnet { label, network }).into()
     }
+
+    fn lookup_all<'a>(&'a self, questions: &[Question<'_>], mut each: impl FnMut(usize, Found<Subnet<'a>>)) {
+        if questions.iter().any(|question| !question.key.scope().is_default()) {
+            for (place, question) in questions.iter().enumerate() {
+                each(place, self.lookup(question.key, question.at));
+            }
+            return;
+        }
+        self.here.find_all(questions.iter().map(|question| question.key.addr()), |place, found| {
+            each(place, found.map(|(network, label)| Subnet { label, network }).into());
+        });
+    }
 }
 
 static LABEL: FieldDef<TextField> = FieldDef::new("subnet", Unit::None, "Label of the longest network the address is in.", &[]);
@@ -132,8 +144,43 @@ impl Annotate for Subnets {
     fn write(found: Found<Subnet<'_>>, cells: &mut Cells<'_>) {
         if let Some(Subnet { label, network }) = found.answer() {
             cells.text(0, label);
-            cells.text(1, &network.to_string());
+            match network {
+                IpNetwork::V4(network) => {
+                    let [a, b, c, d] = network.network().octets();
+                    let [a, b, c, d, length] = [a, b, c, d, network.prefix()].map(|number| DECIMALS.text(number));
+                    cells.joined(1, [a, ".", b, ".", c, ".", d, "/", length].into_iter());
+                }
+                IpNetwork::V6(_) => cells.text(1, &network.to_string()),
+            }
         }
+    }
+}
+
+/// Numbers of an octet as text: formatting four of them for each row would cost more than finding the network.
+struct Decimals([[u8; 3]; 256]);
+
+static DECIMALS: Decimals = {
+    let (mut all, mut number) = ([[0; 3]; 256], 0_u8);
+    loop {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::as_conversions,
+            reason = "evaluated by the compiler, which refuses what is out of bounds"
+        )]
+        {
+            all[number as usize] = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
+        }
+        if number == u8::MAX {
+            break Decimals(all);
+        }
+        number += 1;
+    }
+};
+
+impl Decimals {
+    fn text(&self, number: u8) -> &str {
+        let zeros = usize::from(number < 100) + usize::from(number < 10);
+        self.0.get(usize::from(number)).and_then(|digits| str::from_utf8(digits.get(zeros..)?).ok()).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,6 @@
 //! IPv6: steps by the upper halves of addresses, ten to a leaf together with what they lead to, so that most look-ups end in one place.
 
 use super::flat::{Step, Word};
-use super::sorted::Sorted;
 
 const LEAF: usize = 10;
 /// Set in a short word that is the number of a [`Beside`].
@@ -11,7 +10,12 @@ const NONE: u32 = BESIDE - 1;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Six {
     /// The first key of each leaf.
-    firsts: Sorted<u64>,
+    firsts: Vec<u64>,
+    /// For each stretch of equal length between the least and the greatest of them, how many lie below it.
+    stretches: Vec<u32>,
+    /// The least, and how far apart stretches are, as a shift.
+    least: u64,
+    shift: u32,
     leaves: Vec<Leaf>,
     beside: Vec<Beside>,
     /// Steps inside those upper halves that are divided, by their lower halves.
@@ -59,9 +63,44 @@ impl Six {
             entries.push((upper, six.short(beside)));
             before = last.word;
         }
-        six.firsts = Sorted::new(&entries.iter().step_by(LEAF).map(|(key, _)| *key).collect::<Vec<_>>());
+        six.firsts = entries.iter().step_by(LEAF).map(|(key, _)| *key).collect();
+        six.divide();
         six.leaves = entries.chunks(LEAF).map(Leaf::new).collect();
         six
+    }
+
+    /// Divides the keys into stretches, some four for each key, so that a search begins near its end however the keys are spread.
+    fn divide(&mut self) {
+        // The first key is 0, the step in front of all prefixes: the addresses handed out lie far behind it.
+        let (Some(least), Some(greatest)) = (self.firsts.get(1).or_else(|| self.firsts.first()), self.firsts.last()) else {
+            return;
+        };
+        let wanted = self.firsts.len().saturating_mul(4).next_power_of_two().min(1 << 18).ilog2();
+        self.least = *least;
+        self.shift = (u64::BITS - (greatest - least).leading_zeros()).saturating_sub(wanted);
+        let mut below = 0_usize;
+        let count = ((greatest - least) >> self.shift).saturating_add(2);
+        for stretch in 0..count {
+            let from = u128::from(*least) + (u128::from(stretch) << self.shift);
+            while self.firsts.get(below).is_some_and(|key| u128::from(*key) < from) {
+                below += 1;
+            }
+            // More than 2^32 leaves do not fit in memory.
+            self.stretches.push(u32::try_from(below).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// The leaf that a key falls into.
+    #[inline]
+    fn leaf(&self, upper: u64) -> Option<&Leaf> {
+        let stretch = usize::try_from(upper.saturating_sub(self.least) >> self.shift).unwrap_or(usize::MAX);
+        let last = self.stretches.len().saturating_sub(2);
+        let bounds = self.stretches.get(stretch.min(last)..)?;
+        let [from, to, ..] = bounds else { return None };
+        let (from, to) = (usize::try_from(*from).ok()?, usize::try_from(*to).ok()?);
+        let to = if stretch > last { self.firsts.len() } else { to };
+        let within = self.firsts.get(from..to)?.partition_point(|key| *key <= upper);
+        self.leaves.get((from + within).checked_sub(1)?)
     }
 
     /// A word of 31 bits: 23 of the value, 8 of the length; or the number of what is kept beside.
@@ -85,8 +124,7 @@ impl Six {
     #[inline]
     pub(super) fn find(&self, addr: u128) -> Word {
         let (upper, lower) = halves(addr);
-        let leaf = self.firsts.last_up_to(upper).and_then(|at| self.leaves.get(at));
-        let short = leaf.map_or(NONE, |leaf| leaf.find(upper));
+        let short = self.leaf(upper).map_or(NONE, |leaf| leaf.find(upper));
         if short & BESIDE == 0 {
             return if short == NONE { Word::NONE } else { Word::new(short >> 8, short.to_le_bytes()[0]) };
         }
@@ -104,7 +142,8 @@ impl Six {
     }
 
     pub(super) fn octets(&self) -> usize {
-        let leaves = self.leaves.len().saturating_mul(size_of::<Leaf>()).saturating_add(self.firsts.octets());
+        let leaves =
+            self.leaves.len().saturating_mul(size_of::<Leaf>() + size_of::<u64>()).saturating_add(self.stretches.len() * 4);
         let divided = self.lower.len().saturating_mul(size_of::<u64>() + size_of::<Word>());
         leaves.saturating_add(divided).saturating_add(self.beside.len().saturating_mul(size_of::<Beside>()))
     }

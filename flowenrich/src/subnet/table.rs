@@ -14,9 +14,8 @@ use super::sorted::Sorted;
 
 /// A table from networks to values that is built once and asked often.
 ///
-/// IPv4 is a direct index (24 + 8 bits, 64 MiB) from 32,768 prefixes on, and a search below that; IPv6 is a search over the upper
-/// halves of addresses, and over the lower ones where prefixes are longer than 64 bits. A search reads one node of 16 keys for each
-/// factor of 16 prefixes; all but the last nodes of a million prefixes are a megabyte.
+/// IPv4 is a direct index (18 + 6 + 8 bits, some twenty megabytes) from 32,768 prefixes on, and a search below that; IPv6 is a
+/// search over the upper halves of addresses that begins near its end, and over the lower ones where prefixes are longer than 64 bits.
 ///
 /// IPv4-mapped networks (`::ffff:0:0/96` and inside it) are the IPv4 networks; `::/0` is IPv6 only.
 #[derive(Debug, Clone)]
@@ -50,6 +49,45 @@ impl<V> PrefixTable<V> {
     pub fn value(&self, addr: IpAddr) -> Option<&V> {
         let (value, _) = self.word(addr.to_canonical()).parts()?;
         self.values.get(value)
+    }
+
+    /// [`value`](Self::value) for many addresses; `each` gets the place of an address, and the value. Cheaper than one by one where `each`
+    /// does much: look-ups that stand close together wait for memory together.
+    pub fn values<'v>(&'v self, addrs: &[IpAddr], mut each: impl FnMut(usize, Option<&'v V>)) {
+        self.words(addrs.iter().copied(), |place, _, word| {
+            each(place, word.parts().and_then(|(value, _)| self.values.get(value)));
+        });
+    }
+
+    /// [`find`](Self::find) for many addresses, likewise.
+    pub(super) fn find_all<'v>(
+        &'v self,
+        addrs: impl Iterator<Item = IpAddr>,
+        mut each: impl FnMut(usize, Option<(IpNetwork, &'v V)>),
+    ) {
+        self.words(addrs, |place, addr, word| {
+            let found = word.parts().and_then(|(value, prefix)| Some((masked(addr, prefix)?, self.values.get(value)?)));
+            each(place, found);
+        });
+    }
+
+    /// What addresses lead to: first found for some dozens of them, then given.
+    fn words(&self, addrs: impl Iterator<Item = IpAddr>, mut each: impl FnMut(usize, IpAddr, Word)) {
+        const AT_ONCE: usize = 64;
+        let mut found = Vec::with_capacity(AT_ONCE);
+        let mut addrs = addrs.map(|addr| addr.to_canonical());
+        let mut place = 0_usize;
+        loop {
+            found.clear();
+            found.extend(addrs.by_ref().take(AT_ONCE).map(|addr| (addr, self.word(addr))));
+            if found.is_empty() {
+                return;
+            }
+            for (addr, word) in &found {
+                each(place, *addr, *word);
+                place = place.saturating_add(1);
+            }
+        }
     }
 
     #[inline]

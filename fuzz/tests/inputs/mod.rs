@@ -1,5 +1,7 @@
 //! Where inputs come from: the seeds beside this package, the project's recordings, and the corpus where there is one.
 
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -23,9 +25,26 @@ pub(crate) struct File {
 
 /// The seeds made by hand: hexadecimal, with comments.
 pub(crate) fn seeds() -> Vec<File> {
-    let seeds: Vec<File> = files(&package().join("seeds")).into_iter().map(|path| seed(&path)).collect();
+    let mut seeds = all_seeds();
+    seeds.retain(|seed| !is_of_goflow2(seed));
     assert!(seeds.len() >= 8, "{} seeds", seeds.len());
     seeds
+}
+
+/// Those of goflow2's messages.
+pub(crate) fn messages() -> Vec<File> {
+    let mut seeds = all_seeds();
+    seeds.retain(is_of_goflow2);
+    assert!(seeds.len() >= 4, "{} seeds", seeds.len());
+    seeds
+}
+
+fn is_of_goflow2(seed: &File) -> bool {
+    seed.name.starts_with("seeds/goflow2-")
+}
+
+fn all_seeds() -> Vec<File> {
+    files(&package().join("seeds")).into_iter().map(|path| seed(&path)).collect()
 }
 
 /// The recordings of the project itself.

@@ -315,11 +315,7 @@ impl<'a> Connection<'a> {
     /// The server's process: what the connector names, else what has its host in its site.
     #[must_use]
     pub fn server(&self) -> Option<Process<'a>> {
-        let connector = self.connector_record()?;
-        if let Some(named) = connector.reference(Attribute::PROCESS) {
-            return Some(named.record().map_or_else(|| Process::Named(named.identity()), Process::Known));
-        }
-        Some(connector.collector.process_at(self.server_site()?, self.server_host()?))
+        self.connector_record()?.server_process()
     }
 
     /// Octets from client to server.
@@ -548,6 +544,20 @@ impl<'a> RecordView<'a> {
     #[must_use]
     pub fn request(self) -> Option<Request<'a>> {
         self.sides().filter(|_| self.is_request()).map(Request)
+    }
+
+    /// The process that a CONNECTOR connects to: what it names, else what has its host in its site. `None` while its site is not known,
+    /// and of other records.
+    #[must_use]
+    pub fn server_process(self) -> Option<Process<'a>> {
+        if self.record_type() != RecordType::CONNECTOR {
+            return None;
+        }
+        if let Some(named) = self.reference(Attribute::PROCESS) {
+            return Some(named.record().map_or_else(|| Process::Named(named.identity()), Process::Known));
+        }
+        let site = self.parent()?.record()?.parent()?;
+        Some(self.collector.process_at(site, self.text(Attribute::DEST_HOST)?))
     }
 
     fn sides(self) -> Option<Sides<'a>> {

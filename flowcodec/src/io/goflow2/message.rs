@@ -266,15 +266,15 @@ impl<'a> View<'a> {
         [self.kind(), received, u64::from(self.sequence), self.rate()]
     }
 
-    /// Start, end, Ethernet type and VLAN.
+    /// Start and end; Ethernet type and VLAN, of 16 bits.
     #[inline]
-    pub(super) fn of_record(&self, dialect: Dialect) -> [u64; 4] {
+    pub(super) fn of_record(&self, dialect: Dialect) -> ([u64; 2], [u64; 2]) {
         let (start, end) = (self.row.start(), self.row.end());
         let or_default = |said: Option<Timestamp>| match said {
             Some(time) => since_1970(time, dialect.scale()),
             None => self.when_not_said(dialect).map_or(0, |time| since_1970(time, dialect.scale())),
         };
-        [or_default(start), or_default(end), self.etype(), self.row.vlan().map_or(0, u64::from)]
+        ([or_default(start), or_default(end)], [self.etype(), self.row.vlan().map_or(0, u64::from)])
     }
 
     #[inline]

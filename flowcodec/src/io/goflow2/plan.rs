@@ -41,11 +41,13 @@ pub(super) struct Plan {
     /// [`View::of_message`](super::message::View::of_message).
     pub(super) of_message: [Tag; 4],
     /// The same of each record, in the order of [`View::of_record`](super::message::View::of_record).
-    pub(super) of_record: [Tag; 4],
+    pub(super) of_record: ([Tag; 2], [Tag; 2]),
     /// What else has to be worked out.
     others: [Other; ROWS.len()],
     /// So many of the others may be in any message; those behind them need a field beside the row.
     common: usize,
+    /// Bits that any of the others wants.
+    pub(super) wants: u64,
     /// How many there are.
     count: usize,
 }
@@ -89,9 +91,10 @@ impl Plan {
             direct: 0,
             tags: [Tag::NONE; HOT.len()],
             of_message: [Tag::NONE; 4],
-            of_record: [Tag::NONE; 4],
+            of_record: ([Tag::NONE; 2], [Tag::NONE; 2]),
             others: [Other { form: Form::Type, number: 0, wants: 0, unless: 0 }; ROWS.len()],
             common: 0,
+            wants: 0,
             count: 0,
         };
         // First what may be in any message, then the rest.
@@ -105,7 +108,8 @@ impl Plan {
                 }
                 match source.head {
                     Some(place @ 0..4) => plan.of_message[place] = Tag::new(number, VARINT),
-                    Some(place) => plan.of_record[place - 4] = Tag::new(number, VARINT),
+                    Some(place @ 4..6) => plan.of_record.0[place - 4] = Tag::new(number, VARINT),
+                    Some(place) => plan.of_record.1[place - 6] = Tag::new(number, VARINT),
                     None => {}
                 }
                 if source.wants != 0 && (source.wants == RARE) == rare {
@@ -114,6 +118,7 @@ impl Plan {
                         None => 0,
                     };
                     plan.others[others] = Other { form, number, wants: source.wants, unless };
+                    plan.wants |= source.wants;
                     others += 1;
                 }
             }

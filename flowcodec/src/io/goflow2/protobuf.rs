@@ -74,6 +74,8 @@ struct Messages<'a> {
     framing: Framing,
     room: Room,
     head: Head,
+    /// Octets of the length in front of the last message: the next one is put where it needs as many.
+    prefix: usize,
     /// Where the whole messages in the room end.
     used: usize,
     /// Where in `out` the message begins that is under way, when a part of it is there.
@@ -95,6 +97,7 @@ impl<'a> Messages<'a> {
             framing,
             room: [0; ROOM],
             head: Head { said: [u64::MAX; 8], octets: [0; HEAD], len: 0 },
+            prefix: 0,
             used: 0,
             spilled: None,
         }
@@ -109,7 +112,7 @@ impl<'a> Messages<'a> {
         if self.used > const { ROOM - MOST - PREFIX } {
             self.flush(0, self.used);
         }
-        let body = self.used.wrapping_add(PREFIX);
+        let body = self.used.wrapping_add(self.prefix);
         let end = self.fields(view, dialect, body);
         self.used = self.frame(body, end);
     }
@@ -121,10 +124,18 @@ impl<'a> Messages<'a> {
         let direct = if view.is_sflow() { there & !NOT_OF_SFLOW } else { there };
         let direct = direct & plan.direct;
         let mut at = self.head(view, plan, dialect, direct & FlowRecord::OF_MESSAGE, body);
-        for (tag, number) in plan.of_record.iter().zip(view.of_record(dialect)) {
+        let (times, others) = view.of_record(dialect);
+        let (tags_of_times, tags_of_others) = &plan.of_record;
+        for (tag, number) in tags_of_times.iter().zip(times) {
             at = varint::<64>(&mut self.room, at, *tag, number);
         }
+        for (tag, number) in tags_of_others.iter().zip(others) {
+            at = varint::<16>(&mut self.room, at, *tag, number);
+        }
         at = view.row.each(direct & !FlowRecord::OF_MESSAGE, &mut Direct { room: &mut self.room, plan }, at);
+        if there & !direct & plan.wants == 0 {
+            return at;
+        }
         for other in plan.common() {
             if there & other.wants != 0 && direct & other.unless == 0 {
                 at = self.other(view, dialect, other, body, at);
@@ -198,20 +209,25 @@ impl<'a> Messages<'a> {
         if self.spilled.is_some() {
             return self.frame_spilled(body, end);
         }
-        let len = end.wrapping_sub(body);
-        let mut start = body.wrapping_sub(PREFIX);
-        if self.framing.has_prefix() && len >= 0x80 {
-            let (low, high) = (u8::try_from(len & 0x7f).unwrap_or(0), u8::try_from(len >> 7).unwrap_or(0));
-            lay(&mut self.room, start, [low | 0x80, high], PREFIX);
-            start = end;
-        } else {
-            if self.framing.has_prefix() {
-                start = lay(&mut self.room, start, [u8::try_from(len).unwrap_or(0)], 1);
-            }
-            self.room.copy_within(body..end, start);
-            start = start.wrapping_add(len);
+        let (start, len) = (body.wrapping_sub(self.prefix), end.wrapping_sub(body));
+        let prefix = match len {
+            _ if !self.framing.has_prefix() => 0,
+            0..0x80 => 1,
+            _ => 2,
+        };
+        let mut end = end;
+        if prefix != self.prefix {
+            let from = start.wrapping_add(prefix);
+            self.room.copy_within(body..end, from);
+            (self.prefix, end) = (prefix, from.wrapping_add(len));
         }
-        if self.framing.has_separator() { lay(&mut self.room, start, [b'\n'], 1) } else { start }
+        let (low, high) = (u8::try_from(len & 0x7f).unwrap_or(0), u8::try_from(len >> 7).unwrap_or(0));
+        match prefix {
+            0 => {}
+            1 => _ = lay(&mut self.room, start, [low], 1),
+            _ => _ = lay(&mut self.room, start, [low | 0x80, high], 2),
+        }
+        if self.framing.has_separator() { lay(&mut self.room, end, [b'\n'], 1) } else { end }
     }
 
     #[cold]
@@ -232,7 +248,7 @@ impl<'a> Messages<'a> {
     /// Moves what the room holds of the message to `out`, where lists of any length have room. Gives where to go on: in front of it all.
     fn spill(&mut self, body: usize, at: usize) -> usize {
         if self.spilled.is_none() {
-            self.out.extend_from_slice(self.room.get(..body.wrapping_sub(PREFIX)).unwrap_or_default());
+            self.out.extend_from_slice(self.room.get(..body.wrapping_sub(self.prefix)).unwrap_or_default());
             self.spilled = Some(self.out.len());
         }
         self.out.extend_from_slice(self.room.get(body..at).unwrap_or_default());

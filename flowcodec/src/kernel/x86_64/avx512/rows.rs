@@ -104,9 +104,11 @@ fn fill<'a, I: Iterator<Item = &'a mut [u8; ROW]>, const TWO: bool, const ARITHM
     let [taken_0, taken_1, taken_2] = kernel.taken;
     let [first, second] = kernel.windows;
     let clocks = Clocks::new(clock);
-    for (row, record) in rows.zip(octets.chunks_exact(kernel.length)) {
-        let lower = window(record, first);
-        let upper = if TWO { window(record, second) } else { lower };
+    let starts = (0..=octets.len().saturating_sub(kernel.length)).step_by(kernel.length.max(1));
+    for (row, start) in rows.zip(starts) {
+        // A window may reach into the records behind: what is not of this one is not taken.
+        let lower = window(octets, start.wrapping_add(first));
+        let upper = if TWO { window(octets, start.wrapping_add(second)) } else { lower };
         let pick = |taken, from| {
             if TWO {
                 _mm512_maskz_permutex2var_epi8(taken, lower, from, upper)

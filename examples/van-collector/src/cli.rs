@@ -1,0 +1,199 @@
+//! The command line.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use vanflow::client;
+use vanflow::collector::Settings;
+
+use crate::feed::{Certificates, Pace, Recording, Retry, RouterAddress, RouterFeed};
+use crate::http::app;
+use crate::hub::{Clock, Hub};
+use crate::ndjson::FlowWriter;
+
+/// Collects Skupper's VAN-Flow from a router, or from a recording, and shows the network.
+///
+/// The page is at http://127.0.0.1:8010/ unless --listen says otherwise; programs ask /api/v2alpha1/ (as with Skupper's network observer)
+/// or /api/v1alpha1/ (as with the prototype collector), Prometheus asks /metrics.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "van-collector", version, about, after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// The router to connect to: `amqp://HOST[:PORT]`, or `amqps://HOST[:PORT]` with certificates.
+    #[arg(required_unless_present = "replay", conflicts_with = "replay", value_name = "ROUTER")]
+    pub router: Option<RouterAddress>,
+    /// Play a recording instead: messages, each behind its length in four octets (big-endian).
+    ///
+    /// Times and link addresses are those of NAME.index.tsv beside NAME.bin. Without it, the clock is that of the heartbeats inside, and
+    /// a message came by the address it was sent to. The clock stands still at the end, so that what ended stays visible.
+    #[arg(long, value_name = "FILE.bin")]
+    pub replay: Option<PathBuf>,
+    /// How fast a recording is played.
+    #[arg(long, value_enum, default_value_t = Pace::Max, conflicts_with = "router")]
+    pub pace: Pace,
+    /// End when the recording is over, and serve nothing.
+    #[arg(long, conflicts_with_all = ["router", "listen"])]
+    pub once: bool,
+    /// Folder with `ca.crt`, `tls.crt` and `tls.key`, for amqps://.
+    #[arg(long, value_name = "FOLDER", default_value = "/etc/messaging")]
+    pub certificates: PathBuf,
+    /// The name the router's certificate has to have, where it is not the host's.
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
+    /// Name of this collector towards the router; no two may have the same. Default: made from the process.
+    #[arg(long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Where HTTP is served. Other than loopback, anyone who reaches it reads everything.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8010")]
+    pub listen: SocketAddr,
+    /// Write a JSON line for each connection and request when it is over; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub flows: Option<PathBuf>,
+    /// Flow records held at most, live and ended; over it one goes for each that comes, and is counted.
+    #[arg(long, value_name = "COUNT", default_value_t = Settings::default().flows)]
+    pub max_flows: usize,
+    /// How long ended records stay, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().retention.as_secs())]
+    pub retention: u64,
+    /// After how many seconds without a word a source's records are taken for ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().silence.as_secs())]
+    pub silence: u64,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  van-collector amqp://localhost:5672             a router on this machine
+  van-collector amqps://skupper-router-local --certificates /etc/messaging --listen 0.0.0.0:8010
+  van-collector --replay v2-main.bin              a recording, as fast as it goes, then the page
+  van-collector --replay v2-main.bin --pace real  the page while it happens
+  van-collector --replay v2-main.bin --once --flows - | jq .van_address
+  curl 'http://127.0.0.1:8010/api/v2alpha1/connections?sortBy=octetCount.desc&limit=5'
+  curl -N 'http://127.0.0.1:8010/api/v1alpha1/flows?vanaddr=echo:9090&watch=1'
+
+Exit status: 0 when it was asked to end, 1 when it could not do what was asked, 2 for a wrong command line.";
+
+/// Runs the program.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let done = runtime.context("no threads").and_then(|runtime| {
+        let done = runtime.block_on(collect(arguments));
+        // Watchers may stay; they are not waited for.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        done
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("van-collector: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
+    let flows = arguments.flows.as_ref().map(|file| writer(file)).transpose()?;
+    let mut settings = Settings::default();
+    settings.flows = arguments.max_flows;
+    settings.retention = Duration::from_secs(arguments.retention);
+    settings.silence = Duration::from_secs(arguments.silence);
+    let (stop, stopped) = watch::channel(false);
+    let (hub, feed) = match (&arguments.replay, &arguments.router) {
+        (Some(file), _) => {
+            let recording = Recording::open(file)?;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let hub = Hub::new(settings, Clock::Recording, &name, flows);
+            let pace = arguments.pace;
+            if pace == Pace::Max {
+                // Who asks, asks about all of it.
+                recording.play(&hub, pace).await;
+                if arguments.once {
+                    return Ok(());
+                }
+                (hub, None)
+            } else {
+                let player = Arc::clone(&hub);
+                let mut stopped = stopped.clone();
+                let feed = tokio::spawn(async move {
+                    tokio::select! {
+                        () = recording.play(&player, pace) => {}
+                        _ = stopped.changed() => {}
+                    }
+                });
+                if arguments.once {
+                    return Ok(feed.await?);
+                }
+                (hub, Some(feed))
+            }
+        }
+        (None, Some(address)) => {
+            let hub = Hub::new(settings, Clock::Live, &address.to_string(), flows);
+            let (feed, player, stopped) = (router_feed(arguments, address), Arc::clone(&hub), stopped.clone());
+            let feed = tokio::spawn(async move { feed.run(&player, stopped).await });
+            (hub, Some(feed))
+        }
+        (None, None) => bail!("neither a router nor a recording"),
+    };
+    let listener = TcpListener::bind(arguments.listen).await;
+    let listener = listener.with_context(|| format!("{} cannot be listened on; --listen says where else", arguments.listen))?;
+    eprintln!("van-collector: the network is at http://{}/", listener.local_addr()?);
+    let server = tokio::spawn(async move { axum::serve(listener, app(Arc::clone(&hub))).await.map(|()| hub) });
+    tokio::select! {
+        ended = server => ended?.context("HTTP").map(|_| ())?,
+        () = asked_to_end() => {}
+    }
+    // The feed says goodbye to its router.
+    stop.send_replace(true);
+    if let Some(feed) = feed {
+        let _ = tokio::time::timeout(Duration::from_secs(2), feed).await;
+    }
+    Ok(())
+}
+
+fn router_feed(arguments: &Arguments, address: &RouterAddress) -> RouterFeed {
+    let name = arguments.container.clone().unwrap_or_else(|| format!("van-collector-{}", std::process::id()));
+    let mut settings = client::Settings::new(&name);
+    settings.external = address.is_tls();
+    RouterFeed {
+        address: address.clone(),
+        certificates: address.is_tls().then(|| Certificates::in_folder(&arguments.certificates)),
+        server_name: arguments.server_name.clone(),
+        settings,
+        retry: Retry::default(),
+    }
+}
+
+fn writer(file: &std::path::Path) -> anyhow::Result<FlowWriter> {
+    let out: Box<dyn Write + Send + Sync> = if file.as_os_str() == "-" {
+        Box::new(io::stdout())
+    } else {
+        let file = File::create(file).with_context(|| format!("flows cannot be written to {}", file.display()))?;
+        Box::new(BufWriter::new(file))
+    };
+    FlowWriter::new(out)
+}
+
+/// Control-C, or what an orchestrator sends.
+async fn asked_to_end() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupted.await;
+}

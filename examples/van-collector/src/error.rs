@@ -1,0 +1,49 @@
+//! What is told to who asked for something that cannot be given.
+
+use core::fmt::Display;
+
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+/// An answer in the network observer's form: `{"code": ..., "message": ...}`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    /// A parameter that is not understood.
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: "ErrBadRequest", message: message.into() }
+    }
+
+    /// Nothing has this name.
+    pub(crate) fn unknown(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "ErrResourceNotFound", message: what.into() }
+    }
+
+    /// It was there once, and is no more.
+    pub(crate) fn gone(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::GONE, code: "ErrDeprecated", message: what.into() }
+    }
+
+    pub(crate) fn method() -> Self {
+        let message = "everything here is read with GET".to_owned();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "ErrMethodNotAllowed", message }
+    }
+
+    pub(crate) fn internal(error: impl Display) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "ErrInternal", message: error.to_string() }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({ "code": self.code, "message": self.message });
+        (self.status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    }
+}

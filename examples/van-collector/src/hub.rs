@@ -1,0 +1,263 @@
+//! What everything meets in: the collector, who feeds it, and who wants to know.
+//!
+//! Feeds write (`message`, `tick`), one at a time; questions read, many at a time. Changes are taken from the collector right behind each
+//! write, summed up for `/metrics`, written as flows, and told to whoever watches.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use flowcodec::Timestamp;
+use tokio::sync::broadcast;
+use vanflow::collector::{Change, Collector, Command, RecordChange, RecordId, Settings, SourceChange};
+use vanflow::record::RecordType;
+
+use crate::metrics::Totals;
+use crate::ndjson::FlowWriter;
+
+/// A change of a record, for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) id: RecordId,
+    pub(crate) record_type: RecordType,
+    pub(crate) what: RecordChange,
+}
+
+/// Changes that a slow watcher may be behind; a slower one is let go, and asks anew.
+const WATCH_BEHIND: usize = 4_096;
+
+/// Whose clock counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// This machine's.
+    Live,
+    /// That of a recording: the time of its last message.
+    Recording,
+}
+
+/// How it stands with the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedState {
+    /// A connection is being made, or waited for.
+    Connecting {
+        /// Why there is none, if there was one or it failed.
+        reason: Option<String>,
+    },
+    /// Connected to the router.
+    Connected,
+    /// A recording is being played.
+    Playing,
+    /// A recording is over; its clock stands still.
+    Played,
+}
+
+/// What happened, for the page.
+#[derive(Debug, Clone)]
+pub(crate) struct Happening {
+    pub(crate) at: Timestamp,
+    pub(crate) what: &'static str,
+    pub(crate) whom: String,
+}
+
+/// Happenings that are kept.
+const HAPPENINGS: usize = 100;
+
+/// All that is shared.
+#[derive(Debug)]
+pub struct Hub {
+    inner: RwLock<Inner>,
+    told: broadcast::Sender<Told>,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) collector: Collector,
+    pub(crate) totals: Totals,
+    pub(crate) feed: FeedState,
+    pub(crate) feed_name: String,
+    pub(crate) connects: u64,
+    pub(crate) happenings: VecDeque<Happening>,
+    /// Counts writes: whoever has seen this number has seen all.
+    pub(crate) version: u64,
+    pub(crate) flows: Option<FlowWriter>,
+}
+
+impl Hub {
+    /// A hub whose collector knows nothing yet. `feed_name` is what people call the feed: a router's address, or a file.
+    #[must_use]
+    pub fn new(settings: Settings, clock: Clock, feed_name: &str, flows: Option<FlowWriter>) -> Arc<Self> {
+        let inner = Inner {
+            collector: Collector::new(settings),
+            totals: Totals::default(),
+            feed: if clock == Clock::Live { FeedState::Connecting { reason: None } } else { FeedState::Playing },
+            feed_name: feed_name.to_owned(),
+            connects: 0,
+            happenings: VecDeque::new(),
+            version: 0,
+            flows,
+        };
+        Arc::new(Self { inner: RwLock::new(inner), told: broadcast::Sender::new(WATCH_BEHIND), clock })
+    }
+
+    /// The time that counts.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.time(&self.read())
+    }
+
+    /// The same, for who has the hub open already.
+    pub(crate) fn time(&self, inner: &Inner) -> Timestamp {
+        match self.clock {
+            Clock::Live => wall_clock(),
+            Clock::Recording => inner.collector.now(),
+        }
+    }
+
+    /// Takes a message. What cannot be read costs only itself, is counted, and now and then said.
+    pub fn message(&self, now: Timestamp, link: &str, octets: &[u8]) {
+        self.write(|inner| {
+            inner.version += 1;
+            if let Err(fault) = inner.collector.message(now, link, octets) {
+                let bad = inner.collector.stats().bad_messages;
+                if bad.is_power_of_two() {
+                    eprintln!("van-collector: a message on {link:?} cannot be read: {fault} ({bad} so far)");
+                }
+            }
+        });
+    }
+
+    /// Makes time pass.
+    pub fn tick(&self, now: Timestamp) {
+        self.write(|inner| inner.collector.tick(now));
+    }
+
+    /// Makes time pass up to `now`, one step after the other, as a clock would.
+    pub fn tick_through(&self, now: Timestamp) {
+        // Each step settles what was due; one that settles nothing would be due forever.
+        let mut last = None;
+        while let Some(due) = self.next_tick().filter(|due| *due <= now && last != Some(*due)) {
+            self.tick(due);
+            last = Some(due);
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        self.read().collector.next_tick()
+    }
+
+    /// The connection is there (again): everything is subscribed to and asked for.
+    pub fn connected(&self, now: Timestamp) {
+        self.write(|inner| {
+            inner.connects += 1;
+            inner.collector.reconnected(now);
+            inner.feed = FeedState::Connected;
+            inner.happens(now, "connected", inner.feed_name.clone());
+        });
+    }
+
+    /// How it stands with the feed.
+    pub fn set_feed(&self, now: Timestamp, state: FeedState) {
+        self.write(|inner| {
+            if let FeedState::Connecting { reason: Some(reason) } = &state
+                && inner.feed == FeedState::Connected
+            {
+                inner.happens(now, "connection lost", reason.clone());
+            }
+            inner.feed = state;
+            inner.version += 1;
+        });
+    }
+
+    /// What the connection has to do.
+    #[must_use]
+    pub fn commands(&self) -> Vec<Command> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        core::iter::from_fn(|| inner.collector.poll_command()).collect()
+    }
+
+    /// Nothing more will come: what was not written is.
+    pub fn finish(&self) {
+        self.write(|inner| {
+            if let Some(flows) = &mut inner.flows {
+                flows.finish(&inner.collector);
+            }
+        });
+    }
+
+    /// Looks at the collector. Nothing is taken in meanwhile.
+    pub fn look<R>(&self, at: impl FnOnce(&Collector) -> R) -> R {
+        at(&self.read().collector)
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Inner)) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut inner);
+        self.settle(&mut inner);
+    }
+
+    fn settle(&self, inner: &mut RwLockWriteGuard<'_, Inner>) {
+        while let Some(change) = inner.collector.poll_change() {
+            inner.version += 1;
+            match change {
+                Change::Record { what, id, record_type, .. } => {
+                    let told = Told { id, record_type, what };
+                    let Inner { collector, totals, flows, .. } = &mut **inner;
+                    totals.change(collector, told);
+                    if let Some(flows) = flows {
+                        flows.change(collector, told);
+                    }
+                    // Nobody may be watching.
+                    let _ = self.told.send(told);
+                }
+                Change::Source { what, id } => {
+                    let now = inner.collector.now();
+                    inner.happens(now, word(what), id.to_string());
+                }
+                Change::Lost(changes) => eprintln!("van-collector: {changes} changes came faster than they were read"),
+                _ => {}
+            }
+        }
+        let Inner { collector, totals, flows, .. } = &mut **inner;
+        totals.settle(collector);
+        if let Some(flows) = flows {
+            flows.settle(collector);
+        }
+    }
+}
+
+impl Inner {
+    fn happens(&mut self, at: Timestamp, what: &'static str, whom: String) {
+        if self.happenings.len() >= HAPPENINGS {
+            self.happenings.pop_front();
+        }
+        self.happenings.push_back(Happening { at, what, whom });
+    }
+}
+
+const fn word(change: SourceChange) -> &'static str {
+    match change {
+        SourceChange::Appeared => "source appeared",
+        SourceChange::Restarted => "source restarted",
+        SourceChange::Silent => "source fell silent",
+        SourceChange::Returned => "source returned",
+        SourceChange::Removed => "source forgotten",
+        _ => "source changed",
+    }
+}
+
+/// This machine's clock.
+pub(crate) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

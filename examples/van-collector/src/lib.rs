@@ -1,0 +1,19 @@
+//! The library behind the `van-collector` program: VAN-Flow in, one view of the network out.
+//!
+//! ```text
+//!   feed ─────────────► hub ──────────────► view ──────────► http
+//!   a router, live      the collector,      rows, column     REST of the network observer and of the prototype,
+//!   or a recording      behind one lock     by column        the page, /metrics, /healthz
+//!                         └─► metrics, ndjson: what only rises, and what is written once
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod cli;
+mod error;
+pub mod feed;
+pub mod http;
+pub mod hub;
+mod metrics;
+pub mod ndjson;
+mod query;
+mod view;

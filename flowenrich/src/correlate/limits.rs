@@ -1,0 +1,60 @@
+//! How much may be held.
+
+use std::time::Duration;
+
+use super::pending::{Handle, Heap, Pending};
+use super::texts::Texts;
+
+/// What may be held at once. Over it, entries are given out before their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Entries. 200,000: a minute of 3,000 flows a second.
+    pub entries: usize,
+    /// Octets, with names and tables. 256 MiB.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 200_000, bytes: 256 << 20 }
+    }
+}
+
+/// Entries and the texts they hold, under one cap.
+#[derive(Debug)]
+pub(super) struct Table<K, V> {
+    pub(super) entries: Pending<K, V>,
+    pub(super) texts: Texts,
+    bytes: usize,
+}
+
+impl<K: std::hash::Hash + Eq, V: Heap> Table<K, V> {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { entries: Pending::new(limits.entries), texts: Texts::default(), bytes: limits.bytes }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.bytes().saturating_add(self.texts.bytes())
+    }
+
+    /// What has to go before an entry more can be held.
+    pub(super) fn crowded(&self) -> Option<Handle> {
+        self.is_hopeless().then(|| self.entries.next()).flatten()
+    }
+
+    /// Whether an entry more would be too much.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.entries.is_full() || self.bytes().saturating_add(self.entries.growth()) > self.bytes
+    }
+
+    /// What has to go so that the cap is kept.
+    pub(super) fn excess(&self) -> Option<Handle> {
+        (self.bytes() > self.bytes).then(|| self.entries.next()).flatten()
+    }
+}
+
+/// As the time of flows is reckoned.
+pub(super) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}

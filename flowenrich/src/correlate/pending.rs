@@ -1,0 +1,311 @@
+//! What waits: entries by key, each with a timer, bounded in number.
+//!
+//! Everything here costs the same for one entry held and for a million. Several entries may have one key; they are found in the order
+//! they came. Nothing depends on the order of a hash table, so the same calls give the same results.
+
+use std::hash::{BuildHasher, Hash};
+
+use flowcodec::Timestamp;
+use foldhash::fast::RandomState;
+
+use super::wheel::{NONE, Timer, Timers, Wheel};
+
+/// An entry. Not valid any more once it was removed, even when its place is used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Handle {
+    place: u32,
+    generation: u32,
+}
+
+/// What an entry has allocated beside itself.
+pub(super) trait Heap {
+    fn heap(&self) -> usize;
+}
+
+#[derive(Debug)]
+struct Slot<K, V> {
+    /// None while the place is free.
+    held: Option<(K, V)>,
+    generation: u32,
+    bucket: u32,
+    /// The next of its bucket, or the next free place.
+    next: u32,
+    before: u32,
+    timer: Timer,
+}
+
+/// Places in blocks, so that growing moves nothing and never needs twice the room.
+#[derive(Debug)]
+struct Slots<K, V>(Vec<Box<[Slot<K, V>]>>);
+
+/// Places in a block.
+const BLOCK: usize = 64;
+
+impl<K, V> Slots<K, V> {
+    fn get(&self, place: u32) -> Option<&Slot<K, V>> {
+        let place = usize::try_from(place).ok()?;
+        self.0.get(place / BLOCK)?.get(place % BLOCK)
+    }
+
+    fn get_mut(&mut self, place: u32) -> Option<&mut Slot<K, V>> {
+        let place = usize::try_from(place).ok()?;
+        self.0.get_mut(place / BLOCK)?.get_mut(place % BLOCK)
+    }
+}
+
+impl<K, V> Timers for Slots<K, V> {
+    fn timer(&mut self, entry: u32) -> Option<&mut Timer> {
+        self.get_mut(entry).map(|slot| &mut slot.timer)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    first: u32,
+    last: u32,
+}
+
+/// Entries of one kind.
+#[derive(Debug)]
+pub(super) struct Pending<K, V> {
+    slots: Slots<K, V>,
+    free: u32,
+    buckets: Box<[Bucket]>,
+    hasher: RandomState,
+    wheel: Wheel,
+    most: usize,
+    len: usize,
+    heap: usize,
+}
+
+impl<K: Hash + Eq, V: Heap> Pending<K, V> {
+    /// Room for `most` entries. The table of keys has its final size from the beginning (16 octets an entry at most); entries are
+    /// allocated as they come.
+    pub(super) fn new(most: usize) -> Self {
+        let most = most.clamp(1, 1 << 28);
+        let buckets = most.next_power_of_two().max(16);
+        Self {
+            slots: Slots(Vec::new()),
+            free: NONE,
+            buckets: vec![Bucket { first: NONE, last: NONE }; buckets].into_boxed_slice(),
+            hasher: RandomState::default(),
+            wheel: Wheel::new(),
+            most,
+            len: 0,
+            heap: 0,
+        }
+    }
+
+    /// Entries held.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether one more would be too many.
+    pub(super) const fn is_full(&self) -> bool {
+        self.len >= self.most
+    }
+
+    /// Octets allocated, all told.
+    pub(super) fn bytes(&self) -> usize {
+        let blocks = self.slots.0.len().saturating_mul(BLOCK).saturating_mul(size_of::<Slot<K, V>>());
+        let list = self.slots.0.capacity().saturating_mul(size_of::<Box<[Slot<K, V>]>>() * 2);
+        let fixed = size_of_val(&*self.buckets).saturating_add(self.wheel.bytes());
+        blocks.saturating_add(list).saturating_add(fixed).saturating_add(self.heap)
+    }
+
+    /// Octets that one more entry may allocate before it holds anything.
+    pub(super) const fn growth(&self) -> usize {
+        if self.free == NONE { BLOCK * size_of::<Slot<K, V>>() } else { 0 }
+    }
+
+    /// Adds an entry, whose timer is not set yet. `None` when it would be one too many.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<Handle> {
+        if self.is_full() {
+            return None;
+        }
+        if self.free == NONE {
+            self.grow()?;
+        }
+        let (place, bucket) = (self.free, self.bucket(&key));
+        let list = self.buckets.get_mut(usize::try_from(bucket).ok()?)?;
+        let slot = self.slots.get_mut(place)?;
+        self.heap = self.heap.saturating_add(value.heap());
+        self.free = slot.next;
+        slot.held = Some((key, value));
+        (slot.bucket, slot.next, slot.before) = (bucket, NONE, list.last);
+        let (generation, before) = (slot.generation, list.last);
+        list.last = place;
+        match self.slots.get_mut(before) {
+            Some(slot) => slot.next = place,
+            None => list.first = place,
+        }
+        self.len = self.len.saturating_add(1);
+        Some(Handle { place, generation })
+    }
+
+    fn grow(&mut self) -> Option<()> {
+        let first = u32::try_from(self.slots.0.len().saturating_mul(BLOCK)).ok()?;
+        let count = u32::try_from(BLOCK).ok()?;
+        let block = (first..first.checked_add(count)?).map(|place| Slot {
+            held: None,
+            generation: 0,
+            bucket: 0,
+            next: if place.wrapping_add(1) % count == 0 { NONE } else { place.wrapping_add(1) },
+            before: NONE,
+            timer: Timer::OFF,
+        });
+        self.slots.0.push(block.collect());
+        self.free = first;
+        Some(())
+    }
+
+    fn bucket(&self, key: &K) -> u32 {
+        // The table has a power of two of buckets, and fewer than 2^32.
+        let mask = u64::try_from(self.buckets.len().saturating_sub(1)).unwrap_or(0);
+        u32::try_from(self.hasher.hash_one(key) & mask).unwrap_or(0)
+    }
+
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, handle: Handle) -> Option<(K, V)> {
+        self.slots.get(handle.place).filter(|slot| slot.generation == handle.generation)?;
+        self.wheel.unset(&mut self.slots, handle.place);
+        let slot = self.slots.get_mut(handle.place)?;
+        let held = slot.held.take()?;
+        let (next, before, bucket) = (slot.next, slot.before, slot.bucket);
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.next = self.free;
+        self.free = handle.place;
+        let list = self.buckets.get_mut(usize::try_from(bucket).ok()?)?;
+        match self.slots.get_mut(before) {
+            Some(slot) => slot.next = next,
+            None => list.first = next,
+        }
+        match self.slots.get_mut(next) {
+            Some(slot) => slot.before = before,
+            None => list.last = before,
+        }
+        self.len = self.len.saturating_sub(1);
+        self.heap = self.heap.saturating_sub(held.1.heap());
+        Some(held)
+    }
+
+    /// The entries of a key, in the order they came.
+    pub(super) fn find<'t>(&'t self, key: &'t K) -> impl Iterator<Item = (Handle, &'t V)> {
+        let bucket = usize::try_from(self.bucket(key)).ok().and_then(|bucket| self.buckets.get(bucket));
+        let mut place = bucket.map_or(NONE, |bucket| bucket.first);
+        std::iter::from_fn(move || {
+            loop {
+                let here = place;
+                let slot = self.slots.get(here)?;
+                place = slot.next;
+                let (of, value) = slot.held.as_ref()?;
+                if of == key {
+                    return Some((Handle { place: here, generation: slot.generation }, value));
+                }
+            }
+        })
+    }
+
+    /// One entry.
+    pub(super) fn get(&self, handle: Handle) -> Option<&V> {
+        let slot = self.slots.get(handle.place).filter(|slot| slot.generation == handle.generation)?;
+        slot.held.as_ref().map(|(_, value)| value)
+    }
+
+    /// Changes one entry; what it allocates by that is counted.
+    pub(super) fn edit<R>(&mut self, handle: Handle, change: impl FnOnce(&K, &mut V) -> R) -> Option<R> {
+        let slot = self.slots.get_mut(handle.place).filter(|slot| slot.generation == handle.generation)?;
+        let (key, value) = slot.held.as_mut()?;
+        let before = value.heap();
+        let result = change(key, value);
+        self.heap = self.heap.saturating_sub(before).saturating_add(value.heap());
+        Some(result)
+    }
+
+    /// Sets or moves the timer of an entry; what is in the past is due at once.
+    pub(super) fn set_timer(&mut self, handle: Handle, at: Timestamp, now: Timestamp) {
+        if self.get(handle).is_some() {
+            self.wheel.set(&mut self.slots, handle.place, at.max(now), now);
+        }
+    }
+
+    /// Lets an entry wait for nothing.
+    pub(super) fn unset_timer(&mut self, handle: Handle) {
+        if self.get(handle).is_some() {
+            self.wheel.unset(&mut self.slots, handle.place);
+        }
+    }
+
+    /// An entry whose time has come; its timer is off then.
+    pub(super) fn due(&mut self, now: Timestamp) -> Option<Handle> {
+        let place = self.wheel.due(&mut self.slots, now)?;
+        self.handle(place)
+    }
+
+    /// The entry whose time comes next, as near as the wheel knows.
+    pub(super) fn next(&self) -> Option<Handle> {
+        self.handle(self.wheel.next()?)
+    }
+
+    /// Not later than the next timer.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.wheel.next_due()
+    }
+
+    fn handle(&self, place: u32) -> Option<Handle> {
+        self.slots.get(place).map(|slot| Handle { place, generation: slot.generation })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Heap for Vec<u8> {
+        fn heap(&self) -> usize {
+            self.capacity()
+        }
+    }
+
+    #[test]
+    fn entries_of_one_key_in_order_and_handles_that_go_stale() {
+        let mut table: Pending<u8, Vec<u8>> = Pending::new(200);
+        let start = table.bytes();
+        let handles: Vec<_> = (0_u8..200).map(|n| table.insert(n % 3, vec![n]).unwrap()).collect();
+        assert!(table.is_full() && table.insert(9, Vec::new()).is_none());
+        let of = |table: &Pending<u8, Vec<u8>>, key: u8| table.find(&key).map(|(_, value)| value[0]).collect::<Vec<_>>();
+        assert_eq!(of(&table, 1), (0..200).filter(|n| n % 3 == 1).collect::<Vec<_>>());
+        let full = table.bytes();
+        table.edit(handles[1], |_, value| value.reserve_exact(1_000)).unwrap();
+        assert_eq!(table.bytes(), full + table.get(handles[1]).unwrap().capacity() - 1);
+        assert_eq!(table.remove(handles[4]).unwrap(), (1, vec![4]));
+        assert!(table.remove(handles[4]).is_none() && table.get(handles[4]).is_none());
+        assert_eq!(of(&table, 1)[..3], [1, 7, 10]);
+        let again = table.insert(1, vec![255]).unwrap();
+        assert_eq!(again.place, handles[4].place);
+        assert!(table.get(handles[4]).is_none());
+        assert_eq!(of(&table, 1).last(), Some(&255));
+        for handle in handles.into_iter().chain([again]) {
+            table.remove(handle);
+        }
+        assert_eq!((table.len(), table.heap), (0, 0));
+        assert!(table.bytes() > start, "places are kept for the next");
+    }
+
+    #[test]
+    fn timers_go_with_their_entries() {
+        let mut table: Pending<u8, Vec<u8>> = Pending::new(4);
+        let at = Timestamp::from_seconds;
+        assert!(table.due(at(0)).is_none());
+        let (a, b) = (table.insert(1, vec![]).unwrap(), table.insert(2, vec![]).unwrap());
+        table.set_timer(a, at(10), at(0));
+        table.set_timer(b, at(5), at(0));
+        assert_eq!(table.next(), Some(b));
+        table.remove(b);
+        assert_eq!(table.due(at(9)), None);
+        assert_eq!(table.due(at(10)), Some(a));
+        assert_eq!(table.due(at(100)), None);
+        assert_eq!(table.next_due(), None);
+    }
+}

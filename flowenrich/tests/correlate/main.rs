@@ -1,0 +1,9 @@
+//! Records that belong together, against recordings and by properties.
+#![cfg(test)]
+
+mod biflow;
+mod common;
+mod dedup;
+mod halves;
+mod halves_properties;
+mod join;

@@ -1,0 +1,94 @@
+//! Figures of following 20,000 pods: `cargo test --release -p flowenrich --features kube --test watch_figures -- --ignored --nocapture`.
+#![cfg(test)]
+#![cfg(feature = "kube")]
+
+#[expect(dead_code, reason = "the watch's own tests use all of it")]
+mod stand_in;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use flowenrich::Source as _;
+use flowenrich::kube::Watch;
+use serde_json::{Value, json};
+use stand_in::{StandIn, follow};
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to `System` with the arguments it came with, so the promises of `GlobalAlloc` are those of `System`; the counters
+// are atomics, and neither allocate nor unwind.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: the caller keeps the promises of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: `ptr` came from `alloc` above, which is `System`'s, with this layout.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const PODS: u32 = 20_000;
+
+/// A pod of the size that pods have: some kilobytes, nearly all of them of no use here.
+fn pod(n: u32) -> Value {
+    let [.., b, c, d] = n.to_be_bytes();
+    let set = format!("service-{:04}-6d4cf56db6", n / 4);
+    let containers: Vec<Value> = (0..2)
+        .map(|number| json!({"name": format!("c{number}"), "image": "registry.example/app:1.2.3", "resources": {"requests": {"cpu": "100m"}},
+            "env": (0..20).map(|env| json!({"name": format!("VARIABLE_{env}"), "value": "some value of some length"})).collect::<Vec<_>>()}))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"namespace": format!("team-{}", n % 40), "name": format!("{set}-{n:05x}"), "uid": format!("00000000-0000-4000-8000-{n:012}"),
+            "resourceVersion": (n + 1).to_string(), "creationTimestamp": "2026-11-20T08:00:00Z", "labels": {"app": set},
+            "managedFields": (0..3).map(|_| json!({"manager": "kubelet", "fieldsV1": {"f:status": {"f:conditions": {}, "f:podIPs": {}}}})).collect::<Vec<_>>(),
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set, "uid": format!("rs-{}", n / 4), "controller": true}]},
+        "spec": {"nodeName": format!("node-{}", n % 200), "containers": containers},
+        "status": {"phase": "Running", "hostIP": "10.1.0.1", "podIP": format!("10.{b}.{c}.{d}"), "podIPs": [{"ip": format!("10.{b}.{c}.{d}")}]}})
+}
+
+#[test]
+#[ignore = "figures, for --release"]
+fn twenty_thousand_pods() {
+    let path = std::env::temp_dir().join(format!("flowenrich-20000-{}.json", std::process::id()));
+    {
+        let objects: Vec<Value> = (0..PODS).map(pod).collect();
+        std::fs::write(&path, serde_json::to_vec(&objects).unwrap()).unwrap();
+    }
+    let size = std::fs::metadata(&path).unwrap().len();
+    let data = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/k8s/fakeapi.py"));
+    let server = StandIn::start(data, &path, &[]);
+    std::fs::remove_file(&path).unwrap();
+    let Some(server) = server else { return };
+    for (how, watch) in [("pages of 500", Watch::new()), ("streaming lists", Watch::new().streaming_lists())] {
+        let before = HELD.load(Ordering::Relaxed);
+        MOST.store(before, Ordering::Relaxed);
+        let start = Instant::now();
+        let followed = follow(server.port(), watch, |_| ());
+        while !followed.live.current().is_synced() {
+            assert!(start.elapsed() < Duration::from_secs(120));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let took = start.elapsed();
+        assert_eq!(followed.live.current().pod_count(), usize::try_from(PODS).unwrap());
+        std::thread::sleep(Duration::from_secs(1));
+        let each = |octets: usize| octets.saturating_sub(before) / usize::try_from(PODS).unwrap();
+        println!(
+            "{how}: {PODS} pods of {} octets of JSON known after {took:?}; {} octets a pod held, {} at most meanwhile",
+            size / u64::from(PODS),
+            each(HELD.load(Ordering::Relaxed)),
+            each(MOST.load(Ordering::Relaxed))
+        );
+    }
+}
