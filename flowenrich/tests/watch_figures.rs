@@ -2,7 +2,7 @@
 #![cfg(test)]
 #![cfg(feature = "kube")]
 
-#[expect(dead_code, reason = "the watch's own tests use all of it")]
+#[expect(dead_code, unused_imports, reason = "the watch's own tests use all of it")]
 mod stand_in;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -77,7 +77,7 @@ fn twenty_thousand_pods() {
         let start = Instant::now();
         let followed = follow(server.port(), watch, |_| ());
         while !followed.live.current().is_synced() {
-            assert!(start.elapsed() < Duration::from_secs(120));
+            assert!(start.elapsed() < Duration::from_mins(2));
             std::thread::sleep(Duration::from_millis(5));
         }
         let took = start.elapsed();
