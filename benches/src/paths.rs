@@ -13,6 +13,9 @@ use crate::arrow::{self, Arrow};
 use crate::outputs::{self, Outputs};
 use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
+/// Goes once over the data of a workload, and gives a checksum.
+pub type Pass = fn(&mut Ours, &Workload) -> u64;
+
 /// One path: its name, what it goes over, and the function.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -24,13 +27,13 @@ pub struct Path {
     /// Which workload it goes over.
     pub shape: Shape,
     /// One pass.
-    pub run: fn(&mut Ours, &Workload) -> u64,
+    pub run: Pass,
 }
 
 impl Path {
     /// Another way of ours that this one is compared with: its name, and one pass.
     #[must_use]
-    pub fn beside(&self) -> Option<(&'static str, fn(&mut Ours, &Workload) -> u64)> {
+    pub fn beside(&self) -> Option<(&'static str, Pass)> {
         match self.name {
             "arrow_stream" => Some(("ipfix_columns", columns)),
             "arrow_finish" => Some(("filling them", arrow::fill)),

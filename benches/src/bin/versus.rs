@@ -174,11 +174,13 @@ impl Line {
     }
 }
 
+/// One pass; gives what counts of its time, if that is not all.
+type Run<'a> = Box<dyn FnMut(&Workload) -> Option<Duration> + 'a>;
+
 /// One side: the copy, ours, or a peer.
 struct Side<'a> {
     name: &'static str,
-    /// One pass; gives what counts of its time, if that is not all.
-    run: Box<dyn FnMut(&Workload) -> Option<Duration> + 'a>,
+    run: Run<'a>,
     /// The pass it comes to next.
     pass: u32,
     /// Passes in a turn.
