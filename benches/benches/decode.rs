@@ -47,6 +47,7 @@ fn decode(criterion: &mut Criterion) {
             passes(&mut group, "copy", &mut workload, |workload| (copies.one_place(workload), None));
             passes(&mut group, "copy_kept", &mut workload, |workload| (copies.side_by_side(workload), None));
             #[cfg(feature = "peers")]
+            // Peers that do not write what ours does are left out here; `versus` and a test say so.
             for mut peer in benches::peers::Peer::of(&path, &workload).into_iter().flatten() {
                 // A peer that does not decode all of it would be compared by what it refuses.
                 if peer.run(&workload).records == workload.records() {

@@ -92,8 +92,8 @@ impl Lookup for Geo {
         let mut place = Place::default();
         for entry in self.part(key.addr()) {
             let country = entry.country.or(entry.registered_country);
-            place.country = place.country.or(country.and_then(|country| country.iso_code));
-            place.city = place.city.or(entry.city.and_then(|city| city.names?.en));
+            place.country = place.country.or_else(|| country.and_then(|country| country.iso_code));
+            place.city = place.city.or_else(|| entry.city.and_then(|city| city.names?.en));
             place.autonomous_system = place.autonomous_system.or(entry.autonomous_system_number);
             place.organization = place.organization.or(entry.autonomous_system_organization);
         }

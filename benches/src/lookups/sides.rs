@@ -24,8 +24,10 @@ use super::made::{
 const PODS: u32 = 100_000;
 /// Networks of a table.
 const NETWORKS: u32 = 1_000_000;
-/// Questions of a turn.
-const ASKED: u64 = 1 << 18;
+/// Questions of a turn: so many that what the other side has left in the caches does not count.
+const ASKED: u64 = 1 << 21;
+/// Records of a turn.
+const RECORDS: u64 = 1 << 18;
 /// Questions asked at once, rows of a batch.
 const AT_ONCE: usize = 8_192;
 
@@ -158,7 +160,7 @@ pub(super) fn enrich_batch() -> Sides {
     let labels: Vec<(IpNetwork, String)> =
         (0..u64::from(NETWORKS)).zip(0..).map(|(n, m)| (IpNetwork::V4(network4(n)), format!("site-{}", label(m)))).collect();
     let pairs: Vec<[IpAddr; 2]> =
-        (0..ASKED).map(|n| [1, 2].map(|side| pod_addr(low(mixed(n ^ (side << 40))) % (PODS + PODS / 4)))).collect();
+        (0..RECORDS).map(|n| [1, 2].map(|side| pod_addr(low(mixed(n ^ (side << 40))) % (PODS + PODS / 4)))).collect();
     let trie: PrefixMap<(u32, u8), String> = labels
         .iter()
         .filter_map(|(network, label)| match network {
@@ -173,7 +175,7 @@ pub(super) fn enrich_batch() -> Sides {
     let mut theirs: Vec<Enriched> = Vec::new();
     Sides {
         peer: "std_hashmap_prefix_trie_clones",
-        records: ASKED,
+        records: RECORDS,
         batch: u64::try_from(AT_ONCE).ok(),
         before: Box::new(move || {
             for (batch, block) in filled.borrow_mut().iter_mut().zip(blocks.chunks(AT_ONCE)) {
@@ -222,7 +224,7 @@ fn ours(labels: Vec<(IpNetwork, String)>) -> (BoundChain, Vec<FlowBatch>, [Field
         let added = chain.fields().into_iter().filter_map(|spec| schema.find(&spec.name));
         let fields: Vec<FieldId> = ends.into_iter().chain(added).collect();
         let batch = || FlowBatch::builder(Arc::clone(&schema)).fields(fields.clone()).capacity(AT_ONCE).build();
-        let many = usize::try_from(ASKED)?.div_ceil(AT_ONCE);
+        let many = usize::try_from(RECORDS)?.div_ceil(AT_ONCE);
         Ok((chain.bind(&schema)?, (0..many).map(|_| batch()).collect::<Result<_, _>>()?))
     };
     let (bound, batches) = bound().expect("the fields of the chain are in its own schema");

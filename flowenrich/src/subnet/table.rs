@@ -14,7 +14,7 @@ use super::sorted::Sorted;
 
 /// A table from networks to values that is built once and asked often.
 ///
-/// IPv4 is a direct index (18 + 6 + 8 bits, some twenty megabytes) from 32,768 prefixes on, and a search below that; IPv6 is a
+/// IPv4 is a direct index (24 + 8 bits, 64 MiB) from 32,768 prefixes on, and a search below that; IPv6 is a
 /// search over the upper halves of addresses that begins near its end, and over the lower ones where prefixes are longer than 64 bits.
 ///
 /// IPv4-mapped networks (`::ffff:0:0/96` and inside it) are the IPv4 networks; `::/0` is IPv6 only.
@@ -71,21 +71,35 @@ impl<V> PrefixTable<V> {
         });
     }
 
-    /// What addresses lead to: first found for some dozens of them, then given.
+    /// What addresses lead to: what has to be read of some dozens of them first, then what it says.
     fn words(&self, addrs: impl Iterator<Item = IpAddr>, mut each: impl FnMut(usize, IpAddr, Word)) {
         const AT_ONCE: usize = 64;
-        let mut found = Vec::with_capacity(AT_ONCE);
+        let mut block = [IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED); AT_ONCE];
+        let mut entries = [0; AT_ONCE];
         let mut addrs = addrs.map(|addr| addr.to_canonical());
-        let mut place = 0_usize;
-        loop {
-            found.clear();
-            found.extend(addrs.by_ref().take(AT_ONCE).map(|addr| (addr, self.word(addr))));
-            if found.is_empty() {
-                return;
+        for first in (0_usize..).step_by(AT_ONCE) {
+            let mut count = 0;
+            for (place, addr) in block.iter_mut().zip(&mut addrs) {
+                *place = addr;
+                count += 1;
             }
-            for (addr, word) in &found {
-                each(place, *addr, *word);
-                place = place.saturating_add(1);
+            let block = block.get(..count).unwrap_or_default();
+            if let Four::Direct(direct) = &self.four {
+                for (entry, addr) in entries.iter_mut().zip(block) {
+                    if let IpAddr::V4(v4) = addr {
+                        *entry = direct.entry(v4.to_bits());
+                    }
+                }
+            }
+            for (place, (addr, entry)) in block.iter().zip(&entries).enumerate() {
+                let word = match (addr, &self.four) {
+                    (IpAddr::V4(v4), Four::Direct(direct)) => direct.word(*entry, v4.to_bits()),
+                    _ => self.word(*addr),
+                };
+                each(first.saturating_add(place), *addr, word);
+            }
+            if count < AT_ONCE {
+                return;
             }
         }
     }

@@ -9,8 +9,8 @@ pub(crate) enum Value {
     U16(u16),
     U32(u32),
     U64(u64),
-    List(Vec<Value>),
-    Map(Vec<(&'static str, Value)>),
+    List(Vec<Self>),
+    Map(Vec<(&'static str, Self)>),
 }
 
 impl Value {
@@ -41,7 +41,9 @@ impl Value {
             Self::U64(value) => number(out, 9, &value.to_be_bytes()),
             Self::List(items) => {
                 head(out, 11, items.len());
-                items.iter().for_each(|item| item.write(out));
+                for item in items {
+                    item.write(out);
+                }
             }
             Self::Map(members) => {
                 head(out, 7, members.len());

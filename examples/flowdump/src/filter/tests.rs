@@ -111,7 +111,7 @@ fn what_is_refused_and_where() {
         (
             "protocol = ipfx",
             "\"ipfx\" is no value of protocol, which is a number: write a number up to 255, or unknown, netflow1, netflow5, netflow7, \
-             netflow8, netflow9, ipfix, sflow"
+             netflow8, netflow9, ipfix, sflow, vanflow"
                 .to_owned(),
             11,
         ),

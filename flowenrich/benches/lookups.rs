@@ -1,5 +1,10 @@
-//! Figures, both sides in turn in one process: `cargo test --release -p flowenrich --test figures -- --ignored --nocapture`.
-#![cfg(test)]
+//! Look-ups over many addresses, both sides in turn in one process; and readers beside a writer.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a program that measures: it says what it found, or stops"
+)]
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -13,6 +18,11 @@ use flowenrich::subnet::PrefixTable;
 use flowenrich::{AddrKey, Lookup, Source};
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use prefix_trie::PrefixMap;
+
+fn main() {
+    longest_prefix();
+    pods_by_address_and_readers_beside_a_writer();
+}
 
 fn mixed(n: u64) -> u64 {
     let mut z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -77,8 +87,6 @@ fn network6(n: u64) -> Ipv6Network {
     Ipv6Network::new(Ipv6Addr::from(bits), prefix).unwrap()
 }
 
-#[test]
-#[ignore = "figures, for --release"]
 fn longest_prefix() {
     let four: Vec<_> = (0..1_000_000).map(network4).collect();
     let start = Instant::now();
@@ -148,8 +156,6 @@ fn pod(n: u32, generation: u32) -> Object {
     })
 }
 
-#[test]
-#[ignore = "figures, for --release"]
 fn pods_by_address_and_readers_beside_a_writer() {
     let many = 100_000_u32;
     let mut cluster = Cluster::default();

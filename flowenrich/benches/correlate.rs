@@ -1,5 +1,5 @@
-//! Nanoseconds a record, however many are held: `cargo test --release -p flowenrich --test correlate_figures -- --ignored --nocapture`.
-#![cfg(test)]
+//! Nanoseconds a record, however many are held, and what passing time costs.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures: it says what it found, or stops")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -60,6 +60,11 @@ fn half(n: u32, turn: u64, schema: &std::sync::Arc<Schema>) -> Flow {
     flow
 }
 
+fn main() {
+    the_same_however_much_is_held();
+    time_passes();
+}
+
 const WAVE: u32 = 500;
 const ROUNDS: u64 = 40;
 
@@ -90,8 +95,6 @@ fn figures(name: &str, held: u32, mut offer: impl FnMut(&Flow) -> (usize, usize)
     );
 }
 
-#[test]
-#[ignore = "figures, for --release"]
 fn the_same_however_much_is_held() {
     let mut limits = Limits::default();
     (limits.entries, limits.bytes) = (1_100_000, 6 << 30);
@@ -162,8 +165,6 @@ fn the_same_however_much_is_held() {
 }
 
 /// What time costs: timers of all that is held run out, and everything is given out.
-#[test]
-#[ignore = "figures, for --release"]
 fn time_passes() {
     for held in [10_000, 100_000] {
         let mut settings = halves::Settings::default();
