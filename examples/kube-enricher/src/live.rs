@@ -93,8 +93,8 @@ impl Careful {
 }
 
 impl Sink for Careful {
-    fn begin_list(&mut self, kind: &str) {
-        self.cluster.begin_list(kind);
+    fn begin_list(&mut self, group: &str, kind: &str) {
+        self.cluster.begin_list(group, kind);
     }
 
     fn apply(&mut self, item: Item<'_>, now: Timestamp) {
@@ -109,8 +109,8 @@ impl Sink for Careful {
         }
     }
 
-    fn finish_list(&mut self, kind: &str, now: Timestamp) {
-        self.cluster.finish_list(kind, now);
+    fn finish_list(&mut self, group: &str, kind: &str, now: Timestamp) {
+        self.cluster.finish_list(group, kind, now);
     }
 
     fn trouble(&mut self, trouble: &Trouble) {
@@ -134,7 +134,7 @@ struct ForOriginal {
 }
 
 impl Sink for ForOriginal {
-    fn begin_list(&mut self, kind: &str) {
+    fn begin_list(&mut self, _: &str, kind: &str) {
         self.shared.write().list(kind, false);
     }
 
@@ -146,7 +146,7 @@ impl Sink for ForOriginal {
         self.shared.write().delete(&item);
     }
 
-    fn finish_list(&mut self, kind: &str, _: Timestamp) {
+    fn finish_list(&mut self, _: &str, kind: &str, _: Timestamp) {
         self.shared.write().list(kind, true);
         self.missing.retain(|missing| *missing != kind);
     }
