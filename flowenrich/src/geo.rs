@@ -188,19 +188,21 @@ impl GeoFiles {
     /// Reads all of them again if one has changed; says whether it did. Costs a look at each file's time and size otherwise.
     ///
     /// # Errors
-    /// When one of them cannot be read, or is broken: what was loaded stays, and the file is tried again when it changes next.
+    /// When one of them cannot be read, or is broken: what was loaded stays, and the next call tries again.
     pub fn reload(&mut self) -> Result<bool, GeoError> {
-        let mut changed = false;
-        for (path, known) in &mut self.files {
-            let stamp =
-                fs::metadata(&*path).and_then(|data| Ok((data.modified()?, data.len()))).map_err(|error| unread(path, &error))?;
-            changed |= known.replace(stamp) != Some(stamp);
-        }
-        if !changed {
+        let stamp = |(path, _): &(PathBuf, Option<Stamp>)| {
+            fs::metadata(path).and_then(|data| Ok((data.modified()?, data.len()))).map_err(|error| unread(path, &error))
+        };
+        let stamps = self.files.iter().map(stamp).collect::<Result<Vec<_>, _>>()?;
+        if self.files.iter().map(|(_, known)| *known).eq(stamps.iter().copied().map(Some)) {
             return Ok(false);
         }
         let load = |(path, _): &(PathBuf, Option<Stamp>)| read(path, fs::read(path).map_err(|error| unread(path, &error))?);
         self.live.replace(Geo(self.files.iter().map(load).collect::<Result<_, _>>()?));
+        // Only now: a change that could not be loaded is one the next time, too.
+        for ((_, known), stamp) in self.files.iter_mut().zip(stamps) {
+            *known = Some(stamp);
+        }
         Ok(true)
     }
 }

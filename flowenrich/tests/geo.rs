@@ -111,3 +111,29 @@ fn files_are_read_again_when_they_change_and_kept_when_they_break() {
     std::fs::remove_file(&path).unwrap();
     assert!(GeoFiles::open([&path]).is_err());
 }
+
+#[test]
+fn a_change_is_not_lost_when_another_file_is_missing_for_a_moment() {
+    let path = |what: &str| std::env::temp_dir().join(format!("flowenrich-{}-{what}.mmdb", std::process::id()));
+    let [systems, cities] = ["systems", "cities"].map(path);
+    std::fs::write(&systems, asn(1)).unwrap();
+    std::fs::write(&cities, city()).unwrap();
+    let mut files = GeoFiles::open([&systems, &cities]).unwrap();
+    let live = files.live();
+    let known = || said(&live.current(), "192.0.2.1");
+    assert_eq!(known(), r#""DE" "Frankfurt am Main" Some(1)"#);
+
+    // One is new while the other is away, and the other comes back as it was.
+    let aside = path("aside");
+    std::fs::write(&systems, asn(70_000)).unwrap();
+    std::fs::rename(&cities, &aside).unwrap();
+    assert!(files.reload().unwrap_err().to_string().contains("No such file"));
+    assert_eq!(known(), r#""DE" "Frankfurt am Main" Some(1)"#, "what was loaded stays");
+    std::fs::rename(&aside, &cities).unwrap();
+    assert!(files.reload().unwrap());
+    assert_eq!(known(), r#""DE" "Frankfurt am Main" Some(70000)"#);
+    assert!(!files.reload().unwrap());
+    for file in [systems, cities] {
+        std::fs::remove_file(file).unwrap();
+    }
+}

@@ -473,18 +473,18 @@ fn nothing_is_guessed_before_the_lists_are_complete() {
     let mut cluster = Cluster::default();
     let web = object(&pod("a/web", "10.0.0.1", "09:00").json);
     for kind in ["Pod", "Node", "Service"] {
-        cluster.begin_list(kind);
+        cluster.begin_list("", kind);
         if kind == "Pod" {
             cluster.apply(web.clone(), at("12:00"));
         }
         cluster.publish();
         ask(&cluster, &[("10.0.0.1", "12:00", "not synced"), ("8.8.8.8", "12:00", "not synced")]);
-        cluster.finish_list(kind, at("12:00"));
+        cluster.finish_list("", kind, at("12:00"));
     }
     cluster.publish();
     ask(&cluster, &[("10.0.0.1", "12:00", "a/web"), ("8.8.8.8", "12:00", "-")]);
     // Listing anew, as after a 410, takes nothing away until it is complete.
-    cluster.begin_list("Pod");
+    cluster.begin_list("", "Pod");
     cluster.publish();
     ask(&cluster, &[("10.0.0.1", "12:00", "a/web")]);
 }
@@ -540,13 +540,13 @@ fn a_list_tells_what_went_unseen() {
         "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}]}});
     cluster.load([one.clone(), two, object(&node("n1", "10.1.0.1").json), object(&owned)], at("10:00"));
     // A list that is cut says nothing.
-    cluster.begin_list("Pod");
-    cluster.begin_list("Pod");
+    cluster.begin_list("", "Pod");
+    cluster.begin_list("", "Pod");
     cluster.apply(one, at("11:00"));
-    cluster.finish_list("Pod", at("11:00"));
-    for kind in ["Node", "ReplicaSet"] {
-        cluster.begin_list(kind);
-        cluster.finish_list(kind, at("11:00"));
+    cluster.finish_list("", "Pod", at("11:00"));
+    for (group, kind) in [("", "Node"), ("apps", "ReplicaSet")] {
+        cluster.begin_list(group, kind);
+        cluster.finish_list(group, kind, at("11:00"));
     }
     cluster.publish();
     ask(
@@ -557,6 +557,55 @@ fn a_list_tells_what_went_unseen() {
     cluster.tick(at("11:05"));
     cluster.publish();
     ask(&cluster, &[("10.0.0.1", "11:30", "a/one"), ("10.0.0.2", "10:59", "-"), ("10.1.0.1", "10:59", "-")]);
+}
+
+#[test]
+fn kinds_of_one_name_in_two_groups_are_two() {
+    let mut cluster = Cluster::default();
+    // Knative's services are no services: a list of them neither completes the core's nor takes one away.
+    let knative = json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"namespace": "a", "name": "svc", "uid": "kn",
+        "ownerReferences": [{"apiVersion": "example.org/v1", "kind": "App", "name": "app"}]}});
+    for (group, kind) in [("", "Pod"), ("", "Node"), ("serving.knative.dev", "Service")] {
+        cluster.begin_list(group, kind);
+        cluster.finish_list(group, kind, at("10:00"));
+    }
+    cluster.publish();
+    ask(&cluster, &[("10.96.0.1", "10:30", "not synced")]);
+    // Both lists at once: what one names the other has not named.
+    cluster.begin_list("", "Service");
+    cluster.begin_list("serving.knative.dev", "Service");
+    cluster.apply(object(&service("a/svc", "10.96.0.1").json), at("10:00"));
+    cluster.apply(object(&service("a/more", "10.96.0.2").json), at("10:00"));
+    cluster.apply(object(&knative), at("10:00"));
+    cluster.finish_list("", "Service", at("10:00"));
+    cluster.finish_list("serving.knative.dev", "Service", at("10:00"));
+    cluster.publish();
+    let both = [("10.96.0.1", "10:30", "a/svc"), ("10.96.0.2", "10:30", "a/more")];
+    ask(&cluster, &both);
+    cluster.begin_list("serving.knative.dev", "Service");
+    cluster.finish_list("serving.knative.dev", "Service", at("10:10"));
+    cluster.publish();
+    ask(&cluster, &both);
+    assert_eq!(cluster.counts().departed, 1, "Knative's own");
+
+    // Endpoints and a slice of the same name, each with an address of its own.
+    let endpoints = json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"namespace": "a", "name": "db", "uid": "e"},
+        "subsets": [{"addresses": [{"ip": "192.0.2.1"}, {"ip": "192.0.2.3"}]}]});
+    let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"namespace": "a", "name": "db", "uid": "s", "labels": {"kubernetes.io/service-name": "db"}},
+        "endpoints": [{"addresses": ["192.0.2.2", "192.0.2.3"]}]});
+    cluster.apply(object(&endpoints), at("10:20"));
+    cluster.apply(object(&slice), at("10:20"));
+    cluster.publish();
+    ask(&cluster, &[("192.0.2.1", "10:30", "a/db"), ("192.0.2.2", "10:30", "a/db"), ("192.0.2.3", "10:30", "a/db")]);
+    cluster.begin_list("discovery.k8s.io", "EndpointSlice");
+    cluster.finish_list("discovery.k8s.io", "EndpointSlice", at("10:40"));
+    cluster.publish();
+    ask(&cluster, &[("192.0.2.1", "10:50", "a/db"), ("192.0.2.2", "10:50", "-"), ("192.0.2.3", "10:50", "a/db")]);
+    cluster.begin_list("", "Endpoints");
+    cluster.finish_list("", "Endpoints", at("11:00"));
+    cluster.publish();
+    ask(&cluster, &[("192.0.2.1", "10:50", "a/db"), ("192.0.2.1", "11:10", "-"), ("192.0.2.3", "11:10", "-")]);
 }
 
 #[test]

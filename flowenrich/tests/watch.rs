@@ -133,6 +133,22 @@ fn changes_cuts_expiry_and_a_restart_lose_nothing() {
 }
 
 #[test]
+fn a_refused_watch_is_told_once_and_tried_ever_more_slowly() {
+    let Some(server) = stand_in::start(&["--no-watch"]) else { return };
+    let followed = follow(server.port(), Watch::new().only(&["Pod", "Node", "Service"]), not_synced);
+    let trouble =
+        "Pod: cannot be watched: watch is forbidden (403); the account needs list and watch on this kind in all namespaces";
+    followed.has_heard_of(trouble);
+    followed.becomes("10.96.0.1", "default/kubernetes");
+    // The waits are 0.2, 0.4, 0.8, 1.6 seconds and more.
+    std::thread::sleep(Duration::from_secs(3));
+    let lists = server.asked("list/Pod");
+    assert!((3..=5).contains(&lists), "{lists} lists");
+    let troubles = followed.told.lock().unwrap().troubles.clone();
+    assert_eq!((troubles.iter().filter(|told| *told == trouble).count(), troubles.len()), (1, 3), "{troubles:?}");
+}
+
+#[test]
 fn who_may_not_see_is_told() {
     let Some(server) = stand_in::start(&["--token", "secret"]) else { return };
     let followed = follow(server.port(), Watch::new(), not_synced);

@@ -47,17 +47,20 @@ pub struct Arguments {
     /// Without it the first message shows it.
     #[arg(long, value_enum)]
     pub separator: Option<Separator>,
-    /// A file of objects instead of a live cluster, as `kubectl get pods,svc,nodes,rs,deploy,jobs,cronjobs -A -o json` prints it: a List, or a bare array.
+    /// A file of objects instead of a live cluster, as `kubectl get pods,svc,nodes,endpointslices,rs,rc,deploy,jobs,cronjobs -A -o
+    /// json` prints it: a List, or a bare array.
     #[arg(long, value_name = "DUMP.json")]
     pub objects: Option<PathBuf>,
     /// How the cluster is reached; the file that kubectl uses.
     #[arg(long, value_name = "FILE", conflicts_with = "objects")]
     pub kubeconfig: Option<PathBuf>,
     /// Wait so many seconds at most for the cluster to be known before the first record is read. Without it, records that come earlier say
-    /// so (`not synced`); --compat waits as long as it takes, unless told otherwise.
+    /// so (`not synced`). --compat waits 30 seconds, unless told otherwise; records that come before the cluster is known get nothing added
+    /// then, and are counted.
     #[arg(long, value_name = "SECONDS", conflicts_with = "objects")]
     pub wait: Option<u64>,
     /// For which time is asked: `record` (its end, else its start, else when it was received), `now`, or a time as RFC 3339 writes it.
+    /// With `record`, those without any time are asked for now, and counted.
     #[arg(long, default_value = "record", value_name = "WHEN")]
     pub at: At,
     /// Answer as goflow2-kube-enricher of 2021 did, to the octet: members sorted, HTML escapes, the first of several, at any time.
@@ -93,8 +96,9 @@ Examples:
   goflow2 | kube-enricher --compat              what goflow2-kube-enricher would have printed
 
 Flags can be written as Go's are, -mapping=X or -mapping X, and with two dashes.
-The service account needs list and watch on pods, services, nodes, replicasets, deployments, jobs, cronjobs and replicationcontrollers
-(examples/kube-enricher/goflow-kube.yaml). Kinds that may not be listed are told and done without, but for pods, services and nodes.
+The service account needs list and watch on pods, services, nodes, endpointslices, replicasets, deployments, statefulsets, daemonsets,
+jobs, cronjobs and replicationcontrollers (examples/kube-enricher/goflow-kube.yaml). Kinds that may not be listed are told and done
+without, but for pods, services and nodes.
 Exit status: 0 at the end of the input, 1 when the cluster or the input cannot be read, 2 for a wrong command line.";
 
 /// The forms of the input.
@@ -167,7 +171,7 @@ fn enrich(arguments: &Arguments) -> anyhow::Result<()> {
     let mut pipe = Pipe::new(pairs, known, arguments.at, arguments.services == Switch::On);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = match arguments.input {
-        Input::Json => pipe.run(io::stdin().lock(), &mut out).map_err(anyhow::Error::from),
+        Input::Json => pipe.run(io::stdin().lock(), &mut out),
         Input::Pb => pipe.run_messages(io::stdin().lock(), &mut out, messages(arguments)),
     };
     info!("{}", pipe.counts());

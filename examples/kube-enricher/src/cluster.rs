@@ -51,26 +51,34 @@ impl Shared {
 pub(crate) const TOLD: usize = 20;
 
 /// Reads a dump.
-pub(crate) fn from_dump(path: &Path, original: bool) -> anyhow::Result<Known> {
-    let file = || File::open(path).map(BufReader::new).with_context(|| format!("--objects {}", path.display()));
-    let broken = || format!("--objects {}", path.display());
-    if original {
-        let mut known = Original::default();
-        each_item(file()?, &mut |item| known.apply(&item)).with_context(broken)?;
-        return Ok(Known::Original(Shared::new(known)));
-    }
-    let mut cluster = Cluster::default();
-    let (mut objects, mut problems) = (Vec::new(), Vec::new());
-    each_item(file()?, &mut |item: Item<'_>| objects.extend(item.object(&mut problems))).with_context(broken)?;
+pub(crate) fn from_dump(path: &Path, wants_original: bool) -> anyhow::Result<Known> {
+    let place = || format!("--objects {}", path.display());
+    let file = File::open(path).map(BufReader::new).with_context(place)?;
+    let (mut original, mut objects) = (Original::default(), Vec::new());
+    let (mut count, mut problems) = (0_usize, Vec::new());
+    // What is wrong with objects is told in both modes.
+    each_item(file, &mut |item: Item<'_>| {
+        let object = item.object(&mut problems);
+        count = count.saturating_add(usize::from(object.is_some()));
+        if wants_original {
+            original.apply(&item);
+        } else {
+            objects.extend(object);
+        }
+    })
+    .with_context(place)?;
     for problem in problems.iter().take(TOLD) {
         warn!("{}: {problem}", path.display());
     }
     if problems.len() > TOLD {
         warn!("{}: {} more problems", path.display(), problems.len().saturating_sub(TOLD));
     }
-    let count = objects.len();
-    cluster.load(objects, now());
-    let live = cluster.live();
     info!("{}: {count} objects", path.display());
-    Ok(Known::Careful(live))
+    if wants_original {
+        original.set_synced();
+        return Ok(Known::Original(Shared::new(original)));
+    }
+    let mut cluster = Cluster::default();
+    cluster.load(objects, now());
+    Ok(Known::Careful(cluster.live()))
 }

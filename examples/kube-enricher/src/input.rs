@@ -1,6 +1,11 @@
 //! Lines of a stream, however long and however it is cut.
 
-use std::io::{self, BufRead, BufReader, Read as Source};
+use std::io::{BufRead, BufReader, ErrorKind, Read as Source};
+
+use anyhow::Context as _;
+
+/// Where records come from, in errors.
+pub(crate) const INPUT: &str = "standard input";
 
 /// The longest line that is looked at: 1 MiB. goflow2's have some hundred octets; a longer one is passed through in pieces.
 pub(crate) const MOST: usize = 1 << 20;
@@ -31,15 +36,19 @@ impl<R: Source> Lines<R> {
     }
 
     /// Reads into `line`, in place of what was there. `before_waiting` is called when no more octets are at hand.
-    pub(crate) fn next(&mut self, line: &mut Vec<u8>, mut before_waiting: impl FnMut() -> io::Result<()>) -> io::Result<Read> {
+    pub(crate) fn next(
+        &mut self,
+        line: &mut Vec<u8>,
+        mut before_waiting: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Read> {
         line.clear();
         loop {
             if self.from.buffer().is_empty() {
                 before_waiting()?;
             }
             let octets = match self.from.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                octets => octets?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                octets => octets.context(INPUT)?,
             };
             if octets.is_empty() {
                 let inside = std::mem::take(&mut self.inside_long);
@@ -73,7 +82,7 @@ mod tests {
     fn lines_however_they_are_cut() {
         struct Slowly<'a>(&'a [u8], usize);
         impl Source for Slowly<'_> {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
                 let count = self.1.min(into.len()).min(self.0.len());
                 let (now, later) = self.0.split_at(count);
                 into[..count].copy_from_slice(now);

@@ -42,15 +42,14 @@ pub(crate) fn follow(kubeconfig: Option<&Path>, original: bool, wait: Option<u64
     Ok(known)
 }
 
-/// The original asked the API for each record, and so never answered too early.
+/// The original asked the API for each record, and so never answered too early. What goflow2 writes must not stand still for long, though.
+const ORIGINAL_WAITS: u64 = 30;
+
 fn await_ready(ready: &Receiver<()>, original: bool, wait: Option<u64>) {
-    let known = match wait {
-        None if original => ready.recv().is_ok(),
-        None | Some(0) => return,
-        Some(seconds) => ready.recv_timeout(Duration::from_secs(seconds)).is_ok(),
-    };
-    if !known {
-        warn!("the cluster is not known yet; records are read all the same");
+    let seconds = wait.unwrap_or(if original { ORIGINAL_WAITS } else { 0 });
+    if seconds != 0 && ready.recv_timeout(Duration::from_secs(seconds)).is_err() {
+        let so_far = if original { "with nothing added until then" } else { "and say `not synced` until then" };
+        warn!("the cluster is not known within {seconds} s; records pass {so_far}");
     }
 }
 
@@ -93,8 +92,8 @@ impl Careful {
 }
 
 impl Sink for Careful {
-    fn begin_list(&mut self, kind: &str) {
-        self.cluster.begin_list(kind);
+    fn begin_list(&mut self, group: &str, kind: &str) {
+        self.cluster.begin_list(group, kind);
     }
 
     fn apply(&mut self, item: Item<'_>, now: Timestamp) {
@@ -109,8 +108,8 @@ impl Sink for Careful {
         }
     }
 
-    fn finish_list(&mut self, kind: &str, now: Timestamp) {
-        self.cluster.finish_list(kind, now);
+    fn finish_list(&mut self, group: &str, kind: &str, now: Timestamp) {
+        self.cluster.finish_list(group, kind, now);
     }
 
     fn trouble(&mut self, trouble: &Trouble) {
@@ -134,7 +133,7 @@ struct ForOriginal {
 }
 
 impl Sink for ForOriginal {
-    fn begin_list(&mut self, kind: &str) {
+    fn begin_list(&mut self, _: &str, kind: &str) {
         self.shared.write().list(kind, false);
     }
 
@@ -146,9 +145,13 @@ impl Sink for ForOriginal {
         self.shared.write().delete(&item);
     }
 
-    fn finish_list(&mut self, kind: &str, _: Timestamp) {
-        self.shared.write().list(kind, true);
+    fn finish_list(&mut self, _: &str, kind: &str, _: Timestamp) {
+        let mut original = self.shared.write();
+        original.list(kind, true);
         self.missing.retain(|missing| *missing != kind);
+        if self.missing.is_empty() {
+            original.set_synced();
+        }
     }
 
     fn trouble(&mut self, trouble: &Trouble) {

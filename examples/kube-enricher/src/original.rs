@@ -17,6 +17,7 @@ pub(crate) struct Original {
     pods: Table<Pod>,
     services: Table<Service>,
     replica_sets: Table<ReplicaSet>,
+    synced: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +46,15 @@ struct Owner {
 }
 
 impl Original {
+    /// All is known that there is: from now on it can answer.
+    pub(crate) const fn set_synced(&mut self) {
+        self.synced = true;
+    }
+
+    pub(crate) const fn is_synced(&self) -> bool {
+        self.synced
+    }
+
     /// An object exists in this state.
     pub(crate) fn apply(&mut self, item: &Item<'_>) {
         let text = |pointer: &str| item.json.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();

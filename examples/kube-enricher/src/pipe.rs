@@ -1,17 +1,18 @@
 //! Records in, records out.
 
-use std::io::{self, BufRead as _, BufReader, Read as Source, Write};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as Source, Write};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use flowcodec::io::goflow2::{Dialect, Format, Reader, Skipped, write_json};
 use flowenrich::{Found, Source as _};
 use tracing::{debug, info, warn};
 
 use crate::careful;
 use crate::cluster::Known;
-use crate::input::{Lines, Read};
+use crate::input::{INPUT, Lines, Read};
 use crate::json::Member;
-use crate::question::{At, Pair, protocol};
+use crate::question::{At, Pair, now, protocol};
 use crate::record::{Added, Record};
 
 /// What came of records and of questions.
@@ -31,16 +32,18 @@ pub(crate) struct Counts {
     pub(crate) not_synced: u64,
     /// Not asked: the record has no such member, or no address in it.
     pub(crate) absent: u64,
+    /// Records without a time of their own that were asked for now, though for theirs was wanted.
+    pub(crate) untimed: u64,
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { records, no_records, hits, ambiguous, misses, not_synced, absent } = self;
+        let Self { records, no_records, hits, ambiguous, misses, not_synced, absent, untimed } = self;
         write!(
             f,
             "{records} records, {no_records} lines that are none; addresses: {hits} found, {ambiguous} ambiguous, {misses} not found, "
         )?;
-        write!(f, "{not_synced} before the cluster was known, {absent} absent")
+        write!(f, "{not_synced} before the cluster was known, {absent} absent; {untimed} records without a time, asked for now")
     }
 }
 
@@ -63,6 +66,9 @@ pub(crate) struct Pipe {
     members: Vec<Member>,
 }
 
+/// Where records go, in errors.
+const OUTPUT: &str = "standard output";
+
 /// How often a running program says what it has done.
 const REPORT: Duration = Duration::from_mins(10);
 
@@ -76,14 +82,14 @@ impl Pipe {
     }
 
     /// Reads lines until they end. What is done is written before more is waited for.
-    pub(crate) fn run(&mut self, from: impl Source, to: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn run(&mut self, from: impl Source, to: &mut impl Write) -> anyhow::Result<()> {
         let mut lines = Lines::new(from);
         let (mut line, mut out) = (Vec::new(), Vec::new());
         let mut reported = (Instant::now(), Counts::default());
         loop {
             let counts = self.counts;
             let read = lines.next(&mut line, || {
-                to.flush()?;
+                to.flush().context(OUTPUT)?;
                 if reported.0.elapsed() >= REPORT && reported.1 != counts {
                     info!("{counts}");
                     reported = (Instant::now(), counts);
@@ -91,17 +97,17 @@ impl Pipe {
                 Ok(())
             })?;
             match read {
-                Read::End => return to.flush(),
+                Read::End => return to.flush().context(OUTPUT),
                 Read::Line => {
                     out.clear();
                     self.line(&line, &mut out);
-                    to.write_all(&out)?;
+                    to.write_all(&out).context(OUTPUT)?;
                 }
-                Read::Piece => to.write_all(&line)?,
+                Read::Piece => to.write_all(&line).context(OUTPUT)?,
                 Read::LastPiece => {
                     self.counts.no_records = self.counts.no_records.saturating_add(1);
                     debug!("a line of more than {} octets is passed through", crate::input::MOST);
-                    to.write_all(&line)?;
+                    to.write_all(&line).context(OUTPUT)?;
                 }
             }
         }
@@ -118,8 +124,8 @@ impl Pipe {
         loop {
             // What is read is all there is for now: what came of the messages before has to be seen.
             let octets = match from.fill_buf() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                octets => octets?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                octets => octets.context(INPUT)?,
             };
             let count = octets.len();
             if count == 0 {
@@ -136,20 +142,20 @@ impl Pipe {
                         line.push('\n');
                         out.clear();
                         self.line(line.as_bytes(), &mut out);
-                        to.write_all(&out)?;
+                        to.write_all(&out).context(OUTPUT)?;
                     }
                     Err(fault) => {
                         self.counts.no_records = self.counts.no_records.saturating_add(1);
                         let place = format!("standard input, octet {}: {fault}", reader.position());
                         if reader.has_failed() {
-                            to.flush()?;
+                            to.flush().context(OUTPUT)?;
                             anyhow::bail!("{place}; nothing behind it can be read (--input json, or another --separator?)");
                         }
                         warn!("{place}");
                     }
                 }
             }
-            to.flush()?;
+            to.flush().context(OUTPUT)?;
             if count == 0 {
                 let skipped = reader.stats().skipped;
                 if skipped != Skipped::default() {
@@ -193,6 +199,8 @@ impl Pipe {
             Known::Careful(live) => {
                 let index = live.current();
                 let (at, protocol) = (self.at.of(&record), protocol(&record));
+                found.untimed = u64::from(at.is_none());
+                let at = at.unwrap_or_else(now);
                 for pair in &self.pairs {
                     let asked = pair.place(&record, &added).and_then(|place| careful::ask(&index, &place, protocol, at));
                     let counter = match &asked {
@@ -212,14 +220,16 @@ impl Pipe {
             Known::Original(original) => {
                 let original = original.read();
                 for pair in &self.pairs {
-                    let count = pair
-                        .place(&record, &added)
-                        .map(|place| original.say(&place.text, self.with_services, &pair.names, &mut added));
+                    let count = pair.place(&record, &added).map(|place| {
+                        let say = || original.say(&place.text, self.with_services, &pair.names, &mut added);
+                        original.is_synced().then(say)
+                    });
                     let counter = match count {
                         None => &mut found.absent,
-                        Some(0) => &mut found.misses,
-                        Some(1) => &mut found.hits,
-                        Some(_) => &mut found.ambiguous,
+                        Some(None) => &mut found.not_synced,
+                        Some(Some(0)) => &mut found.misses,
+                        Some(Some(1)) => &mut found.hits,
+                        Some(Some(_)) => &mut found.ambiguous,
                     };
                     *counter = counter.saturating_add(1);
                 }
@@ -250,5 +260,6 @@ impl Counts {
         self.misses = self.misses.saturating_add(more.misses);
         self.not_synced = self.not_synced.saturating_add(more.not_synced);
         self.absent = self.absent.saturating_add(more.absent);
+        self.untimed = self.untimed.saturating_add(more.untimed);
     }
 }

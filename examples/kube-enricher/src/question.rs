@@ -160,7 +160,7 @@ pub(crate) fn protocol(record: &Record<'_>) -> Option<u8> {
 /// For which time is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
-    /// The record's own: its end, else its start, else when it was received, else now.
+    /// The record's own: its end, else its start, else when it was received.
     Record,
     /// Now.
     Now,
@@ -183,12 +183,12 @@ impl std::str::FromStr for At {
 }
 
 impl At {
-    /// The time for one record.
-    pub(crate) fn of(self, record: &Record<'_>) -> Timestamp {
+    /// The time for one record; `None` when it is the record's own, and the record has none.
+    pub(crate) fn of(self, record: &Record<'_>) -> Option<Timestamp> {
         match self {
-            Self::Time(time) => time,
-            Self::Now => now(),
-            Self::Record => own_time(record).unwrap_or_else(now),
+            Self::Time(time) => Some(time),
+            Self::Now => Some(now()),
+            Self::Record => own_time(record),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 const ENRICHED: &str = include_str!("data/enriched.v1.json");
 const TRUTH_ORIGINAL: &str = include_str!("data/truth_seed003.json");
-const TRUTH_BEST: &str = include_str!("data/truth_best.json");
+const TRUTH_BEST: &str = include_str!("../../../flowenrich/tests/data/k8s/truth_best.json");
 
 /// goflow2's own order of members (version 1.0).
 const ORDER: &str = "Type TimeReceived SequenceNum SamplingRate SamplerAddress TimeFlowStart TimeFlowEnd Bytes Packets SrcAddr DstAddr \
@@ -148,6 +148,9 @@ fn lines_that_are_no_records_pass() {
     assert_eq!(enriched(&args("--compat --objects"), input), original);
     let (_, told) = program::run(&args("--objects"), input.as_bytes());
     assert!(told.contains("2 records, 6 lines that are none; addresses: 0 found, 0 ambiguous, 0 not found"), "{told}");
+    assert!(told.contains("; 2 records without a time, asked for now"), "{told}");
+    let (_, told) = program::run(&args("--at now --objects"), input.as_bytes());
+    assert!(told.contains("; 0 records without a time, asked for now"), "{told}");
 }
 
 #[test]
@@ -173,10 +176,38 @@ fn wrong_command_lines_and_files_say_what_is_wrong() {
         ("--objects Cargo.toml", 1, "--objects Cargo.toml: not a dump of Kubernetes objects: expected value at line 1 column 2"),
     ] {
         let (code, _, told) = program::status(&args(arguments), b"");
-        assert!(code == Some(status) && told.contains(said), "{arguments}: {code:?} {told}");
+        assert!(code == Some(status) && told.matches(said).count() == 1, "{arguments}: {code:?} {told}");
+        assert!(told.matches("expected value").count() <= 1, "said once: {told}");
     }
     let (code, out, _) = program::status(&["-v".to_owned()], b"");
     assert_eq!((code, out.as_str()), (Some(0), concat!("kube-enricher ", env!("CARGO_PKG_VERSION"), "\n")));
     let (code, out, _) = program::status(&["-help".to_owned()], b"");
     assert!(code == Some(0) && out.contains("Ambiguous"), "{out}");
+}
+
+#[test]
+fn bad_objects_are_told_in_both_modes() {
+    let said = "Node worker-c: metadata.annotations['k8s.ovn.org/node-subnets']: ";
+    for arguments in ["--objects", "--compat --objects"] {
+        let (_, told) = program::run(&args(arguments), b"");
+        assert_eq!(told.matches(said).count(), 1, "{arguments}: {told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_or_written_says_where() {
+    let run = |from: &str, to: &str| {
+        let to = std::fs::OpenOptions::new().write(true).open(to).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_kube-enricher"))
+            .args(args("--loglevel error --objects"))
+            .stdin(std::fs::File::open(from).unwrap())
+            .stdout(to)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, told) = run(env!("CARGO_MANIFEST_DIR"), "/dev/null");
+    assert!(code == Some(1) && told.contains("standard input: Is a directory"), "{told}");
+    let (code, told) = run(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "/dev/full");
+    assert!(code == Some(1) && told.contains("standard output: No space left on device"), "{told}");
 }

@@ -16,16 +16,21 @@ use server::{StandIn, eventually};
 
 fn start() -> Option<(StandIn, PathBuf)> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let script = package.join("../../flowenrich/tests/data/k8s/fakeapi.py");
-    let server = StandIn::start(&script, &package.join("tests/data/objects.json"), &["--token", "secret"])?;
-    let config = std::env::temp_dir().join(format!("kube-enricher-{}.yaml", server.port()));
+    let data = package.join("../../flowenrich/tests/data/k8s");
+    let server = StandIn::start(&data.join("fakeapi.py"), &data.join("objects.json"), &["--token", "secret"])?;
+    let config = configured(server.port());
+    Some((server, config))
+}
+
+fn configured(port: u16) -> PathBuf {
+    let config = std::env::temp_dir().join(format!("kube-enricher-{port}.yaml"));
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    server: http://127.0.0.1:{}\n\
          contexts:\n- name: c\n  context:\n    cluster: c\n    user: u\nusers:\n- name: u\n  user:\n    token: secret\n",
-        server.port()
+        port
     );
     std::fs::write(&config, text).unwrap();
-    Some((server, config))
+    config
 }
 
 /// The program with its two ends.
@@ -69,10 +74,11 @@ impl Drop for Running {
 #[test]
 fn records_are_enriched_from_a_live_cluster() {
     let Some((mut server, config)) = start() else { return };
+    server.post("/_hold", "");
     let mut program = Running::new(&config, &["-at", "now"]);
-    // The first answer comes at once, whatever is known.
-    let first = program.ask("10.244.0.5");
-    assert!(first["SrcWarn"] == "not synced" || first["SrcKind"] == "Pod", "{first}");
+    // The first answer comes at once, though nothing is known.
+    assert_eq!(program.ask("10.244.0.5"), json!({"SrcAddr": "10.244.0.5", "SrcWarn": "not synced"}));
+    server.post("/_release", "");
     eventually("the cluster is known", || (program.ask("10.244.0.5")["SrcWorkload"] == "local-path-provisioner").then_some(()));
 
     let began = Instant::now();
@@ -94,6 +100,28 @@ fn the_first_record_waits_where_that_is_wanted() {
     let original = Running::new(&config, &["-compat"]).ask("10.244.3.92");
     assert_eq!(original["SrcWarn"], "Several owners found for replica multi-66f7: Rollout/multi,Deployment/multi");
     std::fs::remove_file(config).unwrap();
+}
+
+#[test]
+fn the_originals_way_goes_on_without_a_cluster() {
+    // Nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = configured(port);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kube-enricher"))
+        .args(["-compat", "-wait", "1", "-kubeconfig"])
+        .arg(&config)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"SrcAddr\":\"10.244.0.5\",\"Bytes\":7}\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    std::fs::remove_file(config).unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "{\"Bytes\":7,\"SrcAddr\":\"10.244.0.5\"}\n", "{told}");
+    assert!(told.contains("not known within 1 s; records pass with nothing added until then"), "{told}");
+    assert!(told.contains("0 found, 0 ambiguous, 0 not found, 1 before the cluster was known, 1 absent"), "{told}");
 }
 
 #[test]

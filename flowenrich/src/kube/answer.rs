@@ -59,6 +59,7 @@ impl<'a> Candidate<'a> {
             Holder::Node(_) => (Kind::Node, &*head.name),
             Holder::Service(..) => (Kind::Service, &*head.name),
             Holder::Endpoints(endpoints) => (Kind::Service, &*endpoints.service),
+            Holder::Slice(slice) => (Kind::Service, &*slice.service),
         };
         Self { kind, namespace: &head.namespace, name }
     }
@@ -161,7 +162,7 @@ impl<'a> Answer<'a> {
     pub fn by(&self) -> Option<By> {
         self.common(|claim| match &claim.holder {
             Holder::Service(_, by) => Some(*by),
-            Holder::Endpoints(_) => Some(By::Endpoint),
+            Holder::Endpoints(_) | Holder::Slice(_) => Some(By::Endpoint),
             _ => None,
         })?
     }

@@ -1,6 +1,6 @@
 //! The writer's side: objects come, change and go.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,9 +37,10 @@ pub struct Cluster {
     departed: VecDeque<(Timestamp, Departed)>,
     /// Departed objects, and when they were created: a repeated state of one must not bring it back.
     gone: HashMap<Gravestone, Timestamp>,
-    /// Objects named by the list under way, by kind.
-    listings: HashMap<Box<str>, HashSet<ObjectName>>,
-    complete: BTreeSet<Box<str>>,
+    /// Lists under way: a few at a time.
+    listings: Vec<Listing>,
+    /// Group and kind of lists that were complete once.
+    complete: HashSet<(Box<str>, Box<str>)>,
     counts: Counts,
 }
 
@@ -48,6 +49,24 @@ type Gravestone = (Uid, u64);
 
 /// Namespace and name.
 type ObjectName = (Box<str>, Box<str>);
+
+/// The group of endpoint slices.
+const SLICES: &str = "discovery.k8s.io";
+
+/// A list under way.
+#[derive(Debug)]
+struct Listing {
+    group: Box<str>,
+    kind: Box<str>,
+    /// Objects that it named so far.
+    seen: HashSet<ObjectName>,
+}
+
+impl Listing {
+    fn is_of(&self, group: &str, kind: &str) -> bool {
+        *self.kind == *kind && *self.group == *group
+    }
+}
 
 /// What a [`Cluster`] was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,6 +125,7 @@ impl Cluster {
             nodes: Shards::new(),
             services: Shards::new(),
             endpoints: Shards::new(),
+            slices: Shards::new(),
             owned: Shards::new(),
         };
         Self {
@@ -117,8 +137,8 @@ impl Cluster {
             sweep_at: 1_024,
             departed: VecDeque::new(),
             gone: HashMap::new(),
-            listings: HashMap::new(),
-            complete: BTreeSet::new(),
+            listings: Vec::new(),
+            complete: HashSet::new(),
             counts: Counts::default(),
         }
     }
@@ -162,8 +182,9 @@ impl Cluster {
 
     /// An object exists in this state: an item of a list, or what a watch calls ADDED or MODIFIED. Repeated states change nothing.
     pub fn apply(&mut self, object: Object, now: Timestamp) {
-        if let Some(seen) = self.listings.get_mut(&*object.meta().kind) {
-            seen.insert((object.meta().namespace.as_str().into(), object.meta().name.as_str().into()));
+        let Meta { group, kind, namespace, name, .. } = object.meta();
+        if let Some(listing) = self.listings.iter_mut().find(|listing| listing.is_of(group, kind)) {
+            listing.seen.insert((namespace.as_str().into(), name.as_str().into()));
         }
         if self.is_gone(object.meta()) {
             self.counts.ignored = self.counts.ignored.saturating_add(1);
@@ -173,7 +194,8 @@ impl Cluster {
             Object::Pod(pod) => self.apply_pod(pod, now),
             Object::Node(node) => self.apply_node(node, now),
             Object::Service(service) => self.apply_service(service, now),
-            Object::Endpoints(endpoints) => self.apply_endpoints(endpoints, now),
+            Object::Endpoints(endpoints) if endpoints.meta.group.is_empty() => self.apply_endpoints::<false>(endpoints, now),
+            Object::Endpoints(slice) => self.apply_endpoints::<true>(slice, now),
             Object::Other(meta) => self.apply_other(&meta),
         };
         self.changed |= applied;
@@ -192,42 +214,47 @@ impl Cluster {
         self.evict();
     }
 
-    /// A complete list of one kind (`Pod`, `ReplicaSet`) begins; its items follow by [`apply`](Self::apply), in as many pages as it takes.
-    /// A list that was under way is forgotten: nothing departs because of it.
-    pub fn begin_list(&mut self, kind: &str) {
-        self.listings.insert(kind.into(), HashSet::new());
+    /// A complete list of one kind begins: its API group, empty for the core, and its name (`""` and `Pod`, `apps` and `ReplicaSet`). Its
+    /// items follow by [`apply`](Self::apply), in as many pages as it takes. A list that was under way is forgotten: nothing departs
+    /// because of it.
+    pub fn begin_list(&mut self, group: &str, kind: &str) {
+        self.listings.retain(|listing| !listing.is_of(group, kind));
+        self.listings.push(Listing { group: group.into(), kind: kind.into(), seen: HashSet::new() });
     }
 
     /// The list is complete: what it did not name went away unseen. Once all [needed](Settings::needed) kinds are complete, the index is
     /// synced, and stays so when lists are made anew.
-    pub fn finish_list(&mut self, kind: &str, now: Timestamp) {
-        let Some(seen) = self.listings.remove(kind) else { return };
-        let unseen = |head: &Head| !seen.contains(&((&*head.namespace).into(), head.name.clone()));
-        let gone = |head: &Head| Gone { namespace: (&*head.namespace).into(), name: head.name.clone(), uid: head.uid };
-        let missing: Vec<(Box<str>, Gone)> = match kind {
-            "Pod" => heads::<PodEntry>(&self.index).filter(|head| unseen(head)).map(|head| ("".into(), gone(head))).collect(),
-            "Node" => heads::<NodeEntry>(&self.index).filter(|head| unseen(head)).map(|head| ("".into(), gone(head))).collect(),
-            "Service" => {
-                heads::<ServiceEntry>(&self.index).filter(|head| unseen(head)).map(|head| ("".into(), gone(head))).collect()
-            }
-            "Endpoints" | "EndpointSlice" => {
-                let group = if kind == "Endpoints" { "" } else { "discovery.k8s.io" };
-                let missing = heads::<EndpointsEntry>(&self.index).filter(|head| unseen(head));
-                missing.map(|head| (group.into(), gone(head))).collect()
-            }
-            _ => {
-                let missing = self.index.owned.iter().filter(|owned| *owned.kind == *kind && unseen(&owned.head));
-                missing.map(|owned| ((&*owned.group).into(), gone(&owned.head))).collect()
-            }
-        };
-        for (group, gone) in missing {
-            self.depart(&group, kind, &gone, now);
+    pub fn finish_list(&mut self, group: &str, kind: &str, now: Timestamp) {
+        let Some(place) = self.listings.iter().position(|listing| listing.is_of(group, kind)) else { return };
+        let Listing { group, kind, seen } = self.listings.swap_remove(place);
+        for gone in self.unseen(&group, &kind, &seen) {
+            self.depart(&group, &kind, &gone, now);
         }
-        self.complete.insert(kind.into());
-        if self.index.settings.needed.iter().all(|kind| self.complete.contains(kind)) {
+        self.complete.insert((group, kind));
+        if self.index.settings.needed.iter().all(|needed| self.complete.contains(needed)) {
             self.set_synced();
         }
         self.evict();
+    }
+
+    /// What is known of a kind and was not named.
+    fn unseen(&self, group: &str, kind: &str, seen: &HashSet<ObjectName>) -> Vec<Gone> {
+        fn missing<'h>(heads: impl Iterator<Item = &'h Head>, seen: &HashSet<ObjectName>) -> Vec<Gone> {
+            let names = heads.map(|head| (((&*head.namespace).into(), head.name.clone()), head.uid));
+            let unseen = names.filter(|(name, _)| !seen.contains(name));
+            unseen.map(|((namespace, name), uid)| Gone { namespace, name, uid }).collect()
+        }
+        match (group, kind) {
+            ("", "Pod") => missing(heads::<PodEntry>(&self.index), seen),
+            ("", "Node") => missing(heads::<NodeEntry>(&self.index), seen),
+            ("", "Service") => missing(heads::<ServiceEntry>(&self.index), seen),
+            ("", "Endpoints") => missing(heads::<EndpointsEntry<false>>(&self.index), seen),
+            (SLICES, "EndpointSlice") => missing(heads::<EndpointsEntry<true>>(&self.index), seen),
+            _ => {
+                let of_kind = self.index.owned.iter().filter(|owned| *owned.kind == *kind && *owned.group == *group);
+                missing(of_kind.map(|owned| &owned.head), seen)
+            }
+        }
     }
 
     /// Time passes: departed objects whose time is over are forgotten. Once a second is often enough.
@@ -297,13 +324,16 @@ impl Cluster {
         self.apply_entry(entry, now)
     }
 
-    fn apply_endpoints(&mut self, endpoints: Endpoints, now: Timestamp) -> bool {
+    fn apply_endpoints<const SLICE: bool>(&mut self, endpoints: Endpoints, now: Timestamp) -> bool
+    where
+        EndpointsEntry<SLICE>: Entry,
+    {
         let Endpoints { meta, service, addrs } = endpoints;
-        if addrs.is_empty() && self.index.find_entry::<EndpointsEntry>(&meta.namespace, &meta.name).is_none() {
+        if addrs.is_empty() && self.index.find_entry::<EndpointsEntry<SLICE>>(&meta.namespace, &meta.name).is_none() {
             // Nearly all of them: their addresses are pods.
             return false;
         }
-        let entry = EndpointsEntry { service: service.into(), addrs: addrs.into(), head: self.head(&meta) };
+        let entry = EndpointsEntry::<SLICE> { service: service.into(), addrs: addrs.into(), head: self.head(&meta) };
         self.apply_entry(entry, now)
     }
 
@@ -359,7 +389,8 @@ impl Cluster {
             ("", "Pod") => self.depart_named::<PodEntry>(head, now),
             ("", "Node") => self.depart_named::<NodeEntry>(head, now),
             ("", "Service") => self.depart_named::<ServiceEntry>(head, now),
-            ("", "Endpoints") | ("discovery.k8s.io", "EndpointSlice") => self.depart_named::<EndpointsEntry>(head, now),
+            ("", "Endpoints") => self.depart_named::<EndpointsEntry<false>>(head, now),
+            (SLICES, "EndpointSlice") => self.depart_named::<EndpointsEntry<true>>(head, now),
             _ => {
                 let hash = self.index.hash_owner(group, kind, namespace, name);
                 let is = |owned: &Arc<OwnedEntry>| {

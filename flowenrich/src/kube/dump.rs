@@ -20,10 +20,16 @@ pub struct Dump {
     pub problem_count: usize,
 }
 
-/// The text is no JSON, or neither a list nor an object. Says line and column.
+/// The text is no JSON, or neither a list nor an object. Says line and column itself, so that it has no source that says them again.
 #[derive(Debug, thiserror::Error)]
 #[error("not a dump of Kubernetes objects: {0}")]
-pub struct DumpError(#[from] serde_json::Error);
+pub struct DumpError(serde_json::Error);
+
+impl From<serde_json::Error> for DumpError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error)
+    }
+}
 
 impl Dump {
     /// As many problems are kept.

@@ -101,8 +101,9 @@ pub(super) struct ServiceEntry {
     pub(super) ports: Box<[ServicePort]>,
 }
 
+/// Endpoints, or a slice of them: two kinds, whose names are apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct EndpointsEntry {
+pub(super) struct EndpointsEntry<const SLICE: bool> {
     pub(super) head: Head,
     pub(super) service: Box<str>,
     pub(super) addrs: Box<[IpAddr]>,
@@ -137,7 +138,7 @@ pub(super) trait Entry: Clone + PartialEq + 'static {
 }
 
 macro_rules! entries {
-    ($($entry:ident $table:ident => $holder:expr, { $($more:tt)* })*) => {$(
+    ($($entry:ty, $table:ident => $holder:expr, { $($more:tt)* })*) => {$(
         impl Entry for $entry {
             $($more)*
 
@@ -161,10 +162,11 @@ macro_rules! entries {
 }
 
 entries! {
-    PodEntry pods => Holder::Pod, { fn ended(&self) -> Timestamp { self.ended } }
-    NodeEntry nodes => Holder::Node, { const FOUND_BY_NAME: bool = true; }
-    ServiceEntry services => (|service| Holder::Service(service, By::ClusterIp)), {}
-    EndpointsEntry endpoints => Holder::Endpoints, {}
+    PodEntry, pods => Holder::Pod, { fn ended(&self) -> Timestamp { self.ended } }
+    NodeEntry, nodes => Holder::Node, { const FOUND_BY_NAME: bool = true; }
+    ServiceEntry, services => (|service| Holder::Service(service, By::ClusterIp)), {}
+    EndpointsEntry<false>, endpoints => Holder::Endpoints, {}
+    EndpointsEntry<true>, slices => Holder::Slice, {}
 }
 
 /// How an address is a service's.
@@ -203,7 +205,8 @@ pub(super) enum Holder {
     Pod(Arc<PodEntry>),
     Node(Arc<NodeEntry>),
     Service(Arc<ServiceEntry>, By),
-    Endpoints(Arc<EndpointsEntry>),
+    Endpoints(Arc<EndpointsEntry<false>>),
+    Slice(Arc<EndpointsEntry<true>>),
 }
 
 /// What can be held.
@@ -235,6 +238,7 @@ impl Holder {
                 addrs.chain(ports).map(|(place, by)| (place, Self::Service(Arc::clone(service), by))).collect()
             }
             Self::Endpoints(endpoints) => plain(&endpoints.addrs),
+            Self::Slice(slice) => plain(&slice.addrs),
         }
     }
 
@@ -244,6 +248,7 @@ impl Holder {
             Self::Node(node) => &node.head,
             Self::Service(service, _) => &service.head,
             Self::Endpoints(endpoints) => &endpoints.head,
+            Self::Slice(slice) => &slice.head,
         }
     }
 
@@ -254,6 +259,7 @@ impl Holder {
             (Self::Node(a), Self::Node(b)) => Arc::ptr_eq(a, b),
             (Self::Service(a, by), Self::Service(b, also)) => Arc::ptr_eq(a, b) && by == also,
             (Self::Endpoints(a), Self::Endpoints(b)) => Arc::ptr_eq(a, b),
+            (Self::Slice(a), Self::Slice(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }

@@ -31,7 +31,8 @@ pub struct Index {
     pub(super) pods: Shards<Arc<PodEntry>>,
     pub(super) nodes: Shards<Arc<NodeEntry>>,
     pub(super) services: Shards<Arc<ServiceEntry>>,
-    pub(super) endpoints: Shards<Arc<EndpointsEntry>>,
+    pub(super) endpoints: Shards<Arc<EndpointsEntry<false>>>,
+    pub(super) slices: Shards<Arc<EndpointsEntry<true>>>,
     pub(super) owned: Shards<Arc<OwnedEntry>>,
 }
 

@@ -13,8 +13,9 @@ pub struct Settings {
     pub tolerance_nanos: i64,
     /// Kinds at which [`Answer::workload`](super::Answer::workload) stops on the way up; the highest of them in a chain is taken.
     pub workload_kinds: Vec<Box<str>>,
-    /// Kinds of which a complete list must have come before anything is answered. Default: Pod, Node, Service.
-    pub needed: Vec<Box<str>>,
+    /// Kinds, each behind its API group, of which a complete list must have come before anything is answered. Default: the core's (`""`)
+    /// Pod, Node, Service.
+    pub needed: Vec<(Box<str>, Box<str>)>,
 }
 
 impl Default for Settings {
@@ -25,7 +26,7 @@ impl Default for Settings {
             max_departed: 100_000,
             tolerance_nanos: 2_000_000_000,
             workload_kinds: words(&["Deployment", "StatefulSet", "DaemonSet", "CronJob", "DeploymentConfig"]),
-            needed: words(&["Pod", "Node", "Service"]),
+            needed: ["Pod", "Node", "Service"].map(|kind| ("".into(), kind.into())).to_vec(),
         }
     }
 }

@@ -85,6 +85,8 @@ impl InterfaceNames {
 #[derive(Debug, Default)]
 pub struct Learned {
     names: InterfaceNames,
+    /// Devices and interfaces in `names`: counted as they come, for each new name asks.
+    held: usize,
     live: Live<InterfaceNames>,
     changed: bool,
     refused: u64,
@@ -99,7 +101,7 @@ impl Learned {
     /// From names that are known already: a snapshot, a file.
     #[must_use]
     pub fn from_names(names: InterfaceNames) -> Self {
-        Self { live: Live::new(names.clone()), names, changed: false, refused: 0 }
+        Self { live: Live::new(names.clone()), held: names.len(), names, changed: false, refused: 0 }
     }
 
     /// Where readers find the names: the same slot at every call.
@@ -174,12 +176,13 @@ impl Learned {
         if known == Some(&interface) || interface == Interface::default() {
             return;
         }
-        if known.is_none() && self.names.len() >= Self::MOST {
+        if known.is_none() && self.held >= Self::MOST {
             self.refused = self.refused.saturating_add(1);
             return;
         }
-        self.names.devices.entry(device.to_canonical()).or_default().interfaces.insert(index, interface);
-        self.changed = true;
+        let interfaces = &mut self.entry(device).interfaces;
+        let new = interfaces.insert(index, interface).is_none();
+        self.held = self.held.saturating_add(usize::from(new));
     }
 
     fn put_device(&mut self, device: IpAddr, name: Text<'_>) {
@@ -188,12 +191,21 @@ impl Learned {
         if name.is_empty() || known == Some(&*name) {
             return;
         }
-        if known.is_none() && self.names.len() >= Self::MOST {
+        if known.is_none() && self.held >= Self::MOST {
             self.refused = self.refused.saturating_add(1);
             return;
         }
-        self.names.devices.entry(device.to_canonical()).or_default().name = Some(name);
+        self.entry(device).name = Some(name);
+    }
+
+    /// A device that is changed now.
+    fn entry(&mut self, device: IpAddr) -> &mut Device {
         self.changed = true;
+        let held = &mut self.held;
+        self.names.devices.entry(device.to_canonical()).or_insert_with(|| {
+            *held = held.saturating_add(1);
+            Device::default()
+        })
     }
 }
 
@@ -266,5 +278,33 @@ impl<S: Source<Index = InterfaceNames>> Enricher for Interfaces<S> {
         }
         outcome += columns.put(batch);
         Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn forged_devices_are_counted_as_they_come_and_refused_when_they_are_too_many() {
+        let file = "192.0.2.1,,edge\n192.0.2.1,7,xe-0/0/7\n";
+        let mut learned = Learned::from_names(InterfaceNames::read(file.as_bytes()).unwrap());
+        assert_eq!(learned.held, 2);
+        let known: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        learned.put(known, 7, Some(Text::from("et-0/0/7")), None);
+        learned.put_device(known, Text::from("core"));
+        assert_eq!((learned.held, learned.names.len()), (2, 2), "another name for what is known");
+        for number in 0..60_000_u32 {
+            let device = IpAddr::V6(Ipv6Addr::from_bits(number.into()));
+            learned.put(device, 1, Some(Text::from("eth0")), None);
+            learned.put_device(device, Text::from("forged"));
+        }
+        assert_eq!((learned.held, learned.names.len()), (Learned::MOST, Learned::MOST));
+        // A device and its interface are two, so 49,999 had room beside the known one; the name of the last of them came too late.
+        assert_eq!(learned.refused(), 2 * (60_000 - 49_999) + 1);
+        learned.put(known, 7, Some(Text::from("ae7")), None);
+        assert_eq!(learned.names.interface(known, 7).map(|it| &*it.name), Some("ae7"), "what is known can still change");
     }
 }

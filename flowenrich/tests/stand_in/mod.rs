@@ -40,8 +40,8 @@ struct Watched {
 }
 
 impl Sink for Watched {
-    fn begin_list(&mut self, kind: &str) {
-        self.cluster.begin_list(kind);
+    fn begin_list(&mut self, group: &str, kind: &str) {
+        self.cluster.begin_list(group, kind);
     }
 
     fn apply(&mut self, item: Item<'_>, now: Timestamp) {
@@ -57,8 +57,8 @@ impl Sink for Watched {
         Sink::delete(&mut self.cluster, item, now);
     }
 
-    fn finish_list(&mut self, kind: &str, now: Timestamp) {
-        self.cluster.finish_list(kind, now);
+    fn finish_list(&mut self, group: &str, kind: &str, now: Timestamp) {
+        self.cluster.finish_list(group, kind, now);
     }
 
     fn trouble(&mut self, trouble: &Trouble) {

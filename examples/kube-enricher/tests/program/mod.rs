@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 pub(crate) fn args(line: &str) -> Vec<String> {
     let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     if words.last().is_some_and(|last| last.trim_start_matches('-') == "objects") {
-        words.push(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/objects.json").to_owned());
+        words.push(concat!(env!("CARGO_MANIFEST_DIR"), "/../../flowenrich/tests/data/k8s/objects.json").to_owned());
     }
     words
 }

@@ -1,6 +1,6 @@
 //! One kind: its list, then its watch, and what to do when one of them fails.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{BoxStream, StreamExt};
 use kube::api::{Api, ApiResource, GroupVersionKind};
@@ -38,21 +38,28 @@ pub(super) struct Follower {
     wait: Option<Duration>,
     /// Whether it was complete once, or is done without.
     known: bool,
-    /// The failure that was told last, until something else is heard: it is not told each time it is met again.
+    /// Since when it is watched without a failure, if its list is complete.
+    watched_since: Option<Instant>,
+    /// The failure that was told last, until the watch is heard of: it is not told each time it is met again.
     told: Option<String>,
 }
+
+/// A watch that has lasted this long is one, though it had nothing to say; connections that are not made fail sooner.
+const LASTING: Duration = Duration::from_mins(1);
 
 impl Follower {
     pub(super) fn new(client: Client, watched: WatchedKind, page: u32, streaming: bool) -> Self {
         let config = Config::default().page_size(page);
         let config = if streaming { config.streaming_lists() } else { config };
-        Self { client, watched, config, stream: None, patience: Patience::new(), wait: None, known: false, told: None }
+        let patience = Patience::new();
+        Self { client, watched, config, stream: None, patience, wait: None, known: false, watched_since: None, told: None }
     }
 
     pub(super) async fn next(&mut self) -> Heard {
         loop {
             if let Some(wait) = self.wait.take() {
                 tokio::time::sleep(wait).await;
+                self.watched_since = self.watched_since.map(|_| Instant::now());
             }
             let stream = match &mut self.stream {
                 Some(stream) => stream,
@@ -61,11 +68,7 @@ impl Follower {
             match stream.next().await {
                 None => self.stream = None,
                 Some(Ok(heard)) => {
-                    if !matches!(heard, Heard::Begin) {
-                        self.patience = Patience::new();
-                        self.told = None;
-                    }
-                    self.known |= matches!(heard, Heard::Complete);
+                    self.hear(&heard);
                     return heard;
                 }
                 Some(Err(error)) => {
@@ -77,7 +80,28 @@ impl Follower {
         }
     }
 
+    /// Only what a watch says shows that all is well again: a list can be had over and over where a watch is refused.
+    fn hear(&mut self, heard: &Heard) {
+        match heard {
+            Heard::Begin => self.watched_since = None,
+            Heard::Complete => {
+                self.known = true;
+                self.watched_since = Some(Instant::now());
+            }
+            _ if self.watched_since.is_some() => self.recovered(),
+            _ => {}
+        }
+    }
+
+    fn recovered(&mut self) {
+        self.patience = Patience::new();
+        self.told = None;
+    }
+
     fn failed(&mut self, error: &Error) -> Option<Heard> {
+        if self.watched_since.is_some_and(|since| since.elapsed() >= LASTING) {
+            self.recovered();
+        }
         self.wait = Some(self.patience.next());
         // A watch that cannot be started may be one of another server than before, or of the same one without its memory: versions mean
         // nothing there, and only a list tells what was missed. So does what could not be read.

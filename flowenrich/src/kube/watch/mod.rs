@@ -39,8 +39,8 @@ use super::settings::Settings;
 
 /// What is told of a cluster's objects. A [`Cluster`] is one; others can keep more of objects, or log what is wrong with them.
 pub trait Sink: Send {
-    /// A complete list of one kind begins; its items follow.
-    fn begin_list(&mut self, kind: &str);
+    /// A complete list of one kind begins (its API group, empty for the core, and its name); its items follow.
+    fn begin_list(&mut self, group: &str, kind: &str);
 
     /// An object exists in this state.
     fn apply(&mut self, item: Item<'_>, now: Timestamp);
@@ -49,7 +49,7 @@ pub trait Sink: Send {
     fn delete(&mut self, item: Item<'_>, now: Timestamp);
 
     /// The list is complete: what it did not name is gone.
-    fn finish_list(&mut self, kind: &str, now: Timestamp);
+    fn finish_list(&mut self, group: &str, kind: &str, now: Timestamp);
 
     /// Something failed. It is tried again; what is known stays.
     fn trouble(&mut self, trouble: &Trouble);
@@ -74,8 +74,8 @@ pub struct Trouble {
 }
 
 impl Sink for Cluster {
-    fn begin_list(&mut self, kind: &str) {
-        Self::begin_list(self, kind);
+    fn begin_list(&mut self, group: &str, kind: &str) {
+        Self::begin_list(self, group, kind);
     }
 
     fn apply(&mut self, item: Item<'_>, now: Timestamp) {
@@ -90,8 +90,8 @@ impl Sink for Cluster {
         }
     }
 
-    fn finish_list(&mut self, kind: &str, now: Timestamp) {
-        Self::finish_list(self, kind, now);
+    fn finish_list(&mut self, group: &str, kind: &str, now: Timestamp) {
+        Self::finish_list(self, group, kind, now);
     }
 
     fn trouble(&mut self, _: &Trouble) {}
@@ -197,7 +197,8 @@ impl Watch {
     /// Settings of an index that is not synced before all of these kinds are known.
     #[must_use]
     pub fn settings(&self, settings: Settings) -> Settings {
-        Settings { needed: self.kinds.iter().map(|watched| watched.kind.as_str().into()).collect(), ..settings }
+        let named = |watched: &WatchedKind| (watched.group.as_str().into(), watched.kind.as_str().into());
+        Settings { needed: self.kinds.iter().map(named).collect(), ..settings }
     }
 
     /// Follows the cluster until the future is dropped.
@@ -237,19 +238,19 @@ enum Step {
 impl WatchedKind {
     fn tell(&self, sink: &mut dyn Sink, heard: Heard) {
         let version = if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) };
-        let kind = &*self.kind;
+        let (group, kind) = (&*self.group, &*self.kind);
         match heard {
-            Heard::Begin => sink.begin_list(kind),
+            Heard::Begin => sink.begin_list(group, kind),
             Heard::Object(json) => sink.apply(Item { at: None, version: &version, kind, json: &json }, now()),
             Heard::Gone(json) => sink.delete(Item { at: None, version: &version, kind, json: &json }, now()),
             Heard::Complete => {
-                sink.finish_list(kind, now());
+                sink.finish_list(group, kind, now());
                 sink.publish(now());
             }
             Heard::Without(trouble) => {
                 sink.trouble(&trouble);
-                sink.begin_list(kind);
-                sink.finish_list(kind, now());
+                sink.begin_list(group, kind);
+                sink.finish_list(group, kind, now());
             }
             Heard::Trouble(trouble) => sink.trouble(&trouble),
         }
