@@ -4,8 +4,6 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::wheel::NONE;
-
 /// A text that is held, and counted as often as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TextId(u32);
@@ -27,6 +25,9 @@ struct Held {
     /// The next of its bucket.
     next: u32,
 }
+
+/// No text, or no block.
+const NONE: u32 = u32::MAX;
 
 /// Texts in a block: a bit of a word for each.
 const BLOCK: usize = 64;
