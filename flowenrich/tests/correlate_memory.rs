@@ -151,6 +151,8 @@ fn of_schema(schema: &Schema, fields: impl Iterator<Item = flowcodec::model::Fie
     after - before
 }
 
+type Kind = fn(u32) -> Flow;
+
 /// A half without names.
 fn bare(n: u32) -> Flow {
     let [_, b, c, d] = n.to_be_bytes();
@@ -166,7 +168,7 @@ fn room_is_given_back_after_a_burst() {
     const ROOMY: usize = 8 << 20;
     let schema = Schema::common().with(halves::fields()).unwrap();
     let held = || HELD.load(Ordering::Relaxed);
-    let run = |kinds: &[fn(u32) -> Flow], pause: i64| {
+    let run = |kinds: &[Kind], pause: i64| {
         let mut settings = halves::Settings::default();
         settings.limits.bytes = ROOMY;
         let mut correlator = Correlator::with(settings, schema.clone());
@@ -190,7 +192,8 @@ fn room_is_given_back_after_a_burst() {
         (correlator.held(), most)
     };
     let (named, few) = run(&[flow], 0);
-    for kinds in [&[bare as fn(u32) -> Flow, flow][..], &[flow, bare, flow], &[bare, flow, bare, flow]] {
+    let orders: [&[Kind]; 3] = [&[bare, flow], &[flow, bare, flow], &[bare, flow, bare, flow]];
+    for kinds in orders {
         let (after, most) = run(kinds, 0);
         println!("{after} after a burst, {named} without, {most} given out at once");
         assert!(after * 10 >= named * 9, "{after} after a burst, {named} without");
