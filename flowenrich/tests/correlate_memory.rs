@@ -72,7 +72,15 @@ fn flood(name: &str, fixed: usize, mut step: impl FnMut(Timestamp, Flow) -> (usi
     assert!(given >= least, "{name}: {given} given out");
 }
 
+/// One test, as the counter is of all threads, and the harness allocates where it starts another.
 #[test]
+fn memory() {
+    // The harness notes in another thread that this one runs.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    never_more_than_the_cap();
+    room_is_given_back_after_a_burst();
+}
+
 fn never_more_than_the_cap() {
     let schema = Schema::common();
     drop(Schema::common().with(halves::fields()).unwrap());
@@ -141,4 +149,57 @@ fn of_schema(schema: &Schema, fields: impl Iterator<Item = flowcodec::model::Fie
     let after = HELD.load(Ordering::Relaxed);
     drop(with);
     after - before
+}
+
+type Kind = fn(u32) -> Flow;
+
+/// A half without names.
+fn bare(n: u32) -> Flow {
+    let [_, b, c, d] = n.to_be_bytes();
+    let mut flow = Flow::new(Schema::common());
+    flow.set(core::SRC_ADDR.id(), FieldValue::Address([11, b, c, d].into()));
+    flow.set(core::DST_ADDR.id(), FieldValue::Address([10, 0, 0, 1].into()));
+    flow.set(core::FLOW_TYPE.id(), FieldValue::Unsigned(2));
+    flow
+}
+
+/// What a flood of one kind took is there for another kind after it, and no flow drives out more than a few.
+fn room_is_given_back_after_a_burst() {
+    const ROOMY: usize = 8 << 20;
+    let schema = Schema::common().with(halves::fields()).unwrap();
+    let held = || HELD.load(Ordering::Relaxed);
+    let run = |kinds: &[Kind], pause: i64| {
+        let mut settings = halves::Settings::default();
+        settings.limits.bytes = ROOMY;
+        let mut correlator = Correlator::with(settings, schema.clone());
+        let beside = held() - correlator.bytes_held();
+        let (mut most, mut now) = (0, Timestamp::from_seconds(1_795_176_000));
+        for kind in kinds {
+            now = now.offset(pause * SECOND);
+            correlator.tick(now, |_| {});
+            for n in 0..20_000 {
+                now = now.offset(SECOND / 10_000);
+                let (flow, mut given) = (kind(n), 0);
+                correlator.offer(now, &flow, |_| given += 1);
+                most = most.max(given);
+                let told = correlator.bytes_held();
+                assert!(told <= ROOMY, "says {told}");
+                drop(flow);
+                let holds = held() - beside;
+                assert!(holds <= told + 512, "holds {holds}, and says {told}");
+            }
+        }
+        (correlator.held(), most)
+    };
+    let (named, few) = run(&[flow], 0);
+    let orders: [&[Kind]; 3] = [&[bare, flow], &[flow, bare, flow], &[bare, flow, bare, flow]];
+    for kinds in orders {
+        let (after, most) = run(kinds, 0);
+        println!("{after} after a burst, {named} without, {most} given out at once");
+        assert!(after * 10 >= named * 9, "{after} after a burst, {named} without");
+        assert!(most <= 8, "{most} given out at once");
+    }
+    let (bares, after) = (run(&[bare], 0).0, run(&[flow, bare], 3_600).0);
+    assert!(after * 10 >= bares * 9, "{after} after names, {bares} without");
+    assert!(few <= 8, "{few} given out at once");
 }

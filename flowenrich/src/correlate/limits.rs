@@ -9,9 +9,9 @@ use super::texts::Texts;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Entries. 200,000: a minute of 3,000 flows a second.
+    /// Entries. 200,000: a minute of 3,000 flows a second, where `bytes` suffice for them.
     pub entries: usize,
-    /// Octets, with names and tables. 256 MiB.
+    /// Octets, with names and tables. 256 MiB: of halves with the names of pods, some 165,000.
     pub bytes: usize,
 }
 
@@ -31,15 +31,17 @@ pub(super) struct Table<K, V> {
 
 impl<K: std::hash::Hash + Eq, V: Heap> Table<K, V> {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { entries: Pending::new(limits.entries), texts: Texts::default(), bytes: limits.bytes }
+        Self { entries: Pending::new(limits.entries), texts: Texts::new(limits.bytes), bytes: limits.bytes }
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.entries.bytes().saturating_add(self.texts.bytes())
     }
 
-    /// What has to go before an entry more can be held.
-    pub(super) fn crowded(&self) -> Option<Handle> {
+    /// What has to go before an entry more can be held. Room that nothing is in is given back first, by which entries may move: handles
+    /// from before are not valid any more.
+    pub(super) fn crowded(&mut self) -> Option<Handle> {
+        while !self.entries.is_full() && self.is_hopeless() && self.entries.give_back() {}
         self.is_hopeless().then(|| self.entries.next()).flatten()
     }
 
@@ -48,8 +50,9 @@ impl<K: std::hash::Hash + Eq, V: Heap> Table<K, V> {
         self.entries.is_full() || self.bytes().saturating_add(self.entries.growth()) > self.bytes
     }
 
-    /// What has to go so that the cap is kept.
-    pub(super) fn excess(&self) -> Option<Handle> {
+    /// What has to go so that the cap is kept; as [`crowded`](Self::crowded).
+    pub(super) fn excess(&mut self) -> Option<Handle> {
+        while self.bytes() > self.bytes && self.entries.give_back() {}
         (self.bytes() > self.bytes).then(|| self.entries.next()).flatten()
     }
 }

@@ -17,7 +17,7 @@
 //!   it cannot be told from two that are alike, unless it comes from another place.
 //! - **Constant work** for each record, however much is held: a timer wheel, and no walk over everything.
 //!
-//! Nothing is dropped in silence: what found no partner is given out and says so.
+//! Nothing is dropped in silence: what found no partner is given out and says so, and a leg that there is no room for at all is counted.
 
 mod biflow;
 mod dedup;

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::wheel::{NONE, Timer, Timers, Wheel};
 
-/// An entry. Not valid any more once it was removed, even when its place is used again.
+/// An entry. Not valid any more once it was removed, even when its place is used again, or once [`Pending::give_back`] moved it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Handle {
     place: u32,
@@ -34,7 +34,12 @@ struct Slot<K, V> {
     timer: Timer,
 }
 
-/// Places in blocks, so that growing moves nothing and never needs twice the room.
+impl<K, V> Slot<K, V> {
+    const FREE: Self = Self { held: None, generation: 0, bucket: 0, next: NONE, before: NONE, timer: Timer::OFF };
+}
+
+/// Places in blocks, so that growing moves nothing and never needs twice the room. The list of blocks has its final size from the
+/// beginning.
 #[derive(Debug)]
 struct Slots<K, V>(Vec<Box<[Slot<K, V>]>>);
 
@@ -75,6 +80,8 @@ pub(super) struct Pending<K, V> {
     wheel: Wheel,
     most: usize,
     len: usize,
+    /// The generation of the next entry.
+    turn: u32,
     heap: usize,
 }
 
@@ -85,13 +92,14 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         let most = most.clamp(1, 1 << 28);
         let buckets = most.next_power_of_two().max(16);
         Self {
-            slots: Slots(Vec::new()),
+            slots: Slots(Vec::with_capacity(most.div_ceil(BLOCK))),
             free: NONE,
             buckets: vec![Bucket { first: NONE, last: NONE }; buckets].into_boxed_slice(),
             hasher: RandomState::default(),
             wheel: Wheel::new(),
             most,
             len: 0,
+            turn: 0,
             heap: 0,
         }
     }
@@ -109,7 +117,7 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
     /// Octets allocated, all told.
     pub(super) fn bytes(&self) -> usize {
         let blocks = self.slots.0.len().saturating_mul(BLOCK).saturating_mul(size_of::<Slot<K, V>>());
-        let list = self.slots.0.capacity().saturating_mul(size_of::<Box<[Slot<K, V>]>>() * 2);
+        let list = self.slots.0.capacity().saturating_mul(size_of::<Box<[Slot<K, V>]>>());
         let fixed = size_of_val(&*self.buckets).saturating_add(self.wheel.bytes());
         blocks.saturating_add(list).saturating_add(fixed).saturating_add(self.heap)
     }
@@ -131,14 +139,19 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         let list = self.buckets.get_mut(usize::try_from(bucket).ok()?)?;
         let slot = self.slots.get_mut(place)?;
         self.heap = self.heap.saturating_add(value.heap());
-        self.free = slot.next;
+        let free = slot.next;
+        let (generation, before) = (self.turn, list.last);
         slot.held = Some((key, value));
-        (slot.bucket, slot.next, slot.before) = (bucket, NONE, list.last);
-        let (generation, before) = (slot.generation, list.last);
+        (slot.generation, slot.bucket, slot.next, slot.before) = (generation, bucket, NONE, before);
+        self.turn = self.turn.wrapping_add(1);
         list.last = place;
         match self.slots.get_mut(before) {
             Some(slot) => slot.next = place,
             None => list.first = place,
+        }
+        self.free = free;
+        if let Some(slot) = self.slots.get_mut(free) {
+            slot.before = NONE;
         }
         self.len = self.len.saturating_add(1);
         Some(Handle { place, generation })
@@ -147,13 +160,11 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
     fn grow(&mut self) -> Option<()> {
         let first = u32::try_from(self.slots.0.len().saturating_mul(BLOCK)).ok()?;
         let count = u32::try_from(BLOCK).ok()?;
+        let within = |place: u32| if place.checked_div(count) == first.checked_div(count) { place } else { NONE };
         let block = (first..first.checked_add(count)?).map(|place| Slot {
-            held: None,
-            generation: 0,
-            bucket: 0,
-            next: if place.wrapping_add(1) % count == 0 { NONE } else { place.wrapping_add(1) },
-            before: NONE,
-            timer: Timer::OFF,
+            next: within(place.wrapping_add(1)),
+            before: within(place.wrapping_sub(1)),
+            ..Slot::FREE
         });
         self.slots.0.push(block.collect());
         self.free = first;
@@ -173,8 +184,10 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         let slot = self.slots.get_mut(handle.place)?;
         let held = slot.held.take()?;
         let (next, before, bucket) = (slot.next, slot.before, slot.bucket);
-        slot.generation = slot.generation.wrapping_add(1);
-        slot.next = self.free;
+        (slot.next, slot.before) = (self.free, NONE);
+        if let Some(slot) = self.slots.get_mut(self.free) {
+            slot.before = handle.place;
+        }
         self.free = handle.place;
         let list = self.buckets.get_mut(usize::try_from(bucket).ok()?)?;
         match self.slots.get_mut(before) {
@@ -188,6 +201,58 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         self.len = self.len.saturating_sub(1);
         self.heap = self.heap.saturating_sub(held.1.heap());
         Some(held)
+    }
+
+    /// Gives a block of places back, if the others have room for its entries; they move, so no handle is valid any more. Whether it did.
+    /// As a block is given back for as many entries that were removed, that is at most one move for each of them.
+    pub(super) fn give_back(&mut self) -> bool {
+        let Some(rest) = self.slots.0.len().checked_sub(1) else { return false };
+        let first = rest.saturating_mul(BLOCK);
+        let range = u32::try_from(first).ok().zip(u32::try_from(first.saturating_add(BLOCK)).ok());
+        let Some((first, end)) = range.filter(|_| self.len <= first) else { return false };
+        for place in first..end {
+            self.take_free(place);
+        }
+        for place in first..end {
+            self.move_down(place);
+        }
+        self.slots.0.pop();
+        true
+    }
+
+    /// Takes a place out of the list of free ones, if it is one.
+    fn take_free(&mut self, place: u32) {
+        let Some(slot) = self.slots.get(place).filter(|slot| slot.held.is_none()) else { return };
+        let (next, before) = (slot.next, slot.before);
+        match self.slots.get_mut(before) {
+            Some(slot) => slot.next = next,
+            None => self.free = next,
+        }
+        if let Some(slot) = self.slots.get_mut(next) {
+            slot.before = before;
+        }
+    }
+
+    /// Moves an entry to the first free place, with its turn in its bucket and on the wheel.
+    fn move_down(&mut self, from: u32) {
+        let to = self.free;
+        let Some(slot) = self.slots.get_mut(from).filter(|slot| slot.held.is_some()) else { return };
+        let moved = std::mem::replace(slot, Slot::FREE);
+        let (next, before, bucket) = (moved.next, moved.before, moved.bucket);
+        self.take_free(to);
+        if let Some(slot) = self.slots.get_mut(to) {
+            *slot = moved;
+        }
+        self.wheel.moved(&mut self.slots, to);
+        let Some(list) = usize::try_from(bucket).ok().and_then(|bucket| self.buckets.get_mut(bucket)) else { return };
+        match self.slots.get_mut(before) {
+            Some(slot) => slot.next = to,
+            None => list.first = to,
+        }
+        match self.slots.get_mut(next) {
+            Some(slot) => slot.before = to,
+            None => list.last = to,
+        }
     }
 
     /// The entries of a key, in the order they came.
@@ -260,6 +325,8 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     impl Heap for Vec<u8> {
@@ -291,6 +358,55 @@ mod tests {
         }
         assert_eq!((table.len(), table.heap), (0, 0));
         assert!(table.bytes() > start, "places are kept for the next");
+        while table.give_back() {}
+        assert_eq!(table.bytes(), start);
+    }
+
+    proptest! {
+        /// Entries that move for a block to be given back keep their order of key and of time, and what they hold.
+        #[test]
+        fn as_a_list_while_blocks_are_given_back(steps in prop::collection::vec((0_u8..4, any::<u16>()), 1..1_500)) {
+            let mut table: Pending<u16, Vec<u8>> = Pending::new(1_000);
+            let (start, mut model) = (table.bytes(), Vec::<(u16, u16)>::new());
+            let at = |n: u16| Timestamp::from_seconds(u64::from(n));
+            for (n, (what, pick)) in (0_u16..).zip(steps) {
+                match what {
+                    0..=1 => {
+                        let handle = table.insert(pick % 5, n.to_be_bytes().to_vec()).unwrap();
+                        table.set_timer(handle, at(n), at(0));
+                        model.push((pick % 5, n));
+                    }
+                    2 if !model.is_empty() => {
+                        let (key, n) = model.remove(usize::from(pick) % model.len());
+                        let (handle, _) = table.find(&key).find(|(_, value)| ***value == n.to_be_bytes()).unwrap();
+                        prop_assert_eq!(table.remove(handle), Some((key, n.to_be_bytes().to_vec())));
+                        prop_assert_eq!(table.remove(handle), None);
+                    }
+                    // A burst that goes, so that there is something to give back.
+                    _ if pick % 50 == 0 => {
+                        let burst: Vec<_> = (0..200).map_while(|_| table.insert(pick % 5, vec![0])).collect();
+                        burst.into_iter().for_each(|handle| _ = table.remove(handle));
+                    }
+                    _ => {
+                        while table.give_back() {}
+                        prop_assert_eq!(table.slots.0.len(), model.len().div_ceil(BLOCK));
+                    }
+                }
+                prop_assert_eq!(table.len(), model.len());
+            }
+            for key in 0..5 {
+                let held: Vec<_> = table.find(&key).map(|(_, value)| value.clone()).collect();
+                let wanted: Vec<_> = model.iter().filter(|(of, _)| *of == key).map(|(_, n)| n.to_be_bytes().to_vec()).collect();
+                prop_assert_eq!(held, wanted);
+            }
+            for (key, n) in model {
+                let handle = table.due(at(2_000)).unwrap();
+                prop_assert_eq!(table.remove(handle), Some((key, n.to_be_bytes().to_vec())));
+            }
+            prop_assert_eq!(table.due(at(2_000)), None);
+            while table.give_back() {}
+            prop_assert_eq!((table.bytes(), table.free), (start, NONE));
+        }
     }
 
     #[test]

@@ -100,6 +100,20 @@ impl Wheel {
         }
     }
 
+    /// Keeps the turn of an entry that is now at `entry`, its timer with it, and was elsewhere.
+    pub(super) fn moved(&mut self, timers: &mut impl Timers, entry: u32) {
+        let Some(&mut Timer { next, before, place, .. }) = timers.timer(entry) else { return };
+        let Some(list) = self.lists.get_mut(usize::from(place)) else { return };
+        match timers.timer(before) {
+            Some(timer) => timer.next = entry,
+            None => list.first = entry,
+        }
+        match timers.timer(next) {
+            Some(timer) => timer.before = entry,
+            None => list.last = entry,
+        }
+    }
+
     /// Takes an entry that is due at `now` off the wheel, the earliest first. Time does not go back.
     pub(super) fn due(&mut self, timers: &mut impl Timers, now: Timestamp) -> Option<u32> {
         let now = self.tick_of(now);
