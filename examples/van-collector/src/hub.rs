@@ -86,7 +86,10 @@ pub(crate) struct Inner {
 impl Hub {
     /// A hub whose collector knows nothing yet. `feed_name` is what people call the feed: a router's address, or a file.
     #[must_use]
-    pub fn new(settings: Settings, clock: Clock, feed_name: &str, flows: Option<FlowWriter>) -> Arc<Self> {
+    pub fn new(settings: Settings, clock: Clock, feed_name: &str, mut flows: Option<FlowWriter>) -> Arc<Self> {
+        if let Some(flows) = &mut flows {
+            flows.fit(&settings);
+        }
         let inner = Inner {
             collector: Collector::new(settings),
             totals: Totals::default(),

@@ -8,7 +8,7 @@ use anyhow::ensure;
 use flowcodec::io::write_flow;
 use flowcodec::model::Schema;
 use flowcodec::{Flow, Timestamp};
-use vanflow::collector::{Collector, RecordChange, RecordId, RecordView};
+use vanflow::collector::{Collector, RecordChange, RecordId, RecordView, Settings};
 use vanflow::lower::Lowering;
 use vanflow::record::Class;
 
@@ -31,6 +31,9 @@ pub struct FlowWriter {
     lowering: Lowering,
     /// What is over, and by when it is written at the latest.
     waiting: VecDeque<(Timestamp, RecordId)>,
+    /// How many may wait, and how long: they are written before the collector lets go of them.
+    most: usize,
+    linger: i64,
     /// How many in front were looked at before, and are not again before `again`.
     seen: usize,
     again: Timestamp,
@@ -55,6 +58,8 @@ impl FlowWriter {
             out: Lines::new(out, pace)?,
             lowering,
             waiting: VecDeque::new(),
+            most: usize::MAX,
+            linger: LINGER,
             seen: 0,
             again: Timestamp::EPOCH,
             written: HashSet::new(),
@@ -63,6 +68,12 @@ impl FlowWriter {
             lost: 0,
             evicted: 0,
         })
+    }
+
+    /// Fits how long flows wait to how long the collector keeps them.
+    pub(crate) fn fit(&mut self, settings: &Settings) {
+        self.most = settings.flows / 2;
+        self.linger = i64::try_from(settings.retention.as_nanos() / 2).map_or(LINGER, |half| half.min(LINGER));
     }
 
     /// Whether writing failed, for who has to know without asking the writer.
@@ -99,31 +110,52 @@ impl FlowWriter {
         if let Some((lead, Some(_))) = lead
             && self.written.insert(lead.serial())
         {
-            self.waiting.push_back((collector.now().offset(LINGER), lead));
+            self.waiting.push_back((collector.now().offset(self.linger), lead));
         }
     }
 
     /// Writes what is due. One that waits holds up no other: those behind it may be evicted any moment.
     pub(crate) fn settle(&mut self, collector: &Collector) {
+        // The oldest are the first to be evicted: of too many they go, complete or not.
+        while self.waiting.len() > self.most {
+            let oldest = self.waiting.pop_front();
+            self.seen = self.seen.saturating_sub(1);
+            if let Some((_, id)) = oldest.filter(|(_, id)| !self.emit(collector, *id, true)) {
+                self.lose(id);
+            }
+        }
         let from = if collector.now() >= self.again { 0 } else { self.seen };
         if from == 0 {
             self.again = collector.now().offset(AGAIN);
         }
         for (due, id) in self.waiting.split_off(from) {
             // Whoever went is counted when its removal is told.
-            let flow = collector.record(id).map(|view| self.lower(view));
-            match flow {
-                Some((Some(flow), complete)) if complete || collector.now() >= due => {
-                    // A pair of v1 goes by its connector's side until the listener's is known.
-                    let now_by = collector.record(id).and_then(lead).map(|(lead, _)| lead);
-                    if now_by.is_none_or(|lead| lead == id || self.written.insert(lead.serial())) {
-                        self.write(&flow);
-                    }
-                }
-                _ => self.waiting.push_back((due, id)),
+            if !self.emit(collector, id, collector.now() >= due) {
+                self.waiting.push_back((due, id));
             }
         }
         self.seen = self.waiting.len();
+    }
+
+    /// Writes a flow that is complete, or due; false when it is neither, or gone.
+    fn emit(&mut self, collector: &Collector, id: RecordId, due: bool) -> bool {
+        let Some((Some(flow), complete)) = collector.record(id).map(|view| self.lower(view)) else { return false };
+        if !complete && !due {
+            return false;
+        }
+        // A pair of v1 goes by its connector's side until the listener's is known.
+        let now_by = collector.record(id).and_then(lead).map(|(lead, _)| lead);
+        if now_by.is_none_or(|lead| lead == id || self.written.insert(lead.serial())) {
+            self.write(&flow);
+        }
+        true
+    }
+
+    /// A flow went before it could be written; its removal is not counted again.
+    fn lose(&mut self, id: RecordId) {
+        self.written.insert(id.serial());
+        self.evicted += 1;
+        self.lost += 1;
     }
 
     /// Writes the rest: what waits, and what is not over.
