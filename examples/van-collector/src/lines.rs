@@ -121,7 +121,7 @@ impl Lines {
         }
         let left = self.pushed.saturating_sub(written());
         match self.state.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(error) => Err(anyhow!(error).context(format!("flows cannot be written ({left} or more are lost)"))),
+            Some(error) => Err(anyhow!(error).context("flows cannot be written")),
             None => Ok(left),
         }
     }

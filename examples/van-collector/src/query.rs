@@ -183,7 +183,7 @@ fn named<T: Table>(name: &str) -> Result<&'static Column<T>, ApiError> {
 }
 
 fn count(name: &str, value: &str) -> Result<usize, ApiError> {
-    value.parse().map_err(|_| ApiError::bad(format!("{name}: \"{value}\" is not a count")))
+    value.parse().map_err(|_| ApiError::bad(format!("{name}: \"{value}\" is not an integer from 0 on")))
 }
 
 fn time(name: &str, value: &str) -> Result<u64, ApiError> {

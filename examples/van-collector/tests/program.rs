@@ -84,13 +84,16 @@ mod tests {
         let Some(file) = corpus("v2-load") else { return };
         let file = file.to_str().unwrap();
         let all = lines(&run(&["--replay", file, "--once", "--flows", "-"])).len();
-        let output = run(&["--replay", file, "--once", "--max-flows", "1000", "--flows", "-"]);
+        // Fewer are held than there are, and all are written before they go.
+        assert_eq!(lines(&run(&["--replay", file, "--once", "--max-flows", "1000", "--flows", "-"])).len(), all);
+        let output = run(&["--replay", file, "--once", "--max-flows", "50", "--flows", "-"]);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         let written = String::from_utf8_lossy(&output.stdout).lines().count();
         let said = said(&output);
         let (evicted, _) = said.split_once(" flows were evicted before they were written").unwrap();
         let evicted: usize = evicted.rsplit(' ').next().unwrap().parse().unwrap();
-        assert_eq!(written + evicted, all);
+        // A flow that was evicted while it lived, and came again, was lost and is there.
+        assert!(written < all && written + evicted >= all, "{written} + {evicted} of {all}");
     }
 
     #[test]
