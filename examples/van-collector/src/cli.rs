@@ -16,9 +16,9 @@ use vanflow::client;
 use vanflow::collector::Settings;
 
 use crate::feed::{Certificates, Pace, Recording, Retry, RouterAddress, RouterFeed};
-use crate::http::app;
+use crate::http::{app, local_app};
 use crate::hub::{Clock, Hub};
-use crate::ndjson::FlowWriter;
+use crate::ndjson::{FlowWriter, WhenFull};
 
 /// Collects Skupper's VAN-Flow from a router, or from a recording, and shows the network.
 ///
@@ -55,16 +55,18 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8010")]
     pub listen: SocketAddr,
     /// Write a JSON line for each connection and request when it is over; `-` is standard output.
+    ///
+    /// A file that exists is appended to. Flows that could not be written are counted, told at the end, and exit with status 1.
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
     /// Flow records held at most, live and ended; over it one goes for each that comes, and is counted.
-    #[arg(long, value_name = "COUNT", default_value_t = Settings::default().flows)]
+    #[arg(long, value_name = "COUNT", default_value_t = Settings::default().flows, value_parser = at_least_one)]
     pub max_flows: usize,
     /// How long ended records stay, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().retention.as_secs())]
     pub retention: u64,
     /// After how many seconds without a word a source's records are taken for ended.
-    #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().silence.as_secs())]
+    #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().silence.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     pub silence: u64,
 }
 
@@ -100,62 +102,83 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
-    let flows = arguments.flows.as_ref().map(|file| writer(file)).transpose()?;
     let mut settings = Settings::default();
     settings.flows = arguments.max_flows;
     settings.retention = Duration::from_secs(arguments.retention);
     settings.silence = Duration::from_secs(arguments.silence);
-    let (stop, stopped) = watch::channel(false);
-    let (hub, feed) = match (&arguments.replay, &arguments.router) {
-        (Some(file), _) => {
-            let recording = Recording::open(file)?;
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
+    // What can fail comes first: nothing is written by a program that cannot begin.
+    let recording = arguments.replay.as_ref().map(|file| Recording::open(file)).transpose()?;
+    let listener = if arguments.once { None } else { Some(listen(arguments.listen).await?) };
+    let pace = arguments.pace;
+    let when_full = if recording.is_some() && pace == Pace::Max { WhenFull::Wait } else { WhenFull::Lose };
+    let flows = arguments.flows.as_ref().map(|file| writer(file, when_full)).transpose()?;
+    let state = flows.as_ref().map(FlowWriter::state);
+    let (stop, mut stopped) = watch::channel(false);
+    let (hub, mut feed) = match (recording, &arguments.router) {
+        (Some(recording), _) => {
+            let name = arguments.replay.as_ref().and_then(|file| file.file_name()).unwrap_or_default().to_string_lossy();
             let hub = Hub::new(settings, Clock::Recording, &name, flows);
-            let pace = arguments.pace;
-            if pace == Pace::Max {
-                // Who asks, asks about all of it.
-                recording.play(&hub, pace).await;
-                if arguments.once {
-                    return Ok(());
+            let player = Arc::clone(&hub);
+            let feed = tokio::spawn(async move {
+                tokio::select! {
+                    () = recording.play(&player, pace) => {}
+                    _ = stopped.changed() => {}
                 }
-                (hub, None)
-            } else {
-                let player = Arc::clone(&hub);
-                let mut stopped = stopped.clone();
-                let feed = tokio::spawn(async move {
-                    tokio::select! {
-                        () = recording.play(&player, pace) => {}
-                        _ = stopped.changed() => {}
-                    }
-                });
-                if arguments.once {
-                    return Ok(feed.await?);
-                }
-                (hub, Some(feed))
-            }
+            });
+            (hub, feed)
         }
         (None, Some(address)) => {
             let hub = Hub::new(settings, Clock::Live, &address.to_string(), flows);
-            let (feed, player, stopped) = (router_feed(arguments, address), Arc::clone(&hub), stopped.clone());
-            let feed = tokio::spawn(async move { feed.run(&player, stopped).await });
-            (hub, Some(feed))
+            let (feed, player) = (router_feed(arguments, address), Arc::clone(&hub));
+            (hub, tokio::spawn(async move { feed.run(&player, stopped).await }))
         }
         (None, None) => bail!("neither a router nor a recording"),
     };
-    let listener = TcpListener::bind(arguments.listen).await;
-    let listener = listener.with_context(|| format!("{} cannot be listened on; --listen says where else", arguments.listen))?;
-    eprintln!("van-collector: the network is at http://{}/", listener.local_addr()?);
-    let server = tokio::spawn(async move { axum::serve(listener, app(Arc::clone(&hub))).await.map(|()| hub) });
-    tokio::select! {
-        ended = server => ended?.context("HTTP").map(|_| ())?,
-        () = asked_to_end() => {}
-    }
-    // The feed says goodbye to its router.
+    let serving = async {
+        // Who asks about a recording that is not shown as it happens, asks about all of it.
+        if arguments.once || arguments.replay.is_some() && pace == Pace::Max {
+            (&mut feed).await?;
+        }
+        let Some(listener) = listener else { return Ok(()) };
+        eprintln!("van-collector: the network is at http://{}/", listener.local_addr()?);
+        let local = listener.local_addr()?.ip().is_loopback();
+        let app = if local { local_app(Arc::clone(&hub)) } else { app(Arc::clone(&hub)) };
+        axum::serve(listener, app).await.context("HTTP")
+    };
+    let failed = async {
+        match &state {
+            Some(state) => state.failed().await,
+            None => core::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        ended = serving => ended,
+        () = asked_to_end() => Ok(()),
+        () = failed => Ok(()),
+    };
+    // The feed says goodbye to its router, and waits for no reader of flows any more.
     stop.send_replace(true);
-    if let Some(feed) = feed {
+    if let Some(state) = &state {
+        state.hurry();
+    }
+    if !feed.is_finished() {
         let _ = tokio::time::timeout(Duration::from_secs(2), feed).await;
     }
-    Ok(())
+    let closed = tokio::task::spawn_blocking(move || hub.close()).await?;
+    ended.and(closed)
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("{address} cannot be listened on; --listen says where else"))
 }
 
 fn router_feed(arguments: &Arguments, address: &RouterAddress) -> RouterFeed {
@@ -171,14 +194,14 @@ fn router_feed(arguments: &Arguments, address: &RouterAddress) -> RouterFeed {
     }
 }
 
-fn writer(file: &std::path::Path) -> anyhow::Result<FlowWriter> {
-    let out: Box<dyn Write + Send + Sync> = if file.as_os_str() == "-" {
-        Box::new(io::stdout())
+fn writer(file: &std::path::Path, when_full: WhenFull) -> anyhow::Result<FlowWriter> {
+    let out: Box<dyn Write + Send> = if file.as_os_str() == "-" {
+        Box::new(BufWriter::new(io::stdout()))
     } else {
-        let file = File::create(file).with_context(|| format!("flows cannot be written to {}", file.display()))?;
-        Box::new(BufWriter::new(file))
+        let opened = File::options().append(true).create(true).open(file);
+        Box::new(BufWriter::new(opened.with_context(|| format!("flows cannot be written to {}", file.display()))?))
     };
-    FlowWriter::new(out)
+    FlowWriter::new(out, when_full)
 }
 
 /// Control-C, or what an orchestrator sends.

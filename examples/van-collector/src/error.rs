@@ -36,6 +36,11 @@ impl ApiError {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "ErrMethodNotAllowed", message }
     }
 
+    /// Asked by a name that is not ours.
+    pub(crate) fn misdirected(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::MISDIRECTED_REQUEST, code: "ErrMisdirected", message: message.into() }
+    }
+
     pub(crate) fn internal(error: impl Display) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "ErrInternal", message: error.to_string() }
     }

@@ -4,8 +4,8 @@
 //! write, summed up for `/metrics`, written as flows, and told to whoever watches.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flowcodec::Timestamp;
 use tokio::sync::broadcast;
@@ -86,7 +86,10 @@ pub(crate) struct Inner {
 impl Hub {
     /// A hub whose collector knows nothing yet. `feed_name` is what people call the feed: a router's address, or a file.
     #[must_use]
-    pub fn new(settings: Settings, clock: Clock, feed_name: &str, flows: Option<FlowWriter>) -> Arc<Self> {
+    pub fn new(settings: Settings, clock: Clock, feed_name: &str, mut flows: Option<FlowWriter>) -> Arc<Self> {
+        if let Some(flows) = &mut flows {
+            flows.fit(&settings);
+        }
         let inner = Inner {
             collector: Collector::new(settings),
             totals: Totals::default(),
@@ -187,6 +190,16 @@ impl Hub {
         });
     }
 
+    /// The same, and waits until it is written.
+    ///
+    /// # Errors
+    /// When a flow was lost, with how many and why.
+    pub fn close(&self) -> anyhow::Result<()> {
+        self.finish();
+        let flows = self.inner.write().unwrap_or_else(PoisonError::into_inner).flows.take();
+        flows.map_or(Ok(()), FlowWriter::close)
+    }
+
     /// Looks at the collector. Nothing is taken in meanwhile.
     pub fn look<R>(&self, at: impl FnOnce(&Collector) -> R) -> R {
         at(&self.read().collector)
@@ -256,8 +269,10 @@ const fn word(change: SourceChange) -> &'static str {
     }
 }
 
-/// This machine's clock.
+/// This machine's clock, read once: from then on it only goes on, however the clock is set.
 pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    static START: OnceLock<(Duration, Instant)> = OnceLock::new();
+    let (wall, start) = START.get_or_init(|| (SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), Instant::now()));
+    let since = wall.saturating_add(start.elapsed());
     Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -13,6 +13,7 @@ mod error;
 pub mod feed;
 pub mod http;
 pub mod hub;
+mod lines;
 mod metrics;
 pub mod ndjson;
 mod query;

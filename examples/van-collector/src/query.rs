@@ -43,6 +43,9 @@ enum Wanted {
     Truth(bool),
 }
 
+/// What may be there once.
+const PARAMETERS: [&str; 7] = ["offset", "limit", "sortBy", "timeRangeStart", "timeRangeEnd", "timeRangeOperation", "state"];
+
 /// How far back a collection goes when nothing is said.
 const DEFAULT_RANGE_US: u64 = 15 * 60 * 1_000_000;
 
@@ -62,10 +65,14 @@ impl<T: Table> Query<T> {
             state: State::All,
             filters: Vec::new(),
         };
-        for (name, value) in parameters {
+        for (number, (name, value)) in parameters.iter().enumerate() {
+            // Fields may be asked for with several values, any of which fits.
+            if PARAMETERS.contains(&&**name) && parameters.iter().take(number).any(|(before, _)| before == name) {
+                return Err(ApiError::bad(format!("{name} is there twice")));
+            }
             match &**name {
-                "offset" => query.offset = count(name, value)?.unwrap_or(0),
-                "limit" => query.limit = count(name, value)?.unwrap_or(usize::MAX),
+                "offset" => query.offset = count(name, value)?,
+                "limit" => query.limit = count(name, value)?,
                 "sortBy" => (query.sort, query.descending) = sort(value)?,
                 "timeRangeStart" => query.from = time(name, value)?,
                 "timeRangeEnd" => query.until = time(name, value)?,
@@ -175,10 +182,8 @@ fn named<T: Table>(name: &str) -> Result<&'static Column<T>, ApiError> {
     })
 }
 
-/// A count; a negative one says nothing, as with the network observer.
-fn count(name: &str, value: &str) -> Result<Option<usize>, ApiError> {
-    let count: i64 = value.parse().map_err(|_| ApiError::bad(format!("{name}: \"{value}\" is not an integer")))?;
-    Ok(usize::try_from(count).ok())
+fn count(name: &str, value: &str) -> Result<usize, ApiError> {
+    value.parse().map_err(|_| ApiError::bad(format!("{name}: \"{value}\" is not an integer from 0 on")))
 }
 
 fn time(name: &str, value: &str) -> Result<u64, ApiError> {

@@ -153,9 +153,10 @@ mod tests {
 
     #[tokio::test]
     async fn comes_back_after_every_end_and_asks_again() {
-        let ends: [fn() -> Act; 4] = [
+        let ends: [fn() -> Act; 5] = [
             || Act::HangUp,
             || Act::Close("the router is upgraded"),
+            || Act::Detach("mc/sfe.w3st0:0"),
             || Act::Garbage(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
             // A performative that begins as it should, and does not end.
             || Act::Garbage(vec![0, 0, 0, 16, 2, 0, 0, 0, 0, 0x53, 0x14, 0xc0, 0xff, 0xff, 0x43, 0x43]),
@@ -181,9 +182,9 @@ mod tests {
                 peer.send(&format!("mc/sfe.{source}{suffix}"), &vanflow::message::heartbeat(source, 1)).await;
             }
         }
-        peer.until("every source was asked five times", |seen| flushed(seen, 5)).await;
+        peer.until("every source was asked six times", |seen| flushed(seen, 6)).await;
         send(&peer, rest).await;
-        live.messages(157 + 4 * 3).await;
+        live.messages(157 + 5 * 3).await;
         live.is_the_recordings_state();
         assert!(
             live.hub.look(|collector| collector.sources().all(|source| source.epoch_number() == 0)),

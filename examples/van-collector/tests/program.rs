@@ -67,6 +67,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("program");
         std::fs::create_dir_all(&folder).unwrap();
         let (bare, out) = (folder.join("bare.bin"), folder.join("flows.ndjson"));
+        let _ = std::fs::remove_file(&out);
         std::fs::copy(v2_main(), &bare).unwrap();
         let output = run(&["--replay", bare.to_str().unwrap(), "--once", "--flows", out.to_str().unwrap()]);
         assert!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
@@ -75,6 +76,74 @@ mod tests {
             107,
             "times and addresses from the messages themselves"
         );
+    }
+
+    /// What was evicted is counted: the lines and what is said make up all there is.
+    #[test]
+    fn flows_that_were_evicted_are_told() {
+        let Some(file) = corpus("v2-load") else { return };
+        let file = file.to_str().unwrap();
+        let all = lines(&run(&["--replay", file, "--once", "--flows", "-"])).len();
+        // Fewer are held than there are, and all are written before they go.
+        assert_eq!(lines(&run(&["--replay", file, "--once", "--max-flows", "1000", "--flows", "-"])).len(), all);
+        let output = run(&["--replay", file, "--once", "--max-flows", "50", "--flows", "-"]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let written = String::from_utf8_lossy(&output.stdout).lines().count();
+        let said = said(&output);
+        let (evicted, _) = said.split_once(" flows were evicted before they were written").unwrap();
+        let evicted: usize = evicted.rsplit(' ').next().unwrap().parse().unwrap();
+        // A flow that was evicted while it lived, and came again, was lost and is there.
+        assert!(written < all && written + evicted >= all, "{written} + {evicted} of {all}");
+    }
+
+    #[test]
+    fn flows_are_appended_and_only_when_the_program_can_begin() {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("append");
+        std::fs::create_dir_all(&folder).unwrap();
+        let out = folder.join("flows.ndjson");
+        std::fs::write(&out, "kept\n").unwrap();
+        let (file, to) = (v2_main(), out.to_str().unwrap());
+        let file = file.to_str().unwrap();
+        assert!(!run(&["--replay", file, "--listen", "192.0.2.1:1", "--flows", to]).status.success());
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), "kept\n");
+        assert!(run(&["--replay", file, "--once", "--flows", to]).status.success());
+        let text = std::fs::read_to_string(&out).unwrap();
+        assert!(text.starts_with("kept\n{") && text.lines().count() == 108, "{}", text.lines().count());
+    }
+
+    #[test]
+    fn a_failed_write_fails_the_program() {
+        let output = run(&["--replay", v2_main().to_str().unwrap(), "--once", "--flows", "/dev/full"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains("flows cannot be written"), "{}", said(&output));
+        // Whoever read hung up: also a program that serves ends.
+        let mut child = program()
+            .args(["--replay", v2_main().to_str().unwrap(), "--listen", "127.0.0.1:0", "--flows", "-"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
+
+    /// Asked to end in the middle: what was not over is written all the same.
+    #[test]
+    fn what_is_unwritten_is_written_at_the_end() {
+        let mut child = program()
+            .args(["--replay", v2_main().to_str().unwrap(), "--pace", "real", "--listen", "127.0.0.1:0", "--flows", "-"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(20));
+        Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let unended = lines(&output).iter().filter(|line| line["van_complete"] != 1).count();
+        assert!(unended > 0, "{} lines", lines(&output).len());
     }
 
     #[tokio::test]
@@ -90,6 +159,10 @@ mod tests {
             line.trim().strip_prefix("van-collector: the network is at http://").unwrap().trim_end_matches('/').to_owned();
         let server = Server { address };
         assert_eq!(server.list("/api/v2alpha1/connections").await.len(), 42);
+        // A page from elsewhere whose name leads here reads nothing.
+        for (host, status) in [("localhost:8010", 200), ("127.0.0.1", 200), ("[::1]:1", 200), ("evil.example", 421), ("", 421)] {
+            assert_eq!(server.ask("GET", "/healthz", &format!("Host: {host}\r\n")).await.status, status, "{host}");
+        }
         Command::new("kill").arg(child.id().to_string()).status().unwrap();
         let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
         assert!(ended.success(), "asked to end, it ends well");
@@ -111,6 +184,8 @@ mod tests {
             (&[], 2, "Usage"),
             (&["http://router"], 2, "amqps://HOST[:PORT]"),
             (&["amqp://router", "--replay", "x"], 2, "cannot be used with"),
+            (&["amqp://router", "--max-flows", "0"], 2, "at least 1 is needed"),
+            (&["amqp://router", "--silence", "0"], 2, "0 is not in"),
             (&["amqp://router", "--once"], 2, "cannot be used with"),
             (&["amqp://router", "--pace", "real"], 2, "cannot be used with"),
             (&["--replay", v2_main().to_str().unwrap(), "--listen", "192.0.2.1:1"], 1, "--listen says where else"),

@@ -2,6 +2,9 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,16 +127,19 @@ impl RouterFeed {
                 Ok(()) => return,
                 Err(error) => format!("{error:#}"),
             };
-            eprintln!("van-collector: {}: {reason}; next try in {wait:?}", self.address);
+            // A connection that held was a good one; one that is lost at once is not tried ever faster.
+            if wall_clock().since(begun) >= nanos(self.retry.most) {
+                wait = self.retry.first;
+            }
+            let pause = jittered(wait);
+            eprintln!("van-collector: {}: {reason}; next try in {pause:?}", self.address);
             hub.set_feed(wall_clock(), FeedState::Connecting { reason: Some(reason) });
             tokio::select! {
-                () = sleep(wait) => {}
+                () = sleep(pause) => {}
                 () = ticking(hub) => return,
                 _ = stop.changed() => return,
             }
-            // A connection that held was a good one; one that is lost at once is not tried ever faster.
-            let held = wall_clock().since(begun) >= nanos(self.retry.most);
-            wait = if held { self.retry.first } else { (wait * 2).min(self.retry.most) };
+            wait = (wait * 2).min(self.retry.most);
         }
     }
 
@@ -159,11 +165,18 @@ impl RouterFeed {
     async fn session(&self, stream: &mut dyn Stream, hub: &Hub, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
         let mut client = Client::new(self.settings.clone(), wall_clock());
         let mut octets = vec![0; 1 << 16];
+        let mut subscribed = HashSet::new();
         loop {
             for command in hub.commands() {
                 match command {
-                    Command::Subscribe(address) => client.subscribe(&address),
-                    Command::Unsubscribe(address) => client.unsubscribe(&address),
+                    Command::Subscribe(address) => {
+                        client.subscribe(&address);
+                        subscribed.insert(address);
+                    }
+                    Command::Unsubscribe(address) => {
+                        client.unsubscribe(&address);
+                        subscribed.remove(&address);
+                    }
                     Command::Flush(address) => client.send(&address, &flush(&address)),
                     _ => {}
                 }
@@ -177,11 +190,11 @@ impl RouterFeed {
                     let now = wall_clock();
                     let taken = client.handle_input(now, octets.get(..length).unwrap_or_default());
                     // What came before an error counts.
-                    let closed = events(&mut client, hub, now);
+                    let closed = events(&mut client, hub, now, &subscribed);
                     taken?;
                     if let Some(reason) = closed {
                         self.send(stream, &mut client).await?;
-                        bail!("the router closed the connection: {reason}");
+                        bail!(reason);
                     }
                     if length == 0 {
                         bail!("the router hung up");
@@ -212,19 +225,38 @@ impl RouterFeed {
     }
 }
 
-/// Tells the hub what happened; a reason when the router closed the connection.
-fn events(client: &mut Client, hub: &Hub, now: Timestamp) -> Option<String> {
+/// Between three quarters of a wait and all of it: collectors that lost a router together do not come back together.
+fn jittered(wait: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 256;
+    wait * (768 + u32::try_from(random).unwrap_or(0)) / 1_024
+}
+
+/// Tells the hub what happened; a reason when the connection is of no use any more.
+fn events(client: &mut Client, hub: &Hub, now: Timestamp, subscribed: &HashSet<Arc<str>>) -> Option<String> {
     let mut closed = None;
     while let Some(event) = client.poll_event() {
         match event {
             Event::Opened => hub.connected(now),
             Event::Message { address, octets } => hub.message(now, &address, &octets),
-            Event::Detached { address, reason } => eprintln!("van-collector: the router closed the link {address:?}: {reason}"),
-            Event::Closed { reason } => closed = Some(if reason.is_empty() { "no reason given".to_owned() } else { reason }),
+            Event::Detached { address, reason } => {
+                let said = format!("the router closed the link {address:?}: {}", or_none(&reason));
+                // What a subscription would have brought is missed in silence: a new connection subscribes and asks for everything
+                // again. A question that nobody takes is no reason to lose the connection.
+                if subscribed.contains(&*address) {
+                    closed = Some(said);
+                } else {
+                    eprintln!("van-collector: {said}");
+                }
+            }
+            Event::Closed { reason } => closed = Some(format!("the router closed the connection: {}", or_none(&reason))),
             _ => {}
         }
     }
     closed
+}
+
+const fn or_none(reason: &str) -> &str {
+    if reason.is_empty() { "no reason given" } else { reason }
 }
 
 /// Time passes, also while there is no connection: sources fall silent.

@@ -6,12 +6,16 @@ mod v1;
 mod v2;
 mod watch;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
@@ -20,6 +24,29 @@ use crate::error::ApiError;
 use crate::hub::{FeedState, Hub};
 use crate::metrics;
 use crate::view::micros;
+
+/// Everything that is served on loopback, to whoever asks `localhost` or an address: a page from elsewhere whose name was made to lead
+/// here (DNS rebinding) reads nothing.
+pub fn local_app(hub: Arc<Hub>) -> Router {
+    app(hub).layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
+        match request.headers().get(HOST).map(|host| (is_local(host), host)) {
+            Some((false, host)) => {
+                let message =
+                    format!("{host:?} is not served here: ask localhost or an address, or --listen on another than loopback");
+                ApiError::misdirected(message).into_response()
+            }
+            // Browsers always say whom they ask.
+            _ => next.run(request).await,
+        }
+    }))
+}
+
+fn is_local(host: &HeaderValue) -> bool {
+    let Ok(Ok(host)) = host.to_str().map(str::parse::<Authority>) else { return false };
+    let name = host.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+}
 
 /// Everything that is served.
 pub fn app(hub: Arc<Hub>) -> Router {

@@ -53,7 +53,10 @@ impl Asked {
     pub(crate) fn read(path: &[&str], parameters: &[(String, String)]) -> Result<Self, ApiError> {
         let [path] = path else { return Err(ApiError::unknown("/api/v1alpha1 has no paths within paths")) };
         let (mut deleted, mut watch, mut address, mut ids) = (false, false, None, Vec::new());
-        for (name, value) in parameters {
+        for (number, (name, value)) in parameters.iter().enumerate() {
+            if name != "id" && parameters.iter().take(number).any(|(before, _)| before == name) {
+                return Err(ApiError::bad(format!("{name} is there twice")));
+            }
             match &**name {
                 "watch" => watch = flag(name, value)?,
                 "includeDeleted" => deleted = flag(name, value)?,
@@ -86,7 +89,14 @@ impl Asked {
             }
             What::Records(of) => collector.records(*of).filter(shown).map(object).collect(),
             What::Addresses => self.addresses(collector).into_values().collect(),
-            What::Flows(address) => self.flows(collector, address),
+            What::Flows(address) => {
+                let found = self.flows(collector, address);
+                // Who watches may wait for an address that is still to come.
+                if found.is_empty() && !self.watch {
+                    return Err(ApiError::unknown(format!("address '{address}' not found")));
+                }
+                found
+            }
             What::Named(ids) => {
                 let found: Vec<_> = ids.iter().flat_map(|id| collector.find_all(id.as_bytes())).collect();
                 if found.is_empty() {

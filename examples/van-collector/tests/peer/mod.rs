@@ -19,6 +19,8 @@ pub(crate) enum Act {
     Send { link: String, octets: Vec<u8>, settled: bool },
     /// Close the connection, politely.
     Close(&'static str),
+    /// Close the link that is attached to an address.
+    Detach(&'static str),
     /// Hang up.
     HangUp,
     /// Send something that is no AMQP.
@@ -192,6 +194,7 @@ impl<'s> Session<'s> {
                 act = acts.recv(), if self.open => match act {
                     Some(Act::Send { link, octets, settled }) => self.waiting.push((link, octets, settled)),
                     Some(Act::Close(reason)) => self.close(reason),
+                    Some(Act::Detach(address)) => self.detach(address),
                     Some(Act::Garbage(octets)) => self.output.extend_from_slice(&octets),
                     Some(Act::Stall) => self.stalled = true,
                     Some(Act::HangUp) | None => return,
@@ -422,6 +425,15 @@ impl<'s> Session<'s> {
                 self.frame_of(0, &encoder.finish(), piece);
             }
         }
+    }
+
+    fn detach(&mut self, address: &str) {
+        let found = self.links.iter().find(|(_, link)| link.sends && link.address == address).map(|(handle, _)| *handle);
+        let link = self.links.remove(&found.unwrap()).unwrap();
+        self.seen.lock().unwrap().attached.remove(&link.address);
+        self.say(0, 0x16, |list| {
+            list.put(&Value::Uint(link.handle)).put(&Value::Bool(true));
+        });
     }
 
     fn close(&mut self, reason: &str) {
