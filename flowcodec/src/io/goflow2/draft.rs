@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::message::protocol;
 use super::table::{Form, Moment, Mpls, Scale, Shape};
 use super::{Skipped, id, schema, words};
+use crate::Text;
 use crate::exporter::Protocol;
 use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
 use crate::time::Timestamp;
@@ -15,7 +16,7 @@ pub(super) enum Given<'a> {
     Number(u64),
     /// Of protobuf.
     Octets(&'a [u8]),
-    /// Of JSON, without escapes.
+    /// Of JSON, with its escapes undone.
     Text(&'a [u8]),
 }
 
@@ -152,6 +153,8 @@ impl Draft {
             }
             Form::Mpls(part) => self.mpls(part, given.number()?),
             Form::Name(_) => Some(()),
+            Form::Text(_) if given.is_empty() => Some(()),
+            Form::Text(id) => self.set(id, FieldValue::Text(Text::new(given.text()?))),
         }
     }
 
