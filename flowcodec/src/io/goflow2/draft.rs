@@ -134,7 +134,7 @@ impl Draft {
                 self.sampler = if given.is_empty() { None } else { Some(given.address()?) };
                 Some(())
             }
-            Form::Address(_) if given.is_empty() => Some(()),
+            Form::Address(_) | Form::Text(_) if given.is_empty() => Some(()),
             Form::Addresses(id::SEGMENTS) => {
                 self.segments.extend(octets_of_address(given.address()?));
                 Some(())
@@ -153,7 +153,6 @@ impl Draft {
             }
             Form::Mpls(part) => self.mpls(part, given.number()?),
             Form::Name(_) => Some(()),
-            Form::Text(_) if given.is_empty() => Some(()),
             Form::Text(id) => self.set(id, FieldValue::Text(Text::new(given.text()?))),
         }
     }

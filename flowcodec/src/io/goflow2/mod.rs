@@ -26,6 +26,7 @@
 
 mod decode;
 mod draft;
+mod escape;
 mod json;
 mod message;
 mod parse;

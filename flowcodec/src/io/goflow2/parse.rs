@@ -1,6 +1,7 @@
 //! The message read from JSON.
 
 use super::draft::{Draft, Given};
+use super::escape::unescaped;
 use super::table::{ENRICHED, Form, ROWS, Row, Shape};
 use super::{Skipped, schema, words};
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
@@ -368,47 +369,4 @@ fn same(key: &[u8], other: &[u8]) -> bool {
 
 fn letters(key: &[u8]) -> impl Iterator<Item = u8> {
     key.iter().filter(|octet| **octet != b'_').map(u8::to_ascii_lowercase)
-}
-
-/// A text with its escapes undone; `None` when half of a surrogate pair stands alone. Its form has been checked.
-#[cold]
-fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [octet, behind @ ..] = rest {
-        rest = behind;
-        if *octet != b'\\' {
-            plain.push(*octet);
-            continue;
-        }
-        let (escape, behind) = rest.split_first()?;
-        rest = behind;
-        plain.push(match escape {
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let mut unit = code_unit(&mut rest)?;
-                if let 0xd800..0xdc00 = unit {
-                    rest = rest.strip_prefix(b"\\u")?;
-                    let low = code_unit(&mut rest)?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-                    unit = ((unit & 0x3ff) << 10 | low).saturating_add(0x1_0000);
-                }
-                let letter = char::from_u32(unit)?;
-                plain.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            other => *other,
-        });
-    }
-    Some(plain)
-}
-
-/// Four hexadecimal digits.
-fn code_unit(rest: &mut &[u8]) -> Option<u32> {
-    let (digits, behind) = rest.split_at_checked(4)?;
-    *rest = behind;
-    u32::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
 }
