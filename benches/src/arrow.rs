@@ -90,7 +90,12 @@ impl Arrow {
 /// Datagrams to `RecordBatch`es of 8,192 rows, each handed on and dropped. Gives the number of rows.
 pub fn stream(ours: &mut Ours, workload: &Workload) -> u64 {
     let (decoder, arrow) = ours.stream();
-    flows(decoder, workload, |set| arrow.add(set, Arrow::convert))
+    flows(decoder, workload, |set| {
+        arrow.add(set, |arrow| {
+            arrow.convert();
+            arrow.conversion.reclaim(&mut arrow.batch);
+        })
+    })
 }
 
 /// Batches of 8,192 rows and 20 nullable columns of numbers, each made a `RecordBatch` and dropped; [`Ours::finishing`] says how long that

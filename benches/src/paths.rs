@@ -31,12 +31,12 @@ pub struct Path {
 }
 
 impl Path {
-    /// Another way of ours that this one is compared with: its name, and one pass.
+    /// Another way of ours that this one is compared with: its name, and one pass, of the same columns.
     #[must_use]
     pub fn beside(&self) -> Option<(&'static str, Pass)> {
         match self.name {
             "arrow_stream" => Some(("ipfix_columns", columns)),
-            "arrow_finish" => Some(("filling them", arrow::fill)),
+            "arrow_finish" => Some(("ipfix_columns", arrow::fill)),
             _ => None,
         }
     }

@@ -1,10 +1,10 @@
 //! Columns filled apart from their batch: what is put is what is there, among rows of any origin, before and after.
 #![cfg(test)]
 
-use flowcodec::batch::FlowBatch;
+use flowcodec::batch::{BatchError, FlowBatch};
 use flowcodec::field;
 use flowcodec::model::{FieldId, FieldValue, Schema};
-use flowcodec::{Text, Timestamp};
+use flowcodec::{Decoder, Event, Exporter, Text, Timestamp};
 use proptest::prelude::*;
 
 fn batch(capacity: usize) -> FlowBatch {
@@ -100,4 +100,42 @@ fn every_type_and_what_does_not_fit() {
     assert!(ports.set(3, FieldValue::Unsigned(1)), "the column cannot know");
     assert!(!batch.put_column(ports), "there is no such row");
     assert_eq!(batch.value(field::SRC_PORT.id(), 1), Some(FieldValue::Unsigned(65_535)), "and nothing is changed");
+}
+
+/// One IPFIX record that has its octets alone.
+fn octets(decoder: &mut Decoder, batch: &mut FlowBatch, octets: u8) {
+    let mut datagram = vec![0, 10, 0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 12, 1, 0, 0, 1, 0, 1, 0, 1];
+    datagram.extend([1, 0, 0, 5, octets]);
+    let mut events = decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), Timestamp::EPOCH, &datagram);
+    while let Some(event) = events.next() {
+        if let Event::Flows(set) = event {
+            assert!(batch.append(set).is_none());
+        }
+    }
+}
+
+#[test]
+fn sets_go_on_behind_a_column_that_was_put() {
+    let (mut decoder, mut batch) = (Decoder::default(), batch(8));
+    octets(&mut decoder, &mut batch, 100);
+    let none = batch.take_column(field::OCTETS.id()).unwrap();
+    assert!(batch.put_column(none));
+    octets(&mut decoder, &mut batch, 101);
+    assert_eq!(batch.column(field::OCTETS).unwrap().iter().collect::<Vec<_>>(), [None, Some(101)]);
+    batch.finish();
+    assert_eq!(batch.column(field::OCTETS).unwrap().iter().collect::<Vec<_>>(), [None, Some(101)]);
+    let mut some = batch.take_column(field::OCTETS.id()).unwrap();
+    assert!(some.set(0, FieldValue::Unsigned(7)));
+    assert!(batch.put_column(some));
+    octets(&mut decoder, &mut batch, 102);
+    batch.finish();
+    assert_eq!(batch.column(field::OCTETS).unwrap().iter().collect::<Vec<_>>(), [Some(7), None, Some(102)]);
+}
+
+#[test]
+fn a_batch_of_impossible_size_is_refused() {
+    for capacity in [usize::MAX, usize::MAX / 2, 1 << 40] {
+        let built = FlowBatch::builder(Schema::common()).capacity(capacity).build();
+        assert_eq!(built.err(), Some(BatchError::TooLarge(capacity)));
+    }
 }

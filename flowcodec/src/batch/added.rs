@@ -150,6 +150,9 @@ impl FlowBatch {
             && memory.text.len() <= MOST;
         let Some(number) = self.slot_of(id).filter(|_| fits) else { return false };
         self.settle();
+        // Whatever comes next begins with columns that are not filled up to here.
+        self.open.always.clear();
+        self.open.told.clear();
         let Some(Slot { place, validity, .. }) = self.slots.get_mut(number) else { return false };
         if place.octets() != width {
             return false;

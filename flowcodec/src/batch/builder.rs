@@ -18,6 +18,9 @@ pub enum BatchError {
     /// A field that is a column already.
     #[error("the field {0} is a column already")]
     Duplicate(String),
+    /// More rows than texts can be told apart in, or than can be addressed.
+    #[error("a batch cannot have room for {0} rows")]
+    TooLarge(usize),
 }
 
 /// Chooses the columns and the size of a [`FlowBatch`].
@@ -81,7 +84,7 @@ impl FlowBatchBuilder {
     /// Makes the batch. The memory for its columns is zeroed by the system: what is not written to costs nothing.
     ///
     /// # Errors
-    /// When a field is not of the schema, or named twice.
+    /// When a field is not of the schema, or named twice; or when so many rows cannot be.
     pub fn build(self) -> Result<FlowBatch, BatchError> {
         let Self { schema, fields, capacity, programs, portable } = self;
         let fields = fields.unwrap_or_else(|| (0..).take(HOT.len()).map(FieldId::new).collect());
@@ -96,6 +99,9 @@ impl FlowBatchBuilder {
                 _ => return Err(BatchError::Duplicate(spec.name.to_string())),
             }
             slots.push(Slot { id, column: spec.column, place, validity: Validity::default() });
+        }
+        if layout.is_too_large() {
+            return Err(BatchError::TooLarge(capacity));
         }
         let none = || Columns::none(slots.len());
         let open = Open { from: 0, always: none(), told: none() };

@@ -52,7 +52,8 @@ impl Layout {
     pub(super) fn place(&mut self, column: ColumnType) -> Place {
         let mut next = |width: usize| {
             let place = self.octets;
-            self.octets = place.saturating_add(self.cells.saturating_mul(width)).next_multiple_of(ALIGNMENT);
+            let end = place.saturating_add(self.cells.saturating_mul(width));
+            self.octets = end.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
             place
         };
         match column {
@@ -68,6 +69,11 @@ impl Layout {
                 Place::List(self.lists.saturating_sub(1))
             }
         }
+    }
+
+    /// Whether no allocation can be so large.
+    pub(super) const fn is_too_large(&self) -> bool {
+        self.cells > MOST || self.octets >= isize::MAX.cast_unsigned() / 2
     }
 
     pub(super) fn cells(&self) -> Cells {

@@ -98,6 +98,8 @@ impl Columnar {
     fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let batch = self.conversion.convert(&mut self.batch).map_err(io::Error::other)?;
         self.file.write(&batch)?;
+        drop(batch);
+        self.conversion.reclaim(&mut self.batch);
         self.file.hand_on(out)
     }
 

@@ -39,6 +39,7 @@
 //!             let full = conversion.convert(&mut batch)?;
 //!             // ... hand it on, and go on with what did not fit.
 //!             # drop(full);
+//!             conversion.reclaim(&mut batch);
 //!             set = rest;
 //!         }
 //!     }
@@ -102,6 +103,8 @@ pub struct Conversion {
     /// Where there are texts: as many rows without raw text.
     no_raw: Option<ArrayRef>,
     memory: Memory,
+    /// Memory that is not lent, since the batch had better use the other.
+    spare: Option<Contents>,
 }
 
 /// What becomes of a column.
@@ -146,7 +149,7 @@ impl ConversionBuilder<'_> {
         };
         let columns = kinds.into_iter().map(column).collect::<Result<_, ArrowError>>()?;
         let no_raw = if texts { Some(Raw::default().map(&schema, rows)?) } else { None };
-        Ok(Conversion { schema, tag: batch.schema().tag(), columns, no_raw, memory: Memory::default() })
+        Ok(Conversion { schema, tag: batch.schema().tag(), columns, no_raw, memory: Memory::default(), spare: None })
     }
 }
 
@@ -172,13 +175,11 @@ impl Conversion {
     /// # Errors
     /// When the batch has other columns, or more rows than the one that this was made for; then it keeps its rows.
     pub fn convert(&mut self, batch: &mut FlowBatch) -> Result<RecordBatch, ArrowError> {
-        if batch.schema().tag() != self.tag
-            || !batch.fields().eq(self.columns.iter().map(|column| column.id))
-            || self.columns.first().is_some_and(|column| batch.len() > column.missing.len())
-        {
+        if !self.is_for(batch) || self.columns.first().is_some_and(|column| batch.len() > column.missing.len()) {
             return Err(ArrowError::InvalidArgumentError("a batch that this conversion was not made for".to_owned()));
         }
-        let Contents { mut cells, text, rows, columns: mut parts } = batch.exchange(self.memory.back());
+        let Contents { mut cells, text, rows, columns: mut parts } =
+            batch.exchange(self.spare.take().unwrap_or_else(|| self.memory.back()));
         for (column, part) in self.columns.iter().zip(&parts) {
             if column.kind == Kind::Text {
                 let views = cells.get_mut(part.octets.start / 16..part.octets.end / 16);
@@ -215,6 +216,21 @@ impl Conversion {
         }
         self.memory.lend(cells, text, parts, kept);
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &RecordBatchOptions::new().with_row_count(Some(rows)))
+    }
+
+    /// Lets an empty batch go on with the memory that came back last, in place of what it has: for those whose consumer is done with a
+    /// `RecordBatch` before the next row comes. That memory is in the caches still; without this, two pieces of memory take turns.
+    pub fn reclaim(&mut self, batch: &mut FlowBatch) {
+        if batch.is_empty() && self.spare.is_none() && self.is_for(batch) {
+            let back = self.memory.back();
+            if !back.cells.is_empty() {
+                self.spare = Some(batch.exchange(back));
+            }
+        }
+    }
+
+    fn is_for(&self, batch: &FlowBatch) -> bool {
+        batch.schema().tag() == self.tag && batch.fields().eq(self.columns.iter().map(|column| column.id))
     }
 }
 
