@@ -9,11 +9,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
+use flowcodec::io::goflow2::Skipped;
 use flowcodec::model::Schema;
 use flowcodec::{Context, Decoder, Event, Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::destination::Destination;
+use crate::destination::{Destination, Extent};
 use crate::feed::{Feed, Place, Seen, file_offset};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
@@ -45,7 +46,7 @@ pub struct Arguments {
     /// Write to FILE instead of standard output.
     ///
     /// FILE is there when it is complete, or not at all: until then the output stands beside it under a hidden name, and FILE, if there is
-    /// one, stays as it was. When an input could not be read to its end, what was read is kept as FILE.incomplete.
+    /// one, stays as it was. When an input could not be read to its end, what was read, if anything, is kept as FILE.incomplete.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// In Arrow and Parquet, addresses as octets (16, IPv4 mapped; 6 of a MAC address) instead of text.
@@ -153,7 +154,7 @@ impl Arguments {
     fn conflict(&self) -> Option<&'static str> {
         let to_goflow2 = matches!(self.format, Format::Goflow2Json | Format::Goflow2Bin);
         let columnar = matches!(self.format, Format::Arrow | Format::Parquet);
-        let binary = (columnar || self.format == Format::Goflow2Bin) && !self.stats;
+        let binary = columnar || self.format == Format::Goflow2Bin;
         let to_stdout = self.output.as_deref().is_none_or(|output| output == Path::new("-"));
         Some(match self.format {
             _ if self.goflow2.is_given() && !to_goflow2 => {
@@ -173,7 +174,9 @@ impl Arguments {
                 "--exporters comes as a table, or with --format json"
             }
             _ if self.binary_addresses && !columnar => "--binary-addresses is for --format arrow and --format parquet",
-            _ if columnar && self.stats => "--stats is JSON; --format says how flows are shown",
+            _ if self.stats && !matches!(self.format, Format::Table | Format::Json) => {
+                "--stats is JSON; --format says how flows are shown"
+            }
             _ if columnar && cfg!(not(feature = "columnar")) => {
                 "this flowdump was built without Arrow and Parquet; with them: cargo run --release -p flowdump --features columnar"
             }
@@ -225,8 +228,8 @@ const TOLD: u64 = 20;
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
     match write(arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Extent::Whole) => ExitCode::SUCCESS,
+        Ok(Extent::Part | Extent::Nothing) => ExitCode::FAILURE,
         // Whoever reads our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -237,14 +240,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Writes the output to where it belongs.
-fn write(arguments: &Arguments) -> anyhow::Result<bool> {
+fn write(arguments: &Arguments) -> anyhow::Result<Extent> {
     let mut out = Destination::open(arguments.output.as_deref(), &arguments.files)?;
     let name = out.name();
-    let whole = dump(arguments, &mut out).with_context(|| name.clone())?;
-    if let Some(kept) = out.finish(whole).with_context(|| name.clone())? {
+    let extent = dump(arguments, &mut out).with_context(|| name.clone())?;
+    if let Some(kept) = out.finish(extent).with_context(|| name.clone())? {
         tell(&format_args!("{name} is not written; what could be read is in {}", kept.display()));
     }
-    Ok(whole)
+    Ok(extent)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -255,15 +258,15 @@ fn tell(what: &dyn std::fmt::Display) {
     let _ = writeln!(io::stderr(), "flowdump: {what}");
 }
 
-/// Reads all files; `false` when one of them could not be read to its end.
+/// Reads all files, and says how much of them could be read.
 ///
 /// # Errors
 /// When `out` does not take the output.
-pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> {
+pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent> {
     let schema = fields::schema();
     if arguments.list_fields {
         fields::list(out, &schema)?;
-        return Ok(true);
+        return Ok(Extent::Whole);
     }
     let mut settings = Settings::default();
     settings.schema = Arc::clone(&schema);
@@ -272,11 +275,12 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
     let mut output = arguments.output(&schema)?;
     // Who asks for counters finds the faults there.
     let counted = arguments.stats || arguments.exporters;
-    let mut whole = true;
+    let (mut whole, mut empty) = (true, true);
     let mut faults = 0_u64;
     let mut failed: Option<io::Error> = None;
     {
         let mut each = |place: Place<'_>, seen: Seen<'_>| {
+            empty = false;
             let told = match &seen {
                 Seen::Event(Event::Fault(event)) => Some(Told { place, context: Some(event.context), fault: event.fault }),
                 Seen::Fault(fault) => Some(Told { place, context: None, fault: *fault }),
@@ -323,6 +327,13 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
             &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
         );
     }
+    let skipped = feed.skipped();
+    if !counted && skipped != Skipped::default() {
+        tell(&format_args!(
+            "goflow2's messages: {} unknown fields and {} values that no flow can hold were left out; --stats counts them",
+            skipped.unknown_fields, skipped.refused_values
+        ));
+    }
     if arguments.exporters {
         let exporters = feed.exporters();
         let show = if arguments.format == Format::Json { exporters_as_json } else { exporters_as_table };
@@ -333,7 +344,11 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<bool> 
     } else if faults > TOLD {
         tell(&format_args!("{} more faults; --stats counts them all", faults.saturating_sub(TOLD)));
     }
-    Ok(whole)
+    Ok(match (whole, empty) {
+        (true, _) => Extent::Whole,
+        (false, false) => Extent::Part,
+        (false, true) => Extent::Nothing,
+    })
 }
 
 /// A fault as a sentence: file, offset in the file, exporter, what.

@@ -23,6 +23,17 @@ pub enum Destination {
     File(Pending),
 }
 
+/// How much of the input is in the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All files were read to their end.
+    Whole,
+    /// One could not be read to its end.
+    Part,
+    /// One could not be read, and the others held nothing.
+    Nothing,
+}
+
 /// A file under its hidden name.
 #[derive(Debug)]
 pub struct Pending {
@@ -81,16 +92,18 @@ impl Destination {
         }
     }
 
-    /// Ends the output: a `whole` file gets its name. One that lacks what could not be read is kept as `NAME.incomplete`, and that name is
-    /// given.
+    /// Ends the output: a whole file gets its name. One that lacks what could not be read is kept as `NAME.incomplete`, and that name is
+    /// given. One of nothing is removed.
     ///
     /// # Errors
     /// When the last octets are not taken, or the file cannot be named.
-    pub fn finish(self, whole: bool) -> io::Result<Option<PathBuf>> {
+    pub fn finish(self, extent: Extent) -> io::Result<Option<PathBuf>> {
         match self {
             Self::Stdout(mut out) => out.flush().map(|()| None),
             Self::Special(mut out, _) => out.flush().map(|()| None),
-            Self::File(pending) => pending.finish(whole),
+            // What is dropped is removed.
+            Self::File(_) if extent == Extent::Nothing => Ok(None),
+            Self::File(pending) => pending.finish(extent == Extent::Whole),
         }
     }
 }
@@ -158,7 +171,10 @@ fn remove_when_stopped() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
+    let ignored = ignored_signals();
+    let is_ignored = |signal: i32| u32::try_from(signal).is_ok_and(|bit| ignored.wrapping_shr(bit.wrapping_sub(1)) & 1 != 0);
+    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal));
+    let Ok(mut signals) = Signals::new(heard) else { return };
     std::thread::spawn(move || {
         for signal in &mut signals {
             // Held on to: no file gets its name any more.
@@ -171,6 +187,15 @@ fn remove_when_stopped() {
 
 #[cfg(not(unix))]
 fn remove_when_stopped() {}
+
+/// Signals that whoever started the program has it ignore, as `nohup` does: bit n is signal n + 1. A handler would undo that. Where the
+/// system does not say (it is Linux that does), SIGHUP is taken for ignored.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(1)
+}
 
 impl Write for Destination {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use flowcodec::io::goflow2::{Reader, ReaderStats};
+use flowcodec::io::goflow2::{Reader, ReaderStats, Skipped};
 use flowcodec::ipfix::Framer;
 use flowcodec::model::Flow;
 use flowcodec::{Context, Decoder, Event, Exporter, ExporterStatus, Fault, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
@@ -118,6 +118,12 @@ impl Feed {
         self.messages.is_some()
     }
 
+    /// What of goflow2's messages is not in their flows.
+    #[must_use]
+    pub fn skipped(&self) -> Skipped {
+        self.messages.map(|messages| messages.skipped).unwrap_or_default()
+    }
+
     /// Reads one file. `each` gets every event; a `Break` ends the reading early.
     ///
     /// # Errors
@@ -125,7 +131,12 @@ impl Feed {
     pub fn read(&mut self, file: &Path, progress: &mut dyn FnMut(u64), each: &mut Each<'_>) -> Result<(), InputError> {
         let options = self.options;
         self.goflow2 = None;
-        input::read(file, &options, progress, &mut |item| self.item(file, &item, each))
+        let read = input::read(file, &options, progress, &mut |item| self.item(file, &item, each));
+        // Of a file that could not be read to its end.
+        if let Some(reader) = self.goflow2.take() {
+            self.messages.get_or_insert_default().add(reader.stats());
+        }
+        read
     }
 
     /// The input has ended: cut streams and data without templates are reported.

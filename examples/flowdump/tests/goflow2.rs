@@ -145,6 +145,35 @@ fn a_bad_line_is_told_and_costs_itself() {
     assert!(told.contains(&format!("octet {}: goflow2's message: ", at + 16)), "{told}");
 }
 
+/// Nobody else's JSON passes for goflow2's, the program's own neither.
+#[test]
+fn other_json_is_refused() {
+    let own = shown(&["--format", "json"], &recording());
+    let elements = shown(&["--format", "elements"], &recording());
+    let lines = shown(&["--format", "goflow2-json"], &recording());
+    let read_before = shown(&["--format", "json"], &temporary("before.json", &lines));
+    for other in [&own[..], &elements, &read_before, br#"{"name":"x"}"#] {
+        let output = run(&["--format", "json"], &temporary("other.json", other));
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+        assert!(str::from_utf8(&output.stderr).unwrap().contains("neither a capture"), "{output:?}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_told() {
+    let lines =
+        br#"{"type":"IPFIX","sampler_address":"10.0.0.1","bytes":60,"colour":"red","src_port":70000,"proto":"experimental"}"#;
+    let file = temporary("left-out.json", lines);
+    let output = run(&["--format", "csv"], &file);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        str::from_utf8(&output.stderr).unwrap(),
+        "flowdump: goflow2's messages: 1 unknown fields and 2 values that no flow can hold were left out; --stats counts them\n"
+    );
+    let stats = &objects(&shown(&["--stats"], &file))[0]["goflow2"];
+    assert_eq!((&stats["unknown_fields"], &stats["refused_values"]), (&json!(1), &json!(2)));
+}
+
 #[test]
 fn options_are_refused_where_they_mean_nothing() {
     let cases: [(&[&str], &str); 5] = [

@@ -96,6 +96,30 @@ fn an_input_that_ends_too_early() {
     assert!(kept.starts_with("received,") && kept.ends_with("\r\n") && kept.lines().count() > 100);
 }
 
+/// An input that is not there leaves nothing, not a header alone.
+#[test]
+fn an_input_that_is_not_there() {
+    let folder = folder("missing");
+    let out = folder.join("out.csv");
+    let output = run(&["--format", "csv", "-o", out.to_str().unwrap()], &[&folder.join("missing.pcap")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("missing.pcap: ") && !error(&output).contains("incomplete"), "{output:?}");
+    assert!(files(&folder).is_empty(), "{:?}", files(&folder));
+    // Beside one that can be read, what was read is kept.
+    run(&["--format", "csv", "-o", out.to_str().unwrap()], &[&folder.join("missing.pcap"), &recording()]);
+    assert_eq!(files(&folder), ["out.csv.incomplete"]);
+}
+
+#[test]
+fn counters_have_no_format() {
+    for format in ["csv", "elements", "goflow2-json", "goflow2-bin"] {
+        let output = run(&["--stats", "--format", format], &[&recording()]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{format}");
+        assert!(error(&output).contains("--stats is JSON"), "{output:?}");
+    }
+    assert!(run(&["--stats", "--format", "json"], &[&recording()]).status.success());
+}
+
 #[cfg(unix)]
 #[test]
 fn links_permissions_and_devices() {
@@ -121,10 +145,10 @@ fn links_permissions_and_devices() {
 
 /// A run in the middle: it has written something, and waits for more.
 #[cfg(unix)]
-fn in_the_middle(folder: &Path) -> Child {
+fn in_the_middle(mut program: Command, folder: &Path) -> Child {
     let out = folder.join("out.json");
     fs::write(&out, "from yesterday").unwrap();
-    let mut child = program()
+    let mut child = program
         .args(["--format", "json", "-o", out.to_str().unwrap(), "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -155,7 +179,7 @@ fn a_run_that_is_stopped() {
 
     for (name, number) in [("-INT", 2), ("-TERM", 15), ("-HUP", 1)] {
         let folder = folder(name);
-        let mut child = in_the_middle(&folder);
+        let mut child = in_the_middle(program(), &folder);
         send(name, &child);
         assert_eq!(child.wait().unwrap().signal(), Some(number), "it dies of the signal");
         assert_eq!(files(&folder), ["out.json"], "{name}");
@@ -163,11 +187,27 @@ fn a_run_that_is_stopped() {
     }
     // Nobody can clean up behind a kill, but the name is as it was.
     let folder = folder("-KILL");
-    let mut child = in_the_middle(&folder);
+    let mut child = in_the_middle(program(), &folder);
     send("-KILL", &child);
     child.wait().unwrap();
     assert_eq!(fs::read_to_string(folder.join("out.json")).unwrap(), "from yesterday");
     assert_eq!(files(&folder).len(), 2);
+}
+
+/// Under `nohup`, who hangs up stops nothing.
+#[cfg(unix)]
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    let folder = folder("ignored");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_flowdump")]);
+    let mut child = in_the_middle(shell, &folder);
+    send("-HUP", &child);
+    std::thread::sleep(Duration::from_millis(100));
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(files(&folder), ["out.json"]);
+    assert_eq!(fs::read_to_string(folder.join("out.json")).unwrap().lines().count(), 345);
 }
 
 /// The disk is full, as far as this program can tell.

@@ -91,6 +91,9 @@ impl<'a> Source<'a> {
             start if start >> 16 == 10 && start & 0xffff >= 16 => return Ok(Kind::Ipfix),
             _ => {
                 self.fill_head(GOFLOW2_HEAD)?;
+                if self.head.trim_ascii_start().starts_with(b"{") && goflow2::recognise(&self.head).is_none() {
+                    self.fill_head(goflow2::JSON_HEAD)?;
+                }
                 let known = goflow2::recognise(&self.head).map(|_| Kind::Goflow2);
                 return known.ok_or_else(|| InputError::NotRecognised { file: self.file() });
             }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::message::protocol;
 use super::table::{Form, Moment, Mpls, Scale, Shape};
 use super::{Skipped, id, schema, words};
+use crate::Text;
 use crate::exporter::Protocol;
 use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
 use crate::time::Timestamp;
@@ -15,7 +16,7 @@ pub(super) enum Given<'a> {
     Number(u64),
     /// Of protobuf.
     Octets(&'a [u8]),
-    /// Of JSON, without escapes.
+    /// Of JSON, with its escapes undone.
     Text(&'a [u8]),
 }
 
@@ -133,7 +134,7 @@ impl Draft {
                 self.sampler = if given.is_empty() { None } else { Some(given.address()?) };
                 Some(())
             }
-            Form::Address(_) if given.is_empty() => Some(()),
+            Form::Address(_) | Form::Text(_) if given.is_empty() => Some(()),
             Form::Addresses(id::SEGMENTS) => {
                 self.segments.extend(octets_of_address(given.address()?));
                 Some(())
@@ -152,6 +153,7 @@ impl Draft {
             }
             Form::Mpls(part) => self.mpls(part, given.number()?),
             Form::Name(_) => Some(()),
+            Form::Text(id) => self.set(id, FieldValue::Text(Text::new(given.text()?))),
         }
     }
 

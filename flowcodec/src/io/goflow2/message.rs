@@ -256,7 +256,13 @@ impl<'a> View<'a> {
             Form::Protocol => self.unsigned(field::IP_PROTOCOL.id()).unwrap_or(0),
             Form::Network { bits, .. } => self.unsigned(bits).unwrap_or(0),
             Form::Mpls(part) => self.mpls(part),
-            Form::Sampler | Form::Address(_) | Form::Addresses(_) | Form::Numbers(_) | Form::Layers(_) | Form::Name(_) => 0,
+            Form::Sampler
+            | Form::Address(_)
+            | Form::Addresses(_)
+            | Form::Numbers(_)
+            | Form::Layers(_)
+            | Form::Name(_)
+            | Form::Text(_) => 0,
         }
     }
 

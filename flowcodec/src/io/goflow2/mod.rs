@@ -17,10 +17,16 @@
 //! - The sampling rate of each record, where goflow2 knows one rate for each exporter.
 //! - Protocol buffers: `time_flow_start_ms` and the fields up to 102 that goflow2 got by version 1.3 are written in v1 as well; who does
 //!   not know them passes over them.
+//! - What goflow2's JSON has no word for is lost in it. A protocol whose word several have (`experimental`, `unassigned`) is refused, and
+//!   absent from then on; an absent one is written as 0, whose word is `HOPOPT`. Of Ethernet types v2 has three words; the others are
+//!   empty, and an absent one is written as the IP version of the addresses says.
+//! - `SrcPod`, `SrcNamespace`, `DstPod` and `DstNamespace`, which kube-enricher adds to JSON, are read, and not written. What else it adds
+//!   is counted as unknown.
 //! - `layer_stack` and what else 2.2 tells of headers is written of flows that were read from goflow2, and else empty.
 
 mod decode;
 mod draft;
+mod escape;
 mod json;
 mod message;
 mod parse;
@@ -38,7 +44,7 @@ pub use json::write_json;
 pub use message::Message;
 pub use parse::read_json;
 pub use protobuf::{write_protobuf, write_protobuf_rows, write_protobuf_set};
-pub use reader::{Format, MOST, Reader, ReaderStats, recognise};
+pub use reader::{Format, JSON_HEAD, MOST, Reader, ReaderStats, recognise};
 
 use self::table::Scale;
 use crate::model::{COLUMNS, FieldDef, FieldId, Octets, Schema, U32, U32List, Unit};
@@ -151,8 +157,8 @@ const fn behind_core(number: Number) -> FieldId {
     FieldId::new((COLUMNS.len() + number as usize) as u16)
 }
 
-/// The common schema with what only this message has: of such flows the readers are, and nothing in them is lost when they are written
-/// again.
+/// The common schema with what only this message has: of such flows the readers are. What was read is written again, apart from what
+/// [`Skipped`] counts, and from what stands above under "Where it differs".
 #[must_use]
 pub fn schema() -> Arc<Schema> {
     Arc::clone(&SCHEMA)

@@ -1,8 +1,9 @@
 //! The message read from JSON.
 
-use super::Skipped;
 use super::draft::{Draft, Given};
-use super::table::{Form, ROWS, Row, Shape};
+use super::escape::unescaped;
+use super::table::{ENRICHED, Form, ROWS, Row, Shape};
+use super::{Skipped, schema, words};
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::model::Flow;
 use crate::wire::len32;
@@ -20,6 +21,35 @@ pub fn read_json(line: &[u8]) -> Result<(Flow, Skipped), Fault> {
         return Err(parser.fault(FaultKind::TrailingOctets));
     }
     Ok(parser.draft.finish())
+}
+
+/// Whether octets, which may end anywhere, begin an object with two members that only goflow2's message has. Keys that the common model
+/// has too are none, `type` is one only with a protocol of goflow2's, and keys count as goflow2 writes them alone: names of information
+/// elements differ from them in nothing but case.
+pub(super) fn looks_like_json(head: &[u8]) -> bool {
+    let mut parser = Parser { line: head, at: 0, expected: 0, draft: Draft::new() };
+    // With what flows have that were read from goflow2, which may be written as the common model too.
+    let schema = schema();
+    let mut found = 0_u32;
+    // Until two are found, or there is no more.
+    let _ = parser.members(|parser, key| {
+        let row = ROWS.iter().find(|row| [row.v1.key, row.v2.key].iter().any(|own| !own.is_empty() && own.as_bytes() == key));
+        let is_common = || core::str::from_utf8(key).is_ok_and(|key| schema.find(key).is_some());
+        let from = parser.at;
+        let counts = match row.map(|row| row.form) {
+            None => false,
+            Some(Form::Type) => match parser.token()? {
+                Token::Text(word, _) => words::TYPES.iter().any(|known| known.as_bytes() == word),
+                Token::Number(_) => true,
+                _ => false,
+            },
+            Some(_) => !is_common(),
+        };
+        parser.at = from;
+        found = found.saturating_add(u32::from(counts));
+        if found < 2 { parser.skip() } else { Err(parser.invalid_here()) }
+    });
+    found >= 2
 }
 
 /// Arrays and objects in one another: more of them in a value that nobody asks for are no message of goflow2.
@@ -47,6 +77,17 @@ enum Token<'a> {
 
 impl<'a> Parser<'a> {
     fn object(&mut self) -> Result<(), Fault> {
+        self.members(|parser, key| match parser.form_of(key) {
+            Some((place, form)) => parser.member(place, form),
+            None => {
+                parser.draft.skipped.count_unknown();
+                parser.skip()
+            }
+        })
+    }
+
+    /// Walks over an object: `each` gets every key, and takes the value behind it.
+    fn members(&mut self, mut each: impl FnMut(&mut Self, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
         self.blank();
         self.expect(b'{')?;
         self.blank();
@@ -60,12 +101,10 @@ impl<'a> Parser<'a> {
             let (key, escaped) = self.text()?;
             self.blank();
             self.expect(b':')?;
-            match if escaped { None } else { self.row_of(key) } {
-                Some((place, row)) => self.member(place, row.form)?,
-                None => {
-                    self.draft.skipped.count_unknown();
-                    self.skip()?;
-                }
+            self.blank();
+            match if escaped { unescaped(key) } else { None } {
+                Some(key) => each(self, &key)?,
+                None => each(self, key)?,
             }
             self.blank();
             match self.next() {
@@ -106,9 +145,13 @@ impl<'a> Parser<'a> {
     fn scalar(&mut self, place: usize, form: Form, token: Token<'a>, from: usize) -> Result<(), Fault> {
         // What stands for a value that cannot be one.
         let refused = Given::Octets(b"?");
+        let plain;
         let given = match token {
             Token::Text(text, false) => Given::Text(text),
-            Token::Text(_, true) => refused,
+            Token::Text(text, true) => {
+                plain = unescaped(text);
+                plain.as_deref().map_or(refused, Given::Text)
+            }
             Token::Number(digits) => {
                 core::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).map_or(refused, Given::Number)
             }
@@ -294,6 +337,15 @@ impl<'a> Parser<'a> {
     fn fault(&self, kind: FaultKind) -> Fault {
         let offset = u32::try_from(self.at).unwrap_or(u32::MAX);
         Fault::new(kind, Layer::Record, LimitedBy::MessageLength, offset).costing(len32(self.line))
+    }
+
+    /// What a key stands for, and its place in the table or behind it.
+    fn form_of(&mut self, key: &[u8]) -> Option<(usize, Form)> {
+        if let Some((place, row)) = self.row_of(key) {
+            return Some((place, row.form));
+        }
+        let mut added = (ROWS.len()..).zip(ENRICHED);
+        added.find_map(|(place, (name, form))| same(key, name.as_bytes()).then_some((place, *form)))
     }
 
     /// The row with this key, and which it is: the one behind the last, or any.

@@ -2,7 +2,7 @@
 
 use super::Skipped;
 use super::decode::{LineEnd, Varint, end_of_line, looks_like_message, read_protobuf, varint};
-use super::parse::read_json;
+use super::parse::{looks_like_json, read_json};
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::model::Flow;
 
@@ -18,20 +18,20 @@ pub enum Format {
     Lines,
 }
 
-/// The format that octets from the start of a stream are in; `None` when they are no messages of goflow2. Some 64 octets are enough.
+/// The format that octets from the start of a stream are in; `None` when they are no messages of goflow2. Some 64 octets are enough, but
+/// of JSON with its members in another order than goflow2's up to [`JSON_HEAD`]: an object counts when two of its members are such as
+/// only goflow2's message has.
 ///
 /// ```
 /// use flowcodec::io::goflow2::{Format, recognise};
 /// assert_eq!(recognise(br#"{"Type":"IPFIX","TimeReceived":1628419398,"#), Some(Format::Json));
+/// assert_eq!(recognise(br#"{"src_addr":"10.0.0.1","octets":60}"#), None, "of the common model");
 /// assert_eq!(recognise(&[0, 9, 0, 1, 0, 0, 0, 0]), None);
 /// ```
 #[must_use]
 pub fn recognise(head: &[u8]) -> Option<Format> {
-    let text = head.trim_ascii_start();
-    if let Some(members) = text.strip_prefix(b"{")
-        && matches!(members.trim_ascii_start().first(), None | Some(b'"' | b'}'))
-    {
-        return Some(Format::Json);
+    if is_object(head) {
+        return looks_like_json(head).then_some(Format::Json);
     }
     if let Varint::Whole(len, at) = varint(head) {
         let rest = head.get(at..).unwrap_or_default();
@@ -41,6 +41,12 @@ pub fn recognise(head: &[u8]) -> Option<Format> {
         }
     }
     looks_like_message(head).then_some(Format::Lines)
+}
+
+/// Whether octets begin an object of JSON.
+fn is_object(head: &[u8]) -> bool {
+    let members = head.trim_ascii_start().strip_prefix(b"{");
+    members.is_some_and(|members| matches!(members.trim_ascii_start().first(), None | Some(b'"' | b'}')))
 }
 
 /// What a reader has done so far. `bytes` is the sum of `bytes_decoded`, `bytes_reported` and what the reader still holds.
@@ -123,6 +129,9 @@ pub const MOST: usize = 1 << 20;
 
 /// What is needed to tell the format.
 const HEAD: usize = 64;
+
+/// What is looked at of JSON, at most, to tell whether goflow2 wrote it: more than one message of its own.
+pub const JSON_HEAD: usize = 4096;
 
 impl ReaderStats {
     /// Counts what another reader has done as well.
@@ -217,10 +226,12 @@ impl Reader {
                 if rest.is_empty() || (rest.len() < HEAD && !self.has_ended()) {
                     return None;
                 }
-                let Some(format) = recognise(rest.get(..HEAD).unwrap_or(rest)) else {
-                    return Some(self.fail(FaultKind::UnknownVersion));
-                };
-                *self.format.insert(format)
+                let most = if is_object(rest.get(..HEAD).unwrap_or(rest)) { JSON_HEAD } else { HEAD };
+                match recognise(rest.get(..most).unwrap_or(rest)) {
+                    Some(format) => *self.format.insert(format),
+                    None if rest.len() < most && !self.has_ended() => return None,
+                    None => return Some(self.fail(FaultKind::UnknownVersion)),
+                }
             }
         };
         match format {

@@ -95,6 +95,8 @@ pub(super) enum Form {
     Mpls(Mpls),
     /// The name of a number that stands elsewhere.
     Name(Name),
+    /// A text, which only JSON has.
+    Text(FieldId),
 }
 
 /// The moments of a message.
@@ -259,4 +261,12 @@ pub(super) const ROWS: &[Row] = &[
     row(json("EtypeName"), NOT, Form::Name(Name::Etype)),
     row(json("ProtoName"), NOT, Form::Name(Name::Protocol)),
     row(json("IcmpName"), NOT, Form::Name(Name::Icmp)),
+];
+
+/// What goflow2-kube-enricher, and kube-enricher in its place, adds to JSON and the common model has a field for: read, not written.
+pub(super) const ENRICHED: &[(&str, Form)] = &[
+    ("SrcPod", Form::Text(field::SRC_POD.id())),
+    ("SrcNamespace", Form::Text(field::SRC_NAMESPACE.id())),
+    ("DstPod", Form::Text(field::DST_POD.id())),
+    ("DstNamespace", Form::Text(field::DST_NAMESPACE.id())),
 ];
