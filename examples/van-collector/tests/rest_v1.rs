@@ -254,7 +254,7 @@ mod tests {
 
     const BASE: &str = "mc/sfe.a:0";
 
-    fn send(hub: &Hub, seconds: i64, of: RecordType, identity: &str, attributes: &[(Attribute, Scalar<'_>)]) {
+    fn send(hub: &Hub, seconds: u64, of: RecordType, identity: &str, attributes: &[(Attribute, Scalar<'_>)]) {
         let to = if of == RecordType::BIFLOW_TPORT { format!("{BASE}.flows") } else { BASE.to_owned() };
         hub.message(Timestamp::from_seconds(seconds), &to, &records(None, &to, &[(of, identity, attributes)]));
     }
@@ -266,7 +266,7 @@ mod tests {
     const START: (Attribute, Scalar<'_>) = (Attribute::START_TIME, Scalar::Number(1_000_000));
 
     /// A router, its site, a listener and a connector; their records come at this time.
-    fn describe(hub: &Hub, seconds: i64) {
+    fn describe(hub: &Hub, seconds: u64) {
         hub.message(Timestamp::from_seconds(seconds), "mc/sfe.all", &beacon("ROUTER", "a:0", BASE, "sfe.a:0"));
         send(hub, seconds, RecordType::SITE, "site", &[START, (Attribute::NAME, word("west"))]);
         send(hub, seconds, RecordType::ROUTER, "a:0", &[START, (Attribute::PARENT, word("site"))]);
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    fn connect(hub: &Hub, seconds: i64, octets: u64, end: Option<u64>) {
+    fn connect(hub: &Hub, seconds: u64, octets: u64, end: Option<u64>) {
         let mut attributes = vec![
             START,
             (Attribute::PARENT, word("a:1")),
