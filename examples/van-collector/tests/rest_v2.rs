@@ -148,7 +148,7 @@ mod tests {
             }
         }
         assert!(inferred > 0);
-        assert!(server.list("/api/v2alpha1/sites").await.iter().all(|site| site["provider"].is_null()));
+        assert!(server.list("/api/v2alpha1/sites").await.iter().all(|site| site["provider"] != "unknown"));
         let services = server.list("/api/v2alpha1/services").await;
         let web = services.iter().find(|service| service["name"] == "web:8080").unwrap();
         assert_eq!(web["observedApplicationProtocols"], serde_json::json!(["http1"]));
