@@ -66,12 +66,6 @@ mod tests {
             .collect()
     }
 
-    fn source_changes(collector: &mut Collector) -> Vec<SourceChange> {
-        core::iter::from_fn(|| collector.poll_change())
-            .filter_map(|change| if let Change::Source { what, .. } = change { Some(what) } else { None })
-            .collect()
-    }
-
     fn subscribe(address: &str) -> Command {
         Command::Subscribe(address.into())
     }
@@ -127,6 +121,7 @@ mod tests {
         let router: RecordSpec<'_> = (RecordType::ROUTER, "a:0", &[(Attribute::START_TIME, number(7))]);
         let gone: RecordSpec<'_> = (RecordType::LISTENER, "a:1", &[(Attribute::START_TIME, number(8))]);
         send(&mut collector, 1, BASE, Some(10), &[router, gone]);
+        let old = collector.find(b"a:0").unwrap().id();
         commands(&mut collector);
         collector.tick(at(30));
         assert_eq!(collector.find(b"a:0").unwrap().ended(), None);
@@ -142,14 +137,18 @@ mod tests {
         assert_eq!(commands(&mut collector), [Command::Flush("sfe.a:0".into())]);
         assert_eq!(collector.find_all(b"a:0").count(), 1, "the same router, not a second one");
         assert_eq!(collector.find(b"a:0").unwrap().ended(), None);
+        let new = collector.find(b"a:0").unwrap().id();
         assert_eq!(collector.find(b"a:1").unwrap().ended(), Some(EndedBy::Silence), "not sent again");
         assert_eq!((collector.stats().silences, collector.stats().restarts), (1, 0));
         collector.tick(at(31 + 15 * 60));
         assert!(collector.find(b"a:1").is_none(), "its time is over");
-        assert_eq!(
-            source_changes(&mut collector)[..],
-            [SourceChange::Appeared, SourceChange::Silent, SourceChange::Returned, SourceChange::Silent]
-        );
+        let told: Vec<_> = core::iter::from_fn(|| collector.poll_change()).collect();
+        let sources = told.iter().filter_map(|change| if let Change::Source { what, .. } = change { Some(*what) } else { None });
+        assert!(sources.eq([SourceChange::Appeared, SourceChange::Silent, SourceChange::Returned, SourceChange::Silent]));
+        let replaced = told.iter().position(|change| *change == Change::Replaced { old, new }).unwrap();
+        assert!(matches!(&told[replaced + 1], Change::Record { what: RecordChange::Removed, id, .. } if *id == old));
+        assert!(matches!(&told[replaced + 2], Change::Record { what: RecordChange::Appeared, id, .. } if *id == new));
+        assert_eq!(told.iter().filter(|change| matches!(change, Change::Replaced { .. })).count(), 1);
     }
 
     fn there<'a>(identity: &'a str, attributes: &'a [(Attribute, Scalar<'a>)]) -> RecordSpec<'a> {

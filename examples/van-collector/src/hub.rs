@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use flowcodec::Timestamp;
 use tokio::sync::broadcast;
 use vanflow::collector::{Change, Collector, Command, RecordChange, RecordId, Settings, SourceChange};
-use vanflow::record::RecordType;
+use vanflow::record::{Class, RecordType};
 
 use crate::metrics::Totals;
 use crate::ndjson::FlowWriter;
@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) feed: FeedState,
     pub(crate) feed_name: String,
     pub(crate) connects: u64,
+    /// Messages that a connection did not take, too large or aborted.
+    pub(crate) passed_over: u64,
     pub(crate) happenings: VecDeque<Happening>,
     /// Counts writes: whoever has seen this number has seen all.
     pub(crate) version: u64,
@@ -96,6 +98,7 @@ impl Hub {
             feed: if clock == Clock::Live { FeedState::Connecting { reason: None } } else { FeedState::Playing },
             feed_name: feed_name.to_owned(),
             connects: 0,
+            passed_over: 0,
             happenings: VecDeque::new(),
             version: 0,
             flows,
@@ -161,6 +164,13 @@ impl Hub {
         });
     }
 
+    /// The connection did not take so many messages.
+    pub(crate) fn passed_over(&self, messages: u64) {
+        if messages > 0 {
+            self.write(|inner| inner.passed_over = inner.passed_over.saturating_add(messages));
+        }
+    }
+
     /// How it stands with the feed.
     pub fn set_feed(&self, now: Timestamp, state: FeedState) {
         self.write(|inner| {
@@ -184,6 +194,7 @@ impl Hub {
     /// Nothing more will come: what was not written is.
     pub fn finish(&self) {
         self.write(|inner| {
+            inner.totals.finish(&inner.collector);
             if let Some(flows) = &mut inner.flows {
                 flows.finish(&inner.collector);
             }
@@ -237,7 +248,11 @@ impl Hub {
                     let now = inner.collector.now();
                     inner.happens(now, word(what), id.to_string());
                 }
-                Change::Lost(changes) => eprintln!("van-collector: {changes} changes came faster than they were read"),
+                Change::Replaced { old, new } => inner.totals.replaced(old, new),
+                Change::Lost(changes) => {
+                    eprintln!("van-collector: {changes} changes came faster than they were read: all records are read again");
+                    inner.read_again();
+                }
                 _ => {}
             }
         }
@@ -250,6 +265,19 @@ impl Hub {
 }
 
 impl Inner {
+    /// Changes were lost, nobody knows of what: looks at all flows as if each had changed.
+    fn read_again(&mut self) {
+        let Self { collector, totals, flows, .. } = self;
+        totals.retain(collector);
+        for view in collector.records_of_class(Class::Flow) {
+            let told = Told { id: view.id(), record_type: view.record_type(), what: RecordChange::Updated };
+            totals.change(collector, told);
+            if let Some(flows) = flows {
+                flows.change(collector, told);
+            }
+        }
+    }
+
     fn happens(&mut self, at: Timestamp, what: &'static str, whom: String) {
         if self.happenings.len() >= HAPPENINGS {
             self.happenings.pop_front();

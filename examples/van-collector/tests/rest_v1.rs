@@ -219,6 +219,145 @@ mod tests {
         assert_eq!(kinds.len(), count);
     }
 
+    /// Sum of a metric's lines that have all these labels.
+    fn sum(page: &str, name: &str, labels: &[&str]) -> u64 {
+        let lines = page.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+        let lines = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Nothing of a v1 pair is counted for each of its sides, and nothing of a half that found no other is left out.
+    #[tokio::test]
+    async fn metrics_of_pairs_agree_with_the_rows() {
+        for (recording, requests) in [("v1-main", 48), ("v1-legacy", 44)] {
+            let Some(file) = corpus(recording) else { return };
+            let server = Server::of(played(&file).await).await;
+            let page = server.get("/metrics").await.body;
+            let rows = server.list("/api/v2alpha1/applicationflows").await;
+            let over = rows.iter().filter(|row| row["endTime"] != 0).count();
+            assert_eq!((sum(&page, "skupper_requests_total", &[]), over), (requests, usize::try_from(requests).unwrap()));
+            let rows = server.list("/api/v2alpha1/connections").await;
+            assert_eq!(sum(&page, "skupper_connections_opened_total", &[]), u64::try_from(rows.len()).unwrap(), "{recording}");
+            let services: std::collections::BTreeSet<_> =
+                rows.iter().map(|row| row["routingKey"].as_str().unwrap_or("")).collect();
+            for service in services {
+                let of = |field: &str| -> u64 {
+                    let rows = rows.iter().filter(|row| row["routingKey"].as_str().unwrap_or("") == service);
+                    rows.filter_map(|row| row[field].as_u64()).sum()
+                };
+                let label = format!("routing_key=\"{service}\"");
+                let told =
+                    (sum(&page, "skupper_sent_bytes_total", &[&label]), sum(&page, "skupper_received_bytes_total", &[&label]));
+                assert_eq!(told, (of("octetCount"), of("octetReverseCount")), "{recording}: {service}");
+            }
+        }
+    }
+
+    const BASE: &str = "mc/sfe.a:0";
+
+    fn send(hub: &Hub, seconds: u64, of: RecordType, identity: &str, attributes: &[(Attribute, Scalar<'_>)]) {
+        let to = if of == RecordType::BIFLOW_TPORT { format!("{BASE}.flows") } else { BASE.to_owned() };
+        hub.message(Timestamp::from_seconds(seconds), &to, &records(None, &to, &[(of, identity, attributes)]));
+    }
+
+    fn word(word: &str) -> Scalar<'_> {
+        Scalar::Text(word.into())
+    }
+
+    const START: (Attribute, Scalar<'_>) = (Attribute::START_TIME, Scalar::Number(1_000_000));
+
+    /// A router, its site, a listener and a connector; their records come at this time.
+    fn describe(hub: &Hub, seconds: u64) {
+        hub.message(Timestamp::from_seconds(seconds), "mc/sfe.all", &beacon("ROUTER", "a:0", BASE, "sfe.a:0"));
+        send(hub, seconds, RecordType::SITE, "site", &[START, (Attribute::NAME, word("west"))]);
+        send(hub, seconds, RecordType::ROUTER, "a:0", &[START, (Attribute::PARENT, word("site"))]);
+        for (of, id) in [(RecordType::LISTENER, "a:1"), (RecordType::CONNECTOR, "a:2")] {
+            let host = (Attribute::DEST_HOST, word("10.0.0.2"));
+            send(hub, seconds, of, id, &[START, (Attribute::PARENT, word("a:0")), (Attribute::ADDRESS, word("web")), host]);
+        }
+    }
+
+    fn connect(hub: &Hub, seconds: u64, octets: u64, end: Option<u64>) {
+        let mut attributes = vec![
+            START,
+            (Attribute::PARENT, word("a:1")),
+            (Attribute::CONNECTOR, word("a:2")),
+            (Attribute::SOURCE_HOST, word("10.0.0.1")),
+            (Attribute::OCTETS, Scalar::Number(octets)),
+        ];
+        attributes.extend(end.map(|end| (Attribute::END_TIME, Scalar::Number(end))));
+        send(hub, seconds, RecordType::BIFLOW_TPORT, "a:3", &attributes);
+    }
+
+    /// What ended is held back until its client is described.
+    #[tokio::test]
+    async fn metrics_wait_for_who_it_was() {
+        let hub = Hub::new(Settings::default(), Clock::Recording, "test", None);
+        let server = Server::of(std::sync::Arc::clone(&hub)).await;
+        let opened = async |labels: &[&str]| {
+            let page = server.get("/metrics").await.body;
+            (sum(&page, "skupper_connections_opened_total", &[]), sum(&page, "skupper_connections_closed_total", labels))
+        };
+        describe(&hub, 10);
+        connect(&hub, 11, 5, Some(2_000_000));
+        assert_eq!(opened(&[]).await, (0, 0));
+        let parts =
+            [(Attribute::NAME, word("shop-1")), (Attribute::GROUP, word("shop")), (Attribute::SOURCE_HOST, word("10.0.0.1"))];
+        send(&hub, 20, RecordType::PROCESS, "p", &[&[START, (Attribute::PARENT, word("site"))], &parts[..]].concat());
+        hub.tick(Timestamp::from_seconds(31));
+        let shop = ["source_process_name=\"shop-1\"", "source_component_name=\"shop\"", "dest_process_name=\"10.0.0.2\""];
+        assert_eq!(opened(&shop).await, (1, 1));
+    }
+
+    /// A connection that went on while its source was silent is one connection.
+    #[tokio::test]
+    async fn metrics_count_once_what_returned() {
+        let hub = Hub::new(Settings::default(), Clock::Recording, "test", None);
+        let server = Server::of(std::sync::Arc::clone(&hub)).await;
+        let sums = async || {
+            let page = server.get("/metrics").await.body;
+            ["opened", "closed"]
+                .map(|what| sum(&page, &format!("skupper_connections_{what}_total"), &[]))
+                .into_iter()
+                .chain([sum(&page, "skupper_sent_bytes_total", &[])])
+                .collect::<Vec<_>>()
+        };
+        describe(&hub, 10);
+        connect(&hub, 11, 500, None);
+        hub.tick(Timestamp::from_seconds(32));
+        assert_eq!(sums().await, [1, 0, 500]);
+        hub.tick(Timestamp::from_seconds(60));
+        assert_eq!(sums().await, [1, 1, 500], "its source is silent");
+        describe(&hub, 70);
+        connect(&hub, 71, 700, None);
+        hub.tick(Timestamp::from_seconds(95));
+        assert_eq!(sums().await, [1, 1, 700]);
+        connect(&hub, 96, 900, Some(3_000_000));
+        hub.tick(Timestamp::from_seconds(120));
+        assert_eq!(sums().await, [1, 1, 900]);
+    }
+
+    /// Changes that came faster than they were looked at cost nothing but a look at all.
+    #[tokio::test]
+    async fn metrics_are_whole_when_changes_were_lost() {
+        let mut settings = Settings::default();
+        settings.changes = 2;
+        let hub = Hub::new(settings, Clock::Recording, "test", None);
+        let server = Server::of(std::sync::Arc::clone(&hub)).await;
+        describe(&hub, 10);
+        let attributes = [START, (Attribute::PARENT, word("a:1")), (Attribute::OCTETS, Scalar::Number(7))];
+        let to = format!("{BASE}.flows");
+        let ids: Vec<String> = (10..20).map(|id| format!("a:{id}")).collect();
+        let flows: Vec<vanflow::message::RecordSpec<'_>> =
+            ids.iter().map(|id| (RecordType::BIFLOW_TPORT, &**id, &attributes[..])).collect();
+        hub.message(Timestamp::from_seconds(11), &to, &records(None, &to, &flows));
+        hub.tick(Timestamp::from_seconds(32));
+        let page = server.get("/metrics").await.body;
+        let of = |name: &str| sum(&page, name, &[]);
+        assert_eq!((of("skupper_connections_opened_total"), of("skupper_sent_bytes_total")), (10, 70));
+        assert_eq!(of("van_collector_lost_changes_total"), 8);
+    }
+
     #[tokio::test]
     async fn health_page_and_what_is_not_there() {
         let server = server().await;

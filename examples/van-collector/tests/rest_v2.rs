@@ -136,6 +136,22 @@ mod tests {
         // By whom they are called, the connector's own word before an address.
         let echo = rows.iter().filter(|row| row["routingKey"] == "echo:9090");
         assert!(echo.clone().count() == 21 && echo.clone().all(|row| row["destProcessName"] == "echo-pod-1"));
+        // A process has one name, also one that nobody describes; and what nobody tells is null.
+        let processes = server.list("/api/v2alpha1/processes").await;
+        let mut inferred = 0;
+        for row in &rows {
+            for (id, name) in [("sourceProcessId", "sourceProcessName"), ("destProcessId", "destProcessName")] {
+                if let Some(process) = processes.iter().find(|process| process["identity"] == row[id]) {
+                    assert_eq!(row[name], process["name"], "{id} of {}", identity(row));
+                    inferred += usize::from(process["inferred"] == true);
+                }
+            }
+        }
+        assert!(inferred > 0);
+        assert!(server.list("/api/v2alpha1/sites").await.iter().all(|site| site["provider"] != "unknown"));
+        let services = server.list("/api/v2alpha1/services").await;
+        let web = services.iter().find(|service| service["name"] == "web:8080").unwrap();
+        assert_eq!(web["observedApplicationProtocols"], serde_json::json!(["http1"]));
         let errors = rows.iter().filter(|row| row["connectorError"].is_string()).count();
         assert_eq!(errors, 5, "refused connections");
         let requests = server.list("/api/v2alpha1/applicationflows").await;

@@ -24,6 +24,14 @@ pub enum Change {
         /// Its identity.
         identity: Identity,
     },
+    /// A record takes the place of one whose source was silent and returned: both are the same thing. Told before the old one's
+    /// [`RecordChange::Removed`].
+    Replaced {
+        /// Handle of the record that goes.
+        old: RecordId,
+        /// Handle of the record that stays.
+        new: RecordId,
+    },
     /// A source.
     Source {
         /// What happened to it.

@@ -446,7 +446,7 @@ impl Collector {
         }
     }
 
-    fn push(&mut self, change: Change) {
+    pub(super) fn push(&mut self, change: Change) {
         let gone = self.changes.push(change);
         if gone.is_some() {
             count(&mut self.stats.lost_changes);

@@ -1,10 +1,10 @@
 //! Updates into records.
 
-use super::change::RecordChange;
+use super::change::{Change, RecordChange};
 use super::life::Heard;
 use super::slab::Key;
 use super::store::{Epoch, Record, Set};
-use super::view::EndedBy;
+use super::view::{EndedBy, RecordId};
 use super::{Collector, Outcome, count};
 use crate::message::{Update, Updates};
 use crate::record::{Attribute, Class};
@@ -154,9 +154,12 @@ impl Collector {
             |other: &Record| other.kind == record.kind && other.number(Attribute::START_TIME) == start && source(other) == of;
         let lost = |other: &Record| other.ended.is_some_and(|(by, _)| by == EndedBy::Silence);
         let mut others = self.store.versions(record.node).filter(|&(other, _)| other != key);
-        let gone = others.find(|(_, other)| lost(other) && same(other)).map(|(other, _)| other);
+        let gone =
+            others.find(|(_, other)| lost(other) && same(other)).map(|(gone, other)| (gone, RecordId::new(gone, other.serial)));
+        let new = RecordId::new(key, record.serial);
         drop(others);
-        if let Some(gone) = gone {
+        if let Some((gone, old)) = gone {
+            self.push(Change::Replaced { old, new });
             self.remove(gone);
         }
     }

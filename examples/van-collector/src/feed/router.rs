@@ -165,7 +165,7 @@ impl RouterFeed {
     async fn session(&self, stream: &mut dyn Stream, hub: &Hub, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
         let mut client = Client::new(self.settings.clone(), wall_clock());
         let mut octets = vec![0; 1 << 16];
-        let mut subscribed = HashSet::new();
+        let (mut subscribed, mut passed) = (HashSet::new(), 0);
         loop {
             for command in hub.commands() {
                 match command {
@@ -191,6 +191,8 @@ impl RouterFeed {
                     let taken = client.handle_input(now, octets.get(..length).unwrap_or_default());
                     // What came before an error counts.
                     let closed = events(&mut client, hub, now, &subscribed);
+                    let passed_over = client.passed_over();
+                    hub.passed_over(passed_over - core::mem::replace(&mut passed, passed_over));
                     taken?;
                     if let Some(reason) = closed {
                         self.send(stream, &mut client).await?;

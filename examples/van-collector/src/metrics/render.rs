@@ -85,9 +85,11 @@ fn traffic(page: &mut Page, inner: &Inner) {
             page.line(name, &pairs(labels), read(sums));
         }
     }
-    page.head("skupper_requests_total", "counter", "Requests that are over, by method and class of status.");
-    for ((method, class), count) in &totals.requests {
-        page.line("skupper_requests_total", &[("method", method), ("code", class)], count);
+    page.head("skupper_requests_total", "counter", "Requests that are over.");
+    for ((labels, method, class), count) in &totals.requests {
+        let mut pairs = pairs(labels).to_vec();
+        pairs.extend([("method", &**method), ("code", *class)]);
+        page.line("skupper_requests_total", &pairs, count);
     }
     page.histogram(
         "van_collector_connection_latency_seconds",
@@ -98,7 +100,7 @@ fn traffic(page: &mut Page, inner: &Inner) {
     page.histogram("van_collector_added_latency_seconds", help, &totals.added);
 }
 
-fn pairs(labels: &Labels) -> [(&str, &str); 8] {
+fn pairs(labels: &Labels) -> [(&str, &str); 12] {
     [
         ("source_site_id", &labels.source_site),
         ("source_site_name", &labels.source_site_name),
@@ -106,6 +108,10 @@ fn pairs(labels: &Labels) -> [(&str, &str); 8] {
         ("dest_site_name", &labels.dest_site_name),
         ("routing_key", &labels.routing_key),
         ("protocol", &labels.protocol),
+        ("source_component_id", &labels.source_component),
+        ("source_component_name", &labels.source_component),
+        ("dest_component_id", &labels.dest_component),
+        ("dest_component_name", &labels.dest_component),
         ("source_process_name", &labels.source_process),
         ("dest_process_name", &labels.dest_process),
     ]
@@ -174,8 +180,12 @@ fn own(page: &mut Page, inner: &Inner) {
         ("expired_records", "Records that had ended and whose time was over.", stats.expired),
         ("restarts", "Restarts of sources.", stats.restarts),
         ("silences", "Sources that fell silent.", stats.silences),
+        ("passed_over_messages", "Messages that the connection did not take: too large, or aborted.", inner.passed_over),
         ("connects", "Connections made to the router.", inner.connects),
         ("flow_lines", "Flows written as JSON lines.", inner.flows.as_ref().map_or(0, |flows| flows.lines)),
+        ("lost_changes", "Changes of records that went before they were looked at.", stats.lost_changes),
+        ("lost_commands", "What the connection had to do, and was not told in time.", stats.lost_commands),
+        ("unsummed_flows", "Flows that went before enough was known to count them.", inner.totals.unsummed),
         ("flow_lines_lost", "Flows that could not be written.", inner.flows.as_ref().map_or(0, |flows| flows.lost)),
     ] {
         page.one(&format!("van_collector_{name}_total"), "counter", help, value);
@@ -192,7 +202,8 @@ fn own(page: &mut Page, inner: &Inner) {
         page.line("van_collector_source_silent", &[("source", source.id())], u8::from(source.is_silent()));
     }
     page.head("van_collector_connections_missed", "gauge", "Connections that a listener counted and nobody described.");
-    for listener in collector.records(RecordType::LISTENER) {
+    // Each identity once: two lines of the same labels are no page for Prometheus.
+    for listener in Network::new(collector).elements(RecordType::LISTENER) {
         if let Some(loss) = collector.loss(listener).filter(|_| listener.ended().is_none()) {
             let (id, name) = (shown(listener.identity()), listener.name().map(shown).unwrap_or_default());
             let before = if loss.began_before { "true" } else { "false" };

@@ -1,13 +1,13 @@
 //! Sums that only rise, kept while connections come and go: what a scrape adds up from the records held would fall with each that goes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use flowcodec::{Text, Timestamp};
 use vanflow::collector::{Collector, Connection, RecordChange, RecordId, RecordView, Request};
 use vanflow::record::Class;
 
 use crate::hub::Told;
-use crate::view::{identity, name, process_name, shown};
+use crate::view::{group_of, identity, name, process_name, shown};
 
 /// Who speaks with whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Labels {
     pub(crate) dest_site_name: String,
     pub(crate) routing_key: String,
     pub(crate) protocol: String,
+    pub(crate) source_component: String,
+    pub(crate) dest_component: String,
     pub(crate) source_process: String,
     pub(crate) dest_process: String,
 }
@@ -31,35 +33,48 @@ pub(crate) struct Sums {
     pub(crate) received: u64,
 }
 
-/// What was added of one connection so far.
+/// What was added of one connection or request so far.
 #[derive(Debug, Default)]
 struct Account {
+    /// Where it is added; `None` while that waits for what is not known.
     labels: Option<usize>,
+    /// When it is added with what is known by then.
+    due: Option<Timestamp>,
+    /// Whether its end was seen.
+    ended: bool,
     sent: u64,
     received: u64,
     closed: bool,
 }
 
+/// Requests that go under one number: who speaks with whom, the method and the class of status.
+type RequestLabels = (Labels, String, &'static str);
+
 /// Sums of all that was ever seen.
+///
+/// A counter cannot move from one label to another. So what is not known in full is held back: until it is, and no longer than
+/// [`LINGER`] after it was seen first and after its end.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     accounts: HashMap<u64, Account>,
-    /// Connections whose ends are not known yet, and when they were looked at last.
-    waiting: HashSet<RecordId>,
-    looked: Timestamp,
+    /// What is held back, by when it is looked at again.
+    waiting: VecDeque<(Timestamp, RecordId)>,
     labels: HashMap<Labels, usize>,
     pub(crate) sums: Vec<(Labels, Sums)>,
-    /// By method and class of status.
-    pub(crate) requests: BTreeMap<(String, &'static str), u64>,
+    pub(crate) requests: BTreeMap<RequestLabels, u64>,
+    methods: HashSet<String>,
     pub(crate) latency: Histogram,
     pub(crate) added: Histogram,
+    /// Connections and requests that went while they were held back.
+    pub(crate) unsummed: u64,
 }
 
-/// Pairs that are told apart; others are summed under empty labels. Names come from peers and may be without end.
+/// Series that are told apart; others are summed under empty labels. Names come from peers and may be without end.
 const MOST_LABELS: usize = 10_000;
 const MOST_METHODS: usize = 64;
-/// In nanoseconds.
-const LOOK_AGAIN: i64 = 1_000_000_000;
+/// How long to wait for the other side of a pair, for sites and for processes, in nanoseconds: longer than a source takes to answer FLUSH,
+/// and than a client may be unknown before it is inferred.
+const LINGER: i64 = 20_000_000_000;
 
 /// How many seconds fell under which bound; one bound may be 0, since what a network adds may be negative.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,59 +103,106 @@ impl Totals {
             return;
         }
         if told.what == RecordChange::Removed {
-            self.accounts.remove(&told.id.serial());
-            return;
-        }
-        let Some(view) = collector.record(told.id) else { return };
-        if let Some(connection) = view.connection() {
-            self.connection(&connection);
-        } else if let Some(request) = view.request() {
-            self.request(&request);
+            let account = self.accounts.remove(&told.id.serial());
+            self.unsummed += u64::from(account.is_some_and(|account| account.due.is_some()));
+        } else if let Some(view) = collector.record(told.id) {
+            self.look(collector.now(), view, false);
         }
     }
 
-    /// Looks again at connections whose ends were not known: once a second, since they may be many.
+    /// `new` is the same connection or request as `old`, which goes.
+    pub(crate) fn replaced(&mut self, old: RecordId, new: RecordId) {
+        self.carry(old, new);
+    }
+
+    /// Adds what was held back long enough.
     pub(crate) fn settle(&mut self, collector: &Collector) {
-        if self.waiting.is_empty() || collector.now().since(self.looked) < LOOK_AGAIN {
-            return;
-        }
-        self.looked = collector.now();
-        for id in core::mem::take(&mut self.waiting) {
-            if let Some(connection) = collector.record(id).and_then(RecordView::connection) {
-                self.connection(&connection);
+        while let Some(&(_, id)) = self.waiting.front().filter(|(due, _)| *due <= collector.now()) {
+            self.waiting.pop_front();
+            if let Some(view) = collector.record(id) {
+                self.look(collector.now(), view, false);
             }
         }
     }
 
-    fn connection(&mut self, connection: &Connection<'_>) {
-        let Some(id) = connection.id() else { return };
-        let (ended, missing) = (connection.end().is_some(), connection.missing());
-        // A pair of v1 goes by its connector's side until the listener's is known.
-        let before = connection.connector_side().map(|side| side.id()).filter(|side| *side != id);
-        if let Some(account) = before.and_then(|side| self.accounts.remove(&side.serial())) {
-            self.accounts.entry(id.serial()).or_insert(account);
+    /// Nothing more will come: adds all that is held back.
+    pub(crate) fn finish(&mut self, collector: &Collector) {
+        for (_, id) in core::mem::take(&mut self.waiting) {
+            if let Some(view) = collector.record(id) {
+                self.look(collector.now(), view, true);
+            }
         }
+    }
+
+    /// Changes were lost: lets go of the accounts of what is gone. What is held is to be told anew by [`change`](Self::change).
+    pub(crate) fn retain(&mut self, collector: &Collector) {
+        let held: HashSet<u64> = collector.records_of_class(Class::Flow).map(|view| view.id().serial()).collect();
+        let unsummed = &mut self.unsummed;
+        self.accounts.retain(|serial, account| {
+            let stays = held.contains(serial);
+            *unsummed += u64::from(!stays && account.due.is_some());
+            stays
+        });
+    }
+
+    fn look(&mut self, now: Timestamp, view: RecordView<'_>, last: bool) {
+        if let Some(connection) = view.connection() {
+            self.connection(now, &connection, last);
+        } else if let Some(request) = view.request() {
+            self.request(now, &request, last);
+        }
+    }
+
+    /// One account for what had two: the connector's side of a v1 pair stands for it until the listener's is known.
+    fn carry(&mut self, from: RecordId, to: RecordId) {
+        let Some(from) = self.accounts.remove(&from.serial()) else { return };
+        let to_account = self.accounts.entry(to.serial()).or_default();
+        to_account.labels = to_account.labels.or(from.labels);
+        to_account.sent = to_account.sent.max(from.sent);
+        to_account.received = to_account.received.max(from.received);
+        to_account.closed |= from.closed;
+        if to_account.labels.is_some() || to_account.closed {
+            to_account.due = None;
+        }
+    }
+
+    /// Whether what is not known in full is still held back.
+    fn waits(&mut self, now: Timestamp, id: RecordId, ended: bool) -> bool {
         let account = self.accounts.entry(id.serial()).or_default();
-        if account.labels.is_none() {
-            // A counter cannot move from one label to another: it waits until both sites are known, or it is over.
-            if !ended && (missing.client_site || missing.server_site) {
-                self.waiting.insert(id);
+        let ends = ended && !core::mem::replace(&mut account.ended, true);
+        match account.due {
+            Some(due) if !ends => due > now,
+            _ => {
+                let due = now.offset(LINGER);
+                account.due = Some(due);
+                self.waiting.push_back((due, id));
+                true
+            }
+        }
+    }
+
+    fn connection(&mut self, now: Timestamp, connection: &Connection<'_>, last: bool) {
+        let Some(id) = connection.id() else { return };
+        if let Some(side) = connection.connector_side().map(|side| side.id()).filter(|side| *side != id) {
+            self.carry(side, id);
+        }
+        let ended = connection.end().is_some();
+        let place = self.accounts.entry(id.serial()).or_default().labels;
+        let place = if let Some(place) = place {
+            place
+        } else {
+            if !last && !is_known(connection) && self.waits(now, id, ended) {
                 return;
             }
-            let labels = labels(connection);
-            let full = self.sums.len() >= MOST_LABELS && !self.labels.contains_key(&labels);
-            let labels = if full { Labels::default() } else { labels };
-            let next = self.sums.len();
-            let place = *self.labels.entry(labels.clone()).or_insert(next);
-            if place == next {
-                self.sums.push((labels, Sums::default()));
-            }
-            account.labels = Some(place);
+            let place = self.place(labels(connection));
             if let Some((_, sums)) = self.sums.get_mut(place) {
                 sums.opened += 1;
             }
-        }
-        let Some((_, sums)) = account.labels.and_then(|place| self.sums.get_mut(place)) else { return };
+            place
+        };
+        let account = self.accounts.entry(id.serial()).or_default();
+        (account.labels, account.due) = (Some(place), None);
+        let Some((_, sums)) = self.sums.get_mut(place) else { return };
         let (sent, received) = (connection.octets().unwrap_or(0), connection.octets_reverse().unwrap_or(0));
         sums.sent += sent.saturating_sub(account.sent);
         sums.received += received.saturating_sub(account.received);
@@ -156,17 +218,54 @@ impl Totals {
         }
     }
 
-    fn request(&mut self, request: &Request<'_>) {
-        let Some(id) = request.id() else { return };
-        let account = self.accounts.entry(id.serial()).or_default();
-        if request.end().is_some() && !core::mem::replace(&mut account.closed, true) {
-            let method = request.method().map(shown).unwrap_or_default().into_owned();
-            let known = self.requests.len() < MOST_METHODS || self.requests.keys().any(|(other, _)| *other == method);
-            let method = if known { method } else { "other".to_owned() };
-            let class = class(request.status().map(Text::as_bytes));
-            *self.requests.entry((method, class)).or_default() += 1;
+    fn place(&mut self, labels: Labels) -> usize {
+        let full = self.sums.len() >= MOST_LABELS && !self.labels.contains_key(&labels);
+        let labels = if full { Labels::default() } else { labels };
+        let next = self.sums.len();
+        let place = *self.labels.entry(labels.clone()).or_insert(next);
+        if place == next {
+            self.sums.push((labels, Sums::default()));
         }
+        place
     }
+
+    fn request(&mut self, now: Timestamp, request: &Request<'_>, last: bool) {
+        let Some(id) = request.id() else { return };
+        if let Some(side) = request.connector_side().map(|side| side.id()).filter(|side| *side != id) {
+            self.carry(side, id);
+        }
+        // Only what is over is counted.
+        if request.end().is_none() || self.accounts.get(&id.serial()).is_some_and(|account| account.closed) {
+            return;
+        }
+        let connection = request.connection();
+        let known = !is_half(request) && connection.as_ref().is_some_and(is_known);
+        if !last && !known && self.waits(now, id, true) {
+            return;
+        }
+        let account = self.accounts.entry(id.serial()).or_default();
+        (account.closed, account.due) = (true, None);
+        let method = request.method().map(shown).unwrap_or_default().into_owned();
+        let known = self.methods.contains(&method) || self.methods.len() < MOST_METHODS;
+        let method = if known { method } else { "other".to_owned() };
+        self.methods.insert(method.clone());
+        let class = class(request.status().map(Text::as_bytes));
+        let of = (connection.as_ref().map(labels).unwrap_or_default(), method, class);
+        let full = self.requests.len() >= MOST_LABELS && !self.requests.contains_key(&of);
+        let of = if full { (Labels::default(), of.1, of.2) } else { of };
+        *self.requests.entry(of).or_default() += 1;
+    }
+}
+
+/// Whether all that the labels say is known.
+fn is_known(connection: &Connection<'_>) -> bool {
+    let missing = connection.missing();
+    !(missing.counterpart || missing.client_site || missing.server_site || missing.client || missing.server)
+}
+
+/// Whether one side of a v1 pair is missing.
+fn is_half(request: &Request<'_>) -> bool {
+    request.listener_side().is_none() || request.connector_side().is_none()
 }
 
 fn class(status: Option<&[u8]>) -> &'static str {
@@ -189,6 +288,8 @@ fn labels(connection: &Connection<'_>) -> Labels {
         dest_site_name: own(name(connection.server_site())),
         routing_key: own(connection.address().map(shown)),
         protocol: own(connection.protocol().map(shown)),
+        source_component: own(group_of(connection.client())),
+        dest_component: own(group_of(connection.server())),
         source_process: own(connection.client().and_then(process_name)),
         dest_process: own(connection.server().and_then(process_name)),
     }

@@ -3,10 +3,21 @@
 import { classes, count, el, micros, octets, routerName, time, words } from "./text.js";
 
 const PAGE = 50;
+/// Identities in one question, so that its address stays short, and in all questions of one list.
+const ASKED_AT_ONCE = 100;
+const ASKED_IN_ALL = 1000;
 
 export function drawPanel(view, panel) {
   const content = { site, router, link, service, process, group, edge }[view.picked?.kind]?.(view);
   panel.replaceChildren(...(content ? picked(view, content) : overview(view)));
+}
+
+/// An answer of the REST interface. An error is an error, and not an answer without rows.
+async function answered(path) {
+  const answer = await fetch(`/api/v2alpha1/${path}`).catch(() => { throw new Error("The collector did not answer."); });
+  const content = await answer.json().catch(() => null);
+  if (!answer.ok || !content) throw new Error(`The collector answered ${answer.status}: ${content?.message ?? "not what was asked for"}`);
+  return content;
 }
 
 function picked(view, { kind, title, facts, questions, keep, more = [] }) {
@@ -31,7 +42,7 @@ function list(view, title, collection, questions, keep, item) {
   const load = async (limit) => {
     view.shown.set(collection, limit);
     try {
-      const answers = await Promise.all(questions.map((question) => fetch(`/api/v2alpha1/${collection}?${question}&timeRangeStart=0&sortBy=startTime.desc&limit=${limit}`).then((answer) => answer.json())));
+      const answers = await Promise.all(questions.map((question) => answered(`${collection}?${question}&timeRangeStart=0&sortBy=startTime.desc&limit=${limit}`)));
       // Filters take texts by their beginning: what only begins alike is let go, and then nobody has counted the rest.
       const given = answers.flatMap((answer) => answer.results ?? []);
       const kept = given.filter((row) => !keep || keep(row));
@@ -42,8 +53,10 @@ function list(view, title, collection, questions, keep, item) {
       head.textContent = cut ? `${title}: the newest ${sorted.length} of ${all}` : `${title}: ${rows.size}`;
       body.replaceChildren(...(sorted.length ? sorted.map((row) => item(view, row)) : [el("p", { class: "none" }, "None.")]));
       more.hidden = !cut;
-    } catch {
-      body.replaceChildren(el("p", { class: "none" }, "The collector did not answer."));
+    } catch (error) {
+      head.textContent = title;
+      body.replaceChildren(el("p", { class: "none error" }, error.message));
+      more.hidden = true;
     }
   };
   load(view.shown.get(collection) ?? PAGE);
@@ -82,13 +95,12 @@ function connectionItem(view, row) {
       ["Began", time(row.startTime, true)],
     ];
     details.append(...facts.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-    fetch(`/api/v2alpha1/applicationflows?connectionId=${encodeURIComponent(row.identity)}&timeRangeStart=0&sortBy=startTime.asc&limit=${PAGE}`)
-      .then((answer) => answer.json())
+    answered(`applicationflows?connectionId=${encodeURIComponent(row.identity)}&timeRangeStart=0&sortBy=startTime.asc&limit=${PAGE}`)
       .then((answer) => {
         const rows = (answer.results ?? []).filter((request) => request.connectionId === row.identity);
         if (rows.length) details.append(el("dt", {}, "Requests"), el("dd", {}, ...rows.map((request) => el("div", {}, requestLine(request)))));
       })
-      .catch(() => {});
+      .catch((error) => details.append(el("dt", {}, "Requests"), el("dd", { class: "error" }, error.message)));
   };
   return el("div", {}, box, details);
 }
@@ -170,9 +182,23 @@ function process(view) {
   };
 }
 
+/// Questions for rows of these processes.
+function askEach(field, ids, also = []) {
+  const asked = [...ids].filter(Boolean).slice(0, ASKED_IN_ALL).map((id) => ask(field, id));
+  const parts = [];
+  for (let at = 0; at < asked.length; at += ASKED_AT_ONCE) parts.push([...also, ...asked.slice(at, at + ASKED_AT_ONCE)].join("&"));
+  return parts.length ? parts : [also.join("&")];
+}
+
+/// Says what a list is of, where it is not of all.
+function askedOf(ids) {
+  const named = [...ids].filter(Boolean).length;
+  return ["Listed below", named > ASKED_IN_ALL ? `of ${ASKED_IN_ALL.toLocaleString("en")} of ${named.toLocaleString("en")} processes` : null];
+}
+
 function members(view, title, ids) {
   const nodes = [...ids].map((id) => view.model.processes.get(id)).filter(Boolean);
-  return [el("h3", {}, `${title}: ${nodes.length}`), el("div", { class: "idle" }, el("div", { class: "cells" }, ...nodes.slice(0, 200).map((node) => el("button", { type: "button", class: "node", onclick: () => view.pick({ kind: "process", id: node.id, node }) }, node.name))))];
+  return [el("h3", {}, `${title}: ${nodes.length > 200 ? "200 of " : ""}${nodes.length}`), el("div", { class: "idle" }, el("div", { class: "cells" }, ...nodes.slice(0, 200).map((node) => el("button", { type: "button", class: "node", onclick: () => view.pick({ kind: "process", id: node.id, node }) }, node.name))))];
 }
 
 function group(view) {
@@ -181,21 +207,22 @@ function group(view) {
   const field = side === "client" ? "sourceProcessId" : "destProcessId";
   return {
     kind: side === "client" ? "Clients" : "Servers", title: group.name,
-    facts: [["Processes", group.members.length], ["Connections", group.total.connections], ["Octets", octets(group.total.octets + group.total.octetsReverse)], ["Errors", group.total.failed + group.total.failedRequests || null]],
+    facts: [["Processes", group.members.length], ["Connections", group.total.connections], ["Octets", octets(group.total.octets + group.total.octetsReverse)], ["Errors", group.total.failed + group.total.failedRequests || null], askedOf(ids)],
     more: members(view, "Processes", ids),
-    questions: [[...ids].filter(Boolean).slice(0, 100).map((id) => ask(field, id)).join("&")], keep: (row) => ids.has(row[field]),
+    questions: askEach(field, ids), keep: (row) => ids.has(row[field]),
   };
 }
 
 function edge(view) {
   const { side, members: ids, service, sums } = view.picked.edge;
   const field = side === "client" ? "sourceProcessId" : "destProcessId";
-  const named = [...ids].filter(Boolean).slice(0, 100).map((id) => ask(field, id));
+  // A side whose process nobody knows cannot be asked for: all of the service is, and the rest let go.
+  const named = askEach(field, ids, [ask("serviceId", service.id)]);
   return {
     kind: side === "client" ? "From clients to a service" : "From a service to servers", title: service.name,
-    facts: [["Connections", sums.connections], ["Live", sums.live || null], ["Errors", sums.failed + sums.failedRequests || null], ["To the server", octets(sums.octets)], ["Back", octets(sums.octetsReverse)]],
+    facts: [["Connections", sums.connections], ["Live", sums.live || null], ["Errors", sums.failed + sums.failedRequests || null], ["To the server", octets(sums.octets)], ["Back", octets(sums.octetsReverse)], askedOf(ids)],
     more: members(view, side === "client" ? "Clients" : "Servers", ids),
-    questions: service.unknown ? null : [[ask("serviceId", service.id), ...named].join("&")], keep: (row) => row.serviceId === service.id && ids.has(row[field]),
+    questions: service.unknown ? null : named, keep: (row) => row.serviceId === service.id && ids.has(row[field]),
   };
 }
 

@@ -40,7 +40,7 @@ const SITE: &[Column<Sites>] = columns! {
     "name" Text |_, site| Cell::text(site.name().map(shown));
     "namespace" Text |_, site| Cell::text(text(Some(site), Attribute::NAMESPACE));
     "platform" Text |_, site| Cell::Text(platform(site).into());
-    "provider" Text |_, site| Cell::text(text(Some(site), Attribute::PROVIDER).or_else(|| Some("unknown".into())));
+    "provider" Text |_, site| Cell::text(text(Some(site), Attribute::PROVIDER));
     "location" Text |_, site| Cell::text(text(Some(site), Attribute::LOCATION));
     "version" Text |_, site| Cell::text(version(site));
     "routerCount" Number |network, site| Cell::Number(routers(network, site));

@@ -86,7 +86,7 @@ impl Table for Requests {
         "destProcessName" Text |_, request| on(&request, |connection| connection.server().and_then(process_name));
         "routingKey" Text |_, request| on(&request, |connection| connection.address().map(shown));
         "serviceId" Text |_, request| on(&request, |connection| service_key_of(&connection).map(Cow::Owned));
-        "protocol" Text |_, request| Cell::text(request.protocol().map(protocol));
+        "protocol" Text |_, request| Cell::text(request.protocol().map(spoken));
         "method" Text |_, request| Cell::text(request.method().map(shown));
         "status" Text |_, request| Cell::text(request.status().map(shown));
         "reason" Text |_, request| Cell::text(request.reason().map(shown));
@@ -127,7 +127,7 @@ const fn duration((start, end): (u64, u64)) -> Option<u64> {
 }
 
 /// As clients of the network observer know it; any other as it was sent.
-fn protocol(told: Text<'_>) -> Cow<'_, str> {
+pub(crate) fn spoken(told: Text<'_>) -> Cow<'_, str> {
     match told.as_bytes() {
         b"HTTP/1.0" | b"HTTP/1.1" => "http1".into(),
         b"HTTP/2" => "http2".into(),

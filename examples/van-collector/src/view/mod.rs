@@ -138,12 +138,21 @@ pub(crate) fn process_id(process: Process<'_>) -> Option<Cow<'_, str>> {
 
 pub(crate) fn process_name(process: Process<'_>) -> Option<Cow<'_, str>> {
     match process {
-        Process::Known(view) => Some(shown(view.name().unwrap_or_else(|| view.identity()))),
+        Process::Known(view) => Some(described_name(view)),
         Process::Named(identity) => Some(shown(identity)),
-        Process::Inferred { host, .. } => Some(shown(host)),
+        Process::Inferred { host, .. } => Some(inferred_name(host)),
         Process::Ambiguous => Some("ambiguous".into()),
         _ => None,
     }
+}
+
+fn described_name(process: RecordView<'_>) -> Cow<'_, str> {
+    shown(process.name().unwrap_or_else(|| process.identity()))
+}
+
+/// Name of a process that nobody describes: its host. It may be client of one service and server of another, so its name says neither.
+fn inferred_name(host: Text<'_>) -> Cow<'_, str> {
+    shown(host)
 }
 
 pub(crate) fn inferred_key(site: Text<'_>, host: Text<'_>) -> String {

@@ -8,7 +8,9 @@ use vanflow::collector::{InferredProcess, RecordView};
 use vanflow::record::{Attribute, RecordType};
 
 use super::table::{Cell, Column, Table, columns};
-use super::{Network, identity, inferred_key, micros, name, process_id, service_key, shown, span, text};
+use super::{
+    Network, described_name, identity, inferred_key, inferred_name, micros, name, process_id, service_key, shown, span, text,
+};
 
 /// A process.
 pub(crate) struct Row<'a> {
@@ -34,10 +36,8 @@ impl<'a> Row<'a> {
 
     pub(crate) fn name(&self) -> Cow<'a, str> {
         match self.of {
-            Of::Record(view) => shown(view.name().unwrap_or_else(|| view.identity())),
-            Of::Inferred(InferredProcess { host, is_server, .. }) => {
-                format!("{}{}", if is_server { "site-server-" } else { "site-client-" }, shown(host)).into()
-            }
+            Of::Record(view) => described_name(view),
+            Of::Inferred(process) => inferred_name(process.host),
         }
     }
 

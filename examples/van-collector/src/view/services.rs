@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vanflow::record::RecordType;
 
+use super::flows::spoken;
 use super::table::{Cell, Column, Table, columns};
 use super::{Network, key, service_key, service_key_of, shown, span};
 
@@ -37,7 +38,7 @@ impl<'a> Network<'a> {
             for request in self.collector.requests() {
                 let (Some(connection), Some(protocol)) = (request.connection(), request.protocol()) else { continue };
                 if let Some(service) = service_key_of(&connection) {
-                    observed.entry(service).or_default().insert(shown(protocol));
+                    observed.entry(service).or_default().insert(spoken(protocol));
                 }
             }
             let row = |service: vanflow::collector::Service<'a>| {
