@@ -25,9 +25,8 @@ fn start() -> Option<(StandIn, PathBuf)> {
 fn configured(port: u16) -> PathBuf {
     let config = std::env::temp_dir().join(format!("kube-enricher-{port}.yaml"));
     let text = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    server: http://127.0.0.1:{}\n\
-         contexts:\n- name: c\n  context:\n    cluster: c\n    user: u\nusers:\n- name: u\n  user:\n    token: secret\n",
-        port
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    server: http://127.0.0.1:{port}\n\
+         contexts:\n- name: c\n  context:\n    cluster: c\n    user: u\nusers:\n- name: u\n  user:\n    token: secret\n"
     );
     std::fs::write(&config, text).unwrap();
     config
