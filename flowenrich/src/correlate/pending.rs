@@ -385,7 +385,9 @@ mod tests {
                     // A burst that goes, so that there is something to give back.
                     _ if pick % 50 == 0 => {
                         let burst: Vec<_> = (0..200).map_while(|_| table.insert(pick % 5, vec![0])).collect();
-                        burst.into_iter().for_each(|handle| _ = table.remove(handle));
+                        for handle in burst {
+                            table.remove(handle);
+                        }
                     }
                     _ => {
                         while table.give_back() {}
