@@ -170,7 +170,7 @@ fn wrong_command_lines_and_files_say_what_is_wrong() {
     for (arguments, status, said) in [
         ("-mapping SrcAddr --objects", 2, "Invalid fields mapping pair 'SrcAddr' in 'SrcAddr'"),
         ("--at yesterday --objects", 2, "neither `record`, `now`, nor a time such as"),
-        ("--services off --objects", 2, "--compat"),
+        ("--services off --objects", 2, "not provided:\n  --compat"),
         ("--loglevel noise --objects", 0, "log level noise not recognized, using info"),
         ("--objects /nowhere/dump.json", 1, "--objects /nowhere/dump.json: No such file"),
         ("--objects Cargo.toml", 1, "--objects Cargo.toml: not a dump of Kubernetes objects: expected value at line 1 column 2"),
