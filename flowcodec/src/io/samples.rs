@@ -9,7 +9,7 @@ use crate::sflow::table::{List, XdrValue};
 use crate::sflow::{DataFormat, Interface, Sample, Structure};
 
 /// The members of `elements` of a sample: what stands before its records, in the words of the expanded forms whichever form it has, and
-/// then each record as an object under its name. Records of one structure are an array.
+/// then each record as an object under its name. Records of one name are an array (0:2201 and 0:2206 share theirs, `http_request`).
 pub(super) fn object(out: &mut String, record: &Record<'_>, sample: &Sample<'_>) {
     out.push('{');
     if sample.layout().is_none() {
@@ -23,9 +23,9 @@ pub(super) fn object(out: &mut String, record: &Record<'_>, sample: &Sample<'_>)
     for same in groups(record, &mut few, &mut many).chunk_by(|one, other| one.0 == other.0) {
         let Some((_, first)) = same.first() else { continue };
         comma(out);
-        match first.layout() {
-            Some(layout) => key(out, layout.name),
-            None => quoted_format(out, first.format()),
+        match name(first) {
+            Ok(name) => key(out, name),
+            Err(format) => quoted_format(out, format),
         }
         if same.len() > 1 {
             out.push('[');
@@ -47,7 +47,12 @@ pub(super) fn object(out: &mut String, record: &Record<'_>, sample: &Sample<'_>)
 /// As many records as nearly every sample has: they are put in order without allocation.
 const FEW: usize = 32;
 
-/// The records of a sample, those of one structure together, in the order their first ones stand in. Each comes with the place of that
+/// What a record stands under: the name of its structure, or its format when the structure is not known.
+fn name(structure: &Structure<'_>) -> Result<&'static str, DataFormat> {
+    structure.layout().map(|layout| layout.name).ok_or(structure.format())
+}
+
+/// The records of a sample, those of one name together, in the order their first ones stand in. Each comes with the place of that
 /// first one.
 fn groups<'a, 's>(
     record: &Record<'a>,
@@ -65,8 +70,8 @@ fn groups<'a, 's>(
         many.extend(record.structures().map(|structure| (0, structure)));
         many
     };
-    all.sort_unstable_by_key(|(_, structure)| (structure.id(), structure.offset()));
-    for same in all.chunk_by_mut(|(_, one), (_, other)| one.id() == other.id()) {
+    all.sort_unstable_by_key(|(_, structure)| (name(structure), structure.offset()));
+    for same in all.chunk_by_mut(|(_, one), (_, other)| name(one) == name(other)) {
         let first = same.first().map_or(0, |(_, structure)| structure.offset());
         for (place, _) in &mut *same {
             *place = first;
@@ -77,7 +82,7 @@ fn groups<'a, 's>(
 }
 
 fn is_header(structure: &Structure<'_>) -> bool {
-    structure.layout().is_some_and(|layout| layout.name == "sampled_header")
+    name(structure) == Ok("sampled_header")
 }
 
 /// A comma, unless the object has just begun.

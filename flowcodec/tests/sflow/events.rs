@@ -169,6 +169,23 @@ fn unknown_records_are_given_raw_and_counted() {
 
 #[cfg(feature = "json")]
 #[test]
+fn two_structures_of_one_name_are_one_member() {
+    // sflow.org calls both `http_request`; the later one has the protocol behind the method.
+    let request = |format, first: &[u32], rest| structure(format, &words(&[first, &vec![0; rest]].concat()));
+    let (old, new) = (request(2201, &[2], 13), request(2206, &[1, 1001], 13));
+    let octets = Head::new(1).with(&[flow(1, 1, &[old, switch(3, 4), new])]);
+    let mut out = String::new();
+    Decoder::default().datagram(exporter(), NOW, &octets).for_each(|event| {
+        let Event::Flows(set) = event else { return };
+        flowcodec::io::write_elements(&mut out, &set.records().next().unwrap());
+    });
+    let shown = super::heard::strict(&out)["elements"]["http_request"].clone();
+    assert_eq!([&shown[0]["method"], &shown[1]["method"], &shown[1]["protocol"]], [2, 1, 1001]);
+    assert_eq!(shown.as_array().map(Vec::len), Some(2));
+}
+
+#[cfg(feature = "json")]
+#[test]
 fn a_sample_of_thousands_of_records_is_written_whole() {
     // 3,000 formats nobody knows, each twice and apart; among them one that is known.
     let half: Vec<Vec<u8>> = (0..3_000).map(|format| structure((4300 << 12) + format, &[])).collect();

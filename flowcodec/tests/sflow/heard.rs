@@ -288,11 +288,12 @@ fn json_of(record: &Record<'_>, flow: &Flow, schema: &Arc<Schema>) {
     let parsed = strict(&elements);
     let agent = record.context().agent.map(|agent| agent.to_string());
     assert_eq!(parsed.get("agent").and_then(|agent| agent.as_str()), agent.as_deref());
+    let name = |it: Structure<'_>| it.layout().map_or_else(|| it.format().to_string(), |layout| layout.name.to_owned());
     for structure in record.structures() {
-        let name = structure.layout().map_or_else(|| structure.format().to_string(), |layout| layout.name.to_owned());
-        let same = record.structures().filter(|other| other.id() == structure.id()).count();
-        let shown = &parsed["elements"][&name];
-        assert_eq!(shown.as_array().map_or(1, Vec::len), same, "{name}: {elements}");
+        let name_here = name(structure);
+        let same = record.structures().filter(|other| name(*other) == name_here).count();
+        let shown = &parsed["elements"][&name_here];
+        assert_eq!(shown.as_array().map_or(1, Vec::len), same, "{name_here}: {elements}");
     }
 }
 
