@@ -149,10 +149,7 @@ impl FlowBatch {
             && base.saturating_add(memory.text.len()) <= MOST
             && memory.text.len() <= MOST;
         let Some(number) = self.slot_of(id).filter(|_| fits) else { return false };
-        self.settle();
-        // Whatever comes next begins with columns that are not filled up to here.
-        self.open.always.clear();
-        self.open.told.clear();
+        self.close();
         let Some(Slot { place, validity, .. }) = self.slots.get_mut(number) else { return false };
         if place.octets() != width {
             return false;

@@ -183,13 +183,17 @@ impl FlowBatch {
         if self.is_full() {
             return None;
         }
-        self.settle();
-        self.open.always.clear();
-        self.open.told.clear();
-        let row = self.len;
-        self.len = row.saturating_add(1);
-        self.open.from = self.len;
+        let row = self.open_rows(1);
         Some(RowWriter { batch: self, row })
+    }
+
+    /// Adds rows without cells that no program fills, and gives the first: their cells are put in one by one.
+    fn open_rows(&mut self, count: usize) -> usize {
+        self.close();
+        let row = self.len;
+        self.len = row.saturating_add(count);
+        self.open.from = self.len;
+        row
     }
 
     /// Adds an owned flow as a row; `false` when the batch is full. Of a flow of another schema, the core fields.
@@ -338,6 +342,13 @@ impl FlowBatch {
     /// Writes down the validity of the rows at the end.
     fn settle(&mut self) {
         settle(&mut self.slots, &mut self.open, self.len);
+    }
+
+    /// The same, and no program goes on from there: the next begins with columns that are filled up to its first row.
+    fn close(&mut self) {
+        self.settle();
+        self.open.always.clear();
+        self.open.told.clear();
     }
 }
 

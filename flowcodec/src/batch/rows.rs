@@ -31,12 +31,7 @@ impl FlowBatch {
 
     /// Adds rows, 64 at most.
     fn put_rows(&mut self, rows: &[FlowRecord]) {
-        self.settle();
-        self.open.always.clear();
-        self.open.told.clear();
-        let row = self.len;
-        self.len = row.saturating_add(rows.len());
-        self.open.from = self.len;
+        let row = self.open_rows(rows.len());
         let (all, any) = rows.iter().fold((u64::MAX, 0), |(all, any), row| (all & row.present(), any | row.present()));
         for slot in &mut self.slots {
             let Some(&offset) = HOT.get(slot.id.index()) else { continue };

@@ -3,6 +3,8 @@
 //! A wide frame is 4 cells of 16 octets. All others have one shape, so that the code that writes them has little to ask: 8 lanes of 8
 //! octets, which are two numbers, two more that may be times, four numbers of 4 octets, and 16 octets of smaller cells.
 
+use core::ops::Range;
+
 use super::{Arena, Cell, Number};
 
 /// Cells of one frame.
@@ -95,6 +97,13 @@ impl Frame {
     /// Its cells: what they are, and where in the frame they stand.
     pub(super) fn cells<'c>(&self, cells: &'c [Cell]) -> impl Iterator<Item = (&'c Cell, usize)> + Clone {
         self.cells.iter().filter_map(|(number, at)| Some((cells.get(*number)?, *at)))
+    }
+
+    /// Where in a record the first octet begins that goes into it, and where the last ends.
+    pub(super) fn span(&self, cells: &[Cell]) -> Option<Range<usize>> {
+        let begin = self.cells(cells).map(|(cell, _)| cell.octets.from).min()?;
+        let end = self.cells(cells).map(|(cell, _)| cell.octets.from.saturating_add(cell.octets.len)).max()?;
+        Some(begin..end)
     }
 
     /// `false` when there is no room of its kind.

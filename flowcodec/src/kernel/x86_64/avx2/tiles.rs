@@ -5,6 +5,7 @@ use core::arch::x86_64::{
     _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_storeu_si256,
     _mm256_unpackhi_epi64, _mm256_unpacklo_epi64,
 };
+use core::ops::Range;
 
 use super::super::shape::{Frame, Quarter, Room, Slots, Times, quads};
 use super::super::{Arena, Cell, Clock, Move, Starts};
@@ -80,16 +81,14 @@ impl Tiles {
 
 impl Lines {
     fn new(frame: &Frame, cells: &[Cell]) -> Option<Self> {
-        let own = || frame.cells(cells);
-        let first = own().map(|(cell, _)| cell.octets.from).min()?;
-        let end = own().map(|(cell, _)| cell.octets.from.saturating_add(cell.octets.len)).max()?;
+        let Range { start: first, end } = frame.span(cells)?;
         let length = end.checked_sub(first)?.max(WINDOW);
         if length > REACH {
             return None;
         }
         let mut moves: [Vec<Move>; 2] = Default::default();
         let mut prefix = [[0; HALF]; 2];
-        for (cell, at) in own() {
+        for (cell, at) in frame.cells(cells) {
             let (half, at) = (at / HALF, at % HALF);
             if cell.mapped {
                 prefix.get_mut(half)?.get_mut(at..)?.get_mut(10..12)?.fill(0xff);

@@ -84,9 +84,7 @@ impl Tiles {
 impl Line {
     /// `earliest` is where the moved octets of any frame begin.
     fn new(frame: &Frame, cells: &[Cell], earliest: usize) -> Option<Self> {
-        let own = || frame.cells(cells);
-        let begin = own().map(|(cell, _)| cell.octets.from).min()?;
-        let end = own().map(|(cell, _)| cell.octets.from.saturating_add(cell.octets.len)).max()?;
+        let Range { start: begin, end } = frame.span(cells)?;
         let two = end.checked_sub(begin)? > LINE;
         // Moved back, so that no more is read behind the last octet than needs be.
         let first = begin.min(end.saturating_sub(if two { REACH } else { LINE }).max(earliest));
@@ -111,7 +109,7 @@ impl Line {
             arrange: [frame.arrangement(cells, 0), frame.arrangement(cells, 1)],
             slots: frame.slots(cells),
         };
-        for (cell, at) in own() {
+        for (cell, at) in frame.cells(cells) {
             if cell.mapped {
                 line.prefix.get_mut(at / 16)?.as_chunks_mut::<16>().0.iter_mut().for_each(|cell| cell[10..12].fill(0xff));
             }
