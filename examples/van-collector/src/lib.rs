@@ -8,6 +8,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer;
 pub mod cli;
 mod error;
 pub mod feed;

@@ -1,8 +1,11 @@
 //! A network of any size: sites, each with a router and a controller, processes in components, services, connections, requests; some
 //! fail, some are known in part.
 
+use std::sync::Arc;
+
 use flowcodec::Timestamp;
-use van_collector::hub::Hub;
+use van_collector::hub::{Clock, Hub};
+use vanflow::collector::Settings;
 use vanflow::message::{beacon, heartbeat, records};
 use vanflow::record::{Attribute, RecordType, Scalar};
 
@@ -33,8 +36,15 @@ fn send(hub: &Hub, address: &str, kind: RecordType, identity: &str, attributes: 
     hub.message(NOW, &to, &records(None, &to, &[(kind, identity, attributes)]));
 }
 
+/// A hub that was told all of it.
+pub(crate) fn of(big: Big) -> Arc<Hub> {
+    let hub = Hub::new(Settings::default(), Clock::Recording, "generated", None);
+    tell(&hub, big);
+    hub
+}
+
 /// Tells the hub all of it.
-pub(crate) fn tell(hub: &Hub, big: Big) {
+fn tell(hub: &Hub, big: Big) {
     sites(hub, big);
     processes(hub, big);
     services(hub, big);
