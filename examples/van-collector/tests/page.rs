@@ -20,7 +20,7 @@ mod tests {
     use vanflow::record::{Attribute, RecordType, Scalar};
 
     use crate::browser::{Browser, Tab};
-    use crate::common::big::{Big, of};
+    use crate::common::big::{self, Big, of};
     use crate::common::{Server, played, v2_main};
 
     const WIDE: (u32, u32) = (1440, 1000);

@@ -24,7 +24,7 @@ use crate::hub::Hub;
 /// Octets of a request's head, and of what is on its way to one reader.
 const BUFFER: usize = 64 << 10;
 /// After how long without a word a peer is asked whether it is there: one that watches may have nothing to say for hours.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Connections that are told that there is no room; of more, nobody is told anything.
 const REFUSED: usize = 64;
 /// How long is waited for who is told so.

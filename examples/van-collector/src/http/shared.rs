@@ -39,7 +39,7 @@ impl<T: Clone + Send + 'static> Shared<T> {
         &self,
         served: &Served,
         age: Duration,
-        make: impl FnOnce(&Inner) -> Result<T, ApiError> + Send + 'static,
+        question: impl FnOnce(&Inner) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<(u64, T), ApiError> {
         let mut last = self.0.lock().await;
         if let Some(made) = last.as_ref().filter(|made| made.version == served.hub.version() || made.at.elapsed() < age) {
@@ -47,7 +47,7 @@ impl<T: Clone + Send + 'static> Shared<T> {
         }
         let made = served.work(|hub| {
             let inner = hub.read();
-            Ok(Made { version: inner.version, at: Instant::now(), answer: make(&inner)? })
+            Ok(Made { version: inner.version, at: Instant::now(), answer: question(&inner)? })
         });
         let made = made.await?;
         let answer = (made.version, made.answer.clone());

@@ -41,6 +41,8 @@ pub struct FlowWriter {
     out: Lines,
     lowering: Lowering,
     correction: FieldId,
+    /// What may differ between two lines that say the same.
+    besides: [FieldId; 2],
     waiting: Waiting,
     /// How many may wait: they are written before the collector lets go of them.
     most: usize,
@@ -83,11 +85,14 @@ impl FlowWriter {
     /// When the fields of VAN-Flow do not go together with the common ones, or there is no thread.
     pub fn new(out: Box<dyn Write + Send>, pace: WhenFull) -> anyhow::Result<Self> {
         let lowering = Lowering::new(&*Schema::common().with([CORRECTION.spec()])?)?;
-        let correction = lowering.schema().resolve(&CORRECTION).context("a field was lost")?.id();
+        let schema = lowering.schema();
+        let correction = schema.resolve(&CORRECTION).context("a field is not there")?.id();
+        let clock_offset = schema.resolve(&lower::field::CLOCK_OFFSET).context("a field is not there")?.id();
         Ok(Self {
             out: Lines::new(out, pace)?,
             lowering,
             correction,
+            besides: [field::RECEIVED.id(), clock_offset],
             waiting: Waiting::new(),
             most: usize::MAX,
             accounts: HashMap::new(),
@@ -252,10 +257,8 @@ impl FlowWriter {
 
     /// Tells lines apart that say something else. When a flow was last heard of, and how far its clock is off, is not what is said of it.
     fn seal(&self, flow: &Flow) -> u64 {
-        let besides =
-            [Some(field::RECEIVED.id()), self.lowering.schema().resolve(&lower::field::CLOCK_OFFSET).map(|field| field.id())];
         let mut hasher = DefaultHasher::new();
-        for (id, value) in flow.fields().filter(|(id, _)| !besides.contains(&Some(*id))) {
+        for (id, value) in flow.fields().filter(|(id, _)| !self.besides.contains(id)) {
             id.hash(&mut hasher);
             match value {
                 FieldValue::Text(text) => text.as_bytes().hash(&mut hasher),

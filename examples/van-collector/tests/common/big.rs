@@ -44,7 +44,7 @@ pub(crate) fn of(big: Big) -> Arc<Hub> {
 }
 
 /// Tells the hub all of it.
-fn tell(hub: &Hub, big: Big) {
+pub(crate) fn tell(hub: &Hub, big: Big) {
     sites(hub, big);
     processes(hub, big);
     services(hub, big);
