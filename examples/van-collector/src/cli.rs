@@ -111,6 +111,9 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     settings.retention = Duration::from_secs(arguments.retention);
     settings.silence = Duration::from_secs(arguments.silence);
     // What can fail comes first: nothing is written by a program that cannot begin.
+    if arguments.router.as_ref().is_some_and(RouterAddress::is_tls) {
+        Certificates::in_folder(&arguments.certificates).check()?;
+    }
     let recording = arguments.replay.as_ref().map(|file| Recording::open(file)).transpose()?;
     let listener = if arguments.once { None } else { Some(listen(arguments.listen).await?) };
     let pace = arguments.pace;

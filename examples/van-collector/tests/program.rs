@@ -183,6 +183,8 @@ mod tests {
             ),
             (&[], 2, "Usage"),
             (&["http://router"], 2, "amqps://HOST[:PORT]"),
+            (&["amqp://router:0"], 2, "\"0\" behind \"router:\" is no port"),
+            (&["amqps://router", "--certificates", "/no/such"], 1, "/no/such/ca.crt cannot be read"),
             (&["amqp://router", "--replay", "x"], 2, "cannot be used with"),
             (&["amqp://router", "--max-flows", "0"], 2, "at least 1 is needed"),
             (&["amqp://router", "--silence", "0"], 2, "0 is not in"),
