@@ -40,7 +40,7 @@ macro_rules! fields {
         /// The fields that this crate adds to the schema.
         pub mod field {
             #[allow(unused_imports, reason = "not every table uses every type")]
-            use flowcodec::model::{Double, FieldDef, String, U8, U64, Unit};
+            use flowcodec::model::{FieldDef, I64, String, U8, U64, Unit};
             $(#[doc = $doc]
             pub static $konst: FieldDef<$type> = FieldDef::new($name, Unit::$unit, $doc, &[]);)*
         }
@@ -88,8 +88,8 @@ fields! {
     PROXY_PORT proxy_port "van_proxy_port": String, None, "Port of that end.";
     LATENCY latency "van_latency": U64, Nanos, "From the first octet (or the request) in to the first octet back, at the listener.";
     PROCESS_LATENCY process_latency "van_process_latency": U64, Nanos, "The same at the connector: what the server took.";
-    ADDED_LATENCY added_latency "van_added_latency": Double, Nanos, "What the network added: the difference of the two, which may be negative.";
-    CLOCK_OFFSET clock_offset "van_clock_offset": Double, Nanos, "What to add to start and end to have them by the receiver's clock.";
+    ADDED_LATENCY added_latency "van_added_latency": I64, Nanos, "What the network added: the difference of the two, which may be negative.";
+    CLOCK_OFFSET clock_offset "van_clock_offset": I64, Nanos, "What to add to start and end to have them by the receiver's clock.";
     TRACE trace "van_trace": String, None, "Names of the routers passed, with | between them, without the connector's own.";
     LISTENER_ERROR listener_error "van_listener_error": String, None, "Error at the listener's side.";
     CONNECTOR_ERROR connector_error "van_connector_error": String, None, "Error at the connector's side.";
@@ -285,10 +285,8 @@ impl<T: Target> Row<'_, T> {
         self.put(Some(field), host.and_then(address).map(FieldValue::Address));
     }
 
-    /// A signed number has no column of its own: as one with a fraction it is exact to 104 days of nanoseconds.
     fn signed(&mut self, field: Option<FieldId>, number: Option<i64>) {
-        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "said above")]
-        self.put(field, number.map(|number| FieldValue::Double(number as f64)));
+        self.put(field, number.map(FieldValue::Signed));
     }
 
     /// What the records themselves say.

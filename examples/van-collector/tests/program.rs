@@ -44,7 +44,7 @@ mod tests {
             assert_eq!(line["van_latency"].as_u64().map(|nanos| nanos / 1_000), attrs["24"].as_u64());
             assert_eq!(line["reverse_octets_total"], attrs["58"]);
         }
-        let negative = of("connection").filter(|line| line["van_added_latency"].as_f64().is_some_and(|nanos| nanos < 0.0));
+        let negative = of("connection").filter(|line| line["van_added_latency"].as_i64().is_some_and(|nanos| nanos < 0));
         assert_eq!(negative.count(), 8);
         // What waits for its listener's record is complete when it is written.
         assert_eq!(of("connection").filter(|line| line["van_complete"] == 1).count(), 38);

@@ -18,6 +18,15 @@ export function svg(tag, attributes = {}) {
   return element;
 }
 
+/// What is said below a name: parts that go to the next line as a whole.
+export function about(...parts) {
+  const said = parts.filter(Boolean);
+  return el("span", { class: "about" }, ...said.flatMap((part, place) => [el("span", { class: "bit" }, place + 1 < said.length ? `${part} ·` : part), " "]));
+}
+
+/// A name that goes on in the next line before its port, and not within it.
+export const breakable = (name) => name.split(/(?=:)/).flatMap((part, place) => (place > 0 ? [el("wbr"), part] : [part]));
+
 export const classes = (...names) => names.filter(Boolean).join(" ");
 
 export function count(number, one, many = `${one}s`) {
