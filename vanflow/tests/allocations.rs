@@ -55,7 +55,8 @@ fn decoding() {
 #[test]
 fn decoding_what_is_broken() {
     let messages = recording("v2-main").unwrap();
-    let (before, mut attributes, mut octets) = (ALLOCATIONS.get(), 0, [0; 1 << 16]);
+    let mut octets = vec![0; 1 << 16];
+    let (before, mut attributes) = (ALLOCATIONS.get(), 0);
     for message in &messages {
         let octets = &mut octets[..message.octets.len()];
         octets.copy_from_slice(&message.octets);

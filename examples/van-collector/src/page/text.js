@@ -20,8 +20,8 @@ export function svg(tag, attributes = {}) {
 
 /// What is said below a name: parts that go to the next line as a whole.
 export function about(...parts) {
-  const said = parts.filter(Boolean);
-  return el("span", { class: "about" }, ...said.flatMap((part, place) => [el("span", { class: "bit" }, place + 1 < said.length ? `${part} ·` : part), " "]));
+  const bits = parts.filter(Boolean).flatMap((part, place) => [place > 0 && el("span", { class: "sep" }, " · "), el("span", { class: "bit" }, part)]);
+  return el("span", { class: "about" }, ...bits);
 }
 
 /// A name that goes on in the next line before its port, and not within it.
