@@ -4,7 +4,7 @@
 //!   feed ─────────────► hub ──────────────► view ──────────► http
 //!   a router, live      the collector,      rows, column     REST of the network observer and of the prototype,
 //!   or a recording      behind one lock     by column        the page, /metrics, /healthz
-//!                         └─► metrics, ndjson: what only rises, and what is written once
+//!                         └─► metrics, ndjson: sums that only rise, and a line for each flow
 //! ```
 #![forbid(unsafe_code)]
 

@@ -8,6 +8,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
+    use serde_json::Value as Json;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpStream;
     use tokio::time::{sleep, timeout};
@@ -123,6 +124,35 @@ mod tests {
         assert_eq!(server.get("/healthz").await.status, 200);
         sleep(Duration::from_secs(3)).await;
         assert_eq!(server.get("/api/v2alpha1/connections").await.status, 200, "they were cut, and there is room again");
+    }
+
+    /// What goes while an answer is on its way is left out, and the counts say so.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rows_that_go_meanwhile_are_left_out() {
+        let mut settings = Settings::default();
+        settings.flows = 20_000;
+        let hub = Hub::new(settings, Clock::Recording, "full", None);
+        let flows = format!("{BASE}.flows");
+        let tell = |first: u32| {
+            for number in first..first + 20_000 {
+                let id = format!("a:{number}");
+                hub.message(NOW, &flows, &records(None, &flows, &[(RecordType::BIFLOW_TPORT, &id, &[])]));
+            }
+        };
+        tell(0);
+        let server = Server::of(Arc::clone(&hub)).await;
+        let mut stream = server.open("GET /api/v2alpha1/connections?timeRangeStart=0 HTTP/1.0\r\n\r\n").await;
+        let begun = until(&mut stream, "\"results\":[").await;
+        sleep(Duration::from_millis(500)).await;
+        // All that was held goes for others, while the answer waits to be taken.
+        tell(20_000);
+        let whole = begun + &rest(stream).await;
+        let answer: Json = serde_json::from_str(whole.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let rows = answer["results"].as_array().unwrap();
+        assert_eq!((answer["count"].as_u64(), answer["timeRangeCount"].as_u64()), (u64::try_from(rows.len()).ok(), Some(20_000)));
+        assert!((1..20_000).contains(&rows.len()), "{}", rows.len());
+        let numbers = rows.iter().map(|row| row["identity"].as_str().unwrap()[2..].parse::<u32>().unwrap());
+        assert!(numbers.max().unwrap() < 20_000, "and none that came later is among them");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

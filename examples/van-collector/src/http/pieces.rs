@@ -42,7 +42,8 @@ impl From<Rows> for Writing {
 }
 
 impl Writing {
-    fn octets(&self) -> usize {
+    /// What it holds until it is over.
+    pub(super) fn octets(&self) -> usize {
         // Those that were made are addresses, of some two hundred octets.
         self.rows.records.len() * size_of::<RecordId>() + self.rows.made.len() * 512 + PIECE
     }

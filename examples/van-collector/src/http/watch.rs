@@ -58,9 +58,9 @@ pub(super) async fn watch(served: &Arc<Served>, asked: Asked) -> Result<Response
         };
         served.work(rows).await?
     };
-    let first = Some((Some(first.into()), rest, served.held(0)?));
-    let watcher =
-        Watcher { served: Arc::clone(served), asked, changes, pending: Pending::default(), addresses, first, _room: room };
+    let held = served.held(rest.octets())?;
+    let (served, pending, first) = (Arc::clone(served), Pending::default(), Some((Some(first.into()), rest, held)));
+    let watcher = Watcher { served, asked, changes, pending, addresses, first, _room: room };
     let stream = stream::unfold(Some(watcher), |watcher| async {
         let mut watcher = watcher?;
         match watcher.next().await {
