@@ -212,6 +212,22 @@ fn a_field_may_be_negative() {
             assert!(batch.push_flow(&flow));
             assert_eq!(batch.column(offset).unwrap().iter().collect::<Vec<_>>(), [Some(wanted)]);
         });
+        // Straight from the template into a column, by both executors.
+        for portable in [false, true] {
+            let batch = FlowBatch::builder(Arc::clone(&schema)).fields([offset.id()]);
+            let mut batch = if portable { batch.portable() } else { batch }.build().unwrap();
+            let bytes =
+                message(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
+            let mut decoder = Decoder::new(settings.clone());
+            let source = Exporter::from(std::net::SocketAddr::from(([192, 0, 2, 1], 4739)));
+            let mut events = decoder.datagram(source, Timestamp::EPOCH, &bytes);
+            while let Some(event) = events.next() {
+                if let Event::Flows(set) = event {
+                    assert!(batch.append(set).is_none());
+                }
+            }
+            assert_eq!(batch.column(offset).unwrap().iter().collect::<Vec<_>>(), [Some(wanted)], "portable: {portable}");
+        }
     }
     assert!(!Flow::new(schema).set(offset.id(), FieldValue::Unsigned(1)), "a kind of its own");
 }

@@ -1,4 +1,4 @@
-//! Flow records as JSON lines: one for each connection and request, written when it is over and all of it is known, or [`LINGER`] after its
+//! Flow records as JSON lines: one for each connection and request, written when it is over and all of it is known, or 20 seconds after its
 //! end at the latest.
 //!
 //! What was written may turn out otherwise: a source that was silent returns, and the connection that was taken for ended lives; the other
