@@ -250,9 +250,27 @@ pub(super) const MOST: usize = 0x7fff_ffff;
 /// Arrow's view of octets: 4 octets of length, then all of them, or the first four, the number of the buffer (0), and the place there.
 #[inline]
 pub(crate) fn view_of(octets: &[u8], place: usize) -> Option<u128> {
-    let mut head = [0_u8; 16];
-    head.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
-    view(head, octets.len(), place)
+    view(head(octets), octets.len(), place)
+}
+
+/// The first octets, and zeros behind the last: by two reads that overlap, not octet by octet.
+#[inline]
+fn head(octets: &[u8]) -> [u8; 16] {
+    if let Some(head) = octets.first_chunk() {
+        return *head;
+    }
+    // Bits of the second read that the first has already.
+    let known = |read: usize| u32::try_from(8 * (2 * read).saturating_sub(octets.len())).unwrap_or(0);
+    let whole = if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+        let behind = u64::from_le_bytes(*last).unbounded_shr(known(8));
+        u128::from(u64::from_le_bytes(*first)) | u128::from(behind) << 64
+    } else if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+        let behind = u32::from_le_bytes(*last).unbounded_shr(known(4));
+        u128::from(u32::from_le_bytes(*first)) | u128::from(behind) << 32
+    } else {
+        octets.iter().rev().fold(0, |whole, octet| whole << 8 | u128::from(*octet))
+    };
+    whole.to_le_bytes()
 }
 
 /// The same of `len` octets that begin with those of `head`. Both forms are made, and one is kept: which one cannot be foretold.

@@ -1,20 +1,22 @@
 //! The writer's side: objects come, change and go.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, Hash};
+use std::collections::{HashMap, HashSet, VecDeque, hash_map};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use flowcodec::Timestamp;
 use foldhash::fast::RandomState;
 
+use super::addrs::Addrs;
+use super::chains::{Chains, bit};
 #[cfg(feature = "kube")]
 use super::dump::Item;
 use super::entry::{
-    By, Claim, Claims, EVER, EndpointsEntry, Entry, Head, Holder, NEVER, NodeEntry, OwnedEntry, OwnerName, Place, PodEntry,
-    ServiceEntry, Uid,
+    By, Claim, Claims, EVER, EndpointsEntry, Entry, Head, Holder, NEVER, NodeEntry, NodeName, OwnedEntry, OwnerName, Place,
+    PodEntry, ServiceEntry, Uid,
 };
-use super::index::{Addrs, Index, hash_owner, heads, octets};
+use super::index::{Index, hash_owner, heads};
 use super::object::{Endpoints, Meta, Node, Object, OwnerRef, Pod, Service};
 use super::settings::Settings;
 use crate::live::Live;
@@ -31,6 +33,13 @@ pub struct Cluster {
     changed: bool,
     names: HashSet<Arc<str>>,
     owners: HashSet<Arc<OwnerName>>,
+    numbers: Numbers,
+    /// Steps to workloads that changed since readers were shown them last, as [`bit`]s.
+    steps_changed: u64,
+    /// Whether any pod owns something, so that it is a step.
+    pods_own: bool,
+    /// Indices that readers may still hold: whoever lets go of one should not have to take it down.
+    replaced: Vec<Arc<Index>>,
     /// Sizes at which unused names are looked for next.
     sweep_at: usize,
     /// Former objects, and when their time is over.
@@ -118,7 +127,7 @@ impl Cluster {
             settings: Arc::new(settings),
             synced: false,
             hasher: RandomState::default(),
-            addrs: Shards::new(),
+            addrs: Addrs::new(),
             networks: Arc::default(),
             node_ports: Arc::default(),
             pods: Shards::new(),
@@ -127,6 +136,7 @@ impl Cluster {
             endpoints: Shards::new(),
             slices: Shards::new(),
             owned: Shards::new(),
+            chains: Chains::default(),
         };
         Self {
             live: Live::new(index.clone()),
@@ -134,6 +144,10 @@ impl Cluster {
             changed: false,
             names: HashSet::new(),
             owners: HashSet::new(),
+            numbers: Numbers::default(),
+            steps_changed: 0,
+            pods_own: false,
+            replaced: Vec::new(),
             sweep_at: 1_024,
             departed: VecDeque::new(),
             gone: HashMap::new(),
@@ -153,9 +167,12 @@ impl Cluster {
     /// under many changes it is better done some ten times a second than for each.
     pub fn publish(&mut self) {
         if std::mem::take(&mut self.changed) {
-            self.live.replace(self.index.clone());
+            let Numbers { next, reused, .. } = &mut self.numbers;
+            self.index.chains.renew(std::mem::take(&mut self.steps_changed), &std::mem::take(reused), *next);
+            self.replaced.push(self.live.replace(self.index.clone()));
             self.sweep();
         }
+        self.replaced.retain(|index| Arc::strong_count(index) > 1);
     }
 
     /// What it was told.
@@ -289,10 +306,16 @@ impl Cluster {
 
     fn apply_pod(&mut self, pod: Pod, now: Timestamp) -> bool {
         let Pod { meta, node, host_addr, addrs, networks, finished } = pod;
+        if self.pods_own {
+            self.step_changed("", "Pod", &meta.namespace, &meta.name);
+        }
+        let node = node.map(|node| NodeName { hash: self.index.hash_name("", &node), name: self.name(&node) });
+        let owner = self.owner(meta.owner.as_ref(), &meta.namespace);
         let entry = PodEntry {
-            node: node.map(|node| self.name(&node)),
+            node,
             host_addr,
-            owner: self.owner(meta.owner.as_ref(), &meta.namespace),
+            chain: owner.as_ref().map(|owner| owner.number),
+            owner,
             terminating: meta.deletion_asked.unwrap_or(NEVER),
             // Done, and nobody knows since when: it never had anything.
             ended: finished.map_or(NEVER, |finished| finished.at.unwrap_or(EVER)),
@@ -370,12 +393,14 @@ impl Cluster {
             return false;
         }
         let Some(owner) = self.owner(meta.owner.as_ref(), &meta.namespace) else {
+            self.steps_changed |= bit(hash);
             return self.index.owned.remove(hash, is).is_some();
         };
         let entry = Arc::new(OwnedEntry { group: self.name(&meta.group), kind: self.name(&meta.kind), owner, head });
         if old.is_some_and(|old| old == entry) {
             return false;
         }
+        self.steps_changed |= bit(hash);
         let hasher = self.index.hasher.clone();
         let rehash = |it: &Arc<OwnedEntry>| hash_owner(&hasher, &it.group, &it.kind, &it.head.namespace, &it.head.name);
         self.index.owned.insert(hash, entry, is, rehash);
@@ -421,6 +446,10 @@ impl Cluster {
             self.index.remove_entry(&entry);
         }
         let holder = entry.holder();
+        if self.pods_own && matches!(holder, Holder::Pod(_)) {
+            let Head { namespace, name, .. } = holder.head();
+            self.step_changed("", "Pod", namespace, name);
+        }
         for (place, held) in holder.places() {
             self.end_claim(place, &held, now);
         }
@@ -460,55 +489,44 @@ impl Cluster {
     }
 
     fn claim(&mut self, place: Place, claim: Claim) {
-        let mut claim = Some(claim);
-        let add = |claims: &mut Claims| {
-            claim.take().into_iter().for_each(|claim| claims.push(claim));
-            true
-        };
-        self.change_claims(place.clone(), add);
-        let Some(claim) = claim.map(Claims::One) else { return };
-        let hasher = self.index.hasher.clone();
-        let (addrs, addr) = match place {
-            Place::Addr(addr) => (&mut self.index.addrs, addr),
+        match place {
+            Place::Addr(addr) => self.index.addrs.push(addr, claim),
             Place::Network(network, addr) => {
                 let networks = Arc::make_mut(&mut self.index.networks);
-                (networks.entry((&*network).into()).or_insert_with(Shards::new), addr)
+                networks.entry((&*network).into()).or_insert_with(Addrs::new).push(addr, claim);
             }
-            Place::NodePort(number) => {
-                Arc::make_mut(&mut self.index.node_ports).insert(number, claim);
-                return;
-            }
-        };
-        let key = octets(addr);
-        addrs.insert(hasher.hash_one(key), (key, claim), |(other, _)| *other == key, |(key, _)| hasher.hash_one(key));
+            Place::NodePort(number) => match Arc::make_mut(&mut self.index.node_ports).entry(number) {
+                hash_map::Entry::Occupied(claims) => claims.into_mut().push(claim),
+                hash_map::Entry::Vacant(place) => {
+                    place.insert(Claims::new(claim));
+                }
+            },
+        }
     }
 
     fn end_claim(&mut self, place: Place, holder: &Holder, until: Timestamp) {
         self.change_claims(place, |claims| {
-            for claim in claims.as_mut_slice().iter_mut().filter(|claim| claim.holder.is(holder) && until < claim.until) {
-                claim.until = until;
-                claim.departed = true;
-            }
+            claims.for_each_mut(|claim| {
+                if claim.holder.is(holder) && until < claim.until {
+                    claim.until = until;
+                    claim.departed = true;
+                }
+            });
             true
         });
     }
 
     /// Changes the claims to a place, if there are any; `change` says whether any is left.
     fn change_claims(&mut self, place: Place, change: impl FnOnce(&mut Claims) -> bool) {
-        let hash = |addr: IpAddr| (octets(addr), self.index.hasher.hash_one(octets(addr)));
         match place {
-            Place::Addr(addr) => {
-                let (key, hash) = hash(addr);
-                change_at(&mut self.index.addrs, key, hash, change);
-            }
+            Place::Addr(addr) => self.index.addrs.change(addr, change),
             Place::Network(network, addr) => {
-                let (key, hash) = hash(addr);
                 if !self.index.networks.contains_key(&*network) {
                     return;
                 }
                 let networks = Arc::make_mut(&mut self.index.networks);
                 let Some(addrs) = networks.get_mut(&*network) else { return };
-                change_at(addrs, key, hash, change);
+                addrs.change(addr, change);
                 if addrs.len() == 0 {
                     networks.remove(&*network);
                 }
@@ -544,6 +562,7 @@ impl Cluster {
         match what {
             Departed::Owned(owned) => {
                 let hash = self.index.hash_owner(&owned.group, &owned.kind, &owned.head.namespace, &owned.head.name);
+                self.steps_changed |= bit(hash);
                 self.index.owned.remove(hash, |other| Arc::ptr_eq(other, &owned));
             }
             Departed::Holder(holder) | Departed::State(holder) => {
@@ -563,7 +582,14 @@ impl Cluster {
             return;
         }
         // What only stands here has a count of one. A reader may still hold an index that uses it: then it goes the next time.
-        self.owners.retain(|owner| Arc::strong_count(owner) > 1);
+        let Self { owners, numbers, .. } = self;
+        owners.retain(|owner| {
+            let used = Arc::strong_count(owner) > 1;
+            if !used {
+                numbers.free.push(owner.number);
+            }
+            used
+        });
         self.names.retain(|name| Arc::strong_count(name) > 1);
         self.sweep_at = self.names.len().saturating_add(self.owners.len()).saturating_mul(2).max(1_024);
     }
@@ -584,20 +610,49 @@ impl Cluster {
 
     fn owner(&mut self, reference: Option<&OwnerRef>, namespace: &str) -> Option<Arc<OwnerName>> {
         let OwnerRef { group, kind, name, uid } = reference?;
-        let owner = OwnerName {
+        let mut owner = OwnerName {
             group: self.name(group),
             kind: self.name(kind),
             namespace: self.name(namespace),
             name: name.as_str().into(),
             uid: Uid::new(uid),
             hashes: [namespace, ""].map(|namespace| self.index.hash_owner(group, kind, namespace, name)),
+            number: 0,
         };
         if let Some(known) = self.owners.get(&owner) {
             return Some(Arc::clone(known));
         }
+        owner.number = self.numbers.take();
+        self.pods_own |= owner.group.is_empty() && &*owner.kind == "Pod";
         let owner = Arc::new(owner);
         self.owners.insert(Arc::clone(&owner));
         Some(owner)
+    }
+
+    /// An object through which others may be owned came, changed or went.
+    fn step_changed(&mut self, group: &str, kind: &str, namespace: &str, name: &str) {
+        self.steps_changed |= bit(self.index.hash_owner(group, kind, namespace, name));
+    }
+}
+
+/// Numbers of owners, used again when their owner is forgotten.
+#[derive(Debug, Default)]
+struct Numbers {
+    next: u32,
+    free: Vec<u32>,
+    /// Taken again since readers were shown the index last.
+    reused: HashSet<u32>,
+}
+
+impl Numbers {
+    fn take(&mut self) -> u32 {
+        if let Some(number) = self.free.pop() {
+            self.reused.insert(number);
+            return number;
+        }
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        number
     }
 }
 
@@ -627,17 +682,6 @@ impl Age {
             return if new.created < old.created { Self::Stale } else { Self::Other };
         }
         if new.version != 0 && new.version < old.version { Self::Stale } else { Self::Same }
-    }
-}
-
-fn change_at(addrs: &mut Addrs, key: u128, hash: u64, change: impl FnOnce(&mut Claims) -> bool) {
-    // Looked for first, so that no piece is copied for an address that is not there.
-    if addrs.find(hash, |(other, _)| *other == key).is_none() {
-        return;
-    }
-    let left = addrs.find_mut(hash, |(other, _)| *other == key).is_some_and(|(_, claims)| change(claims));
-    if !left {
-        addrs.remove(hash, |(other, _)| *other == key);
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is kept of objects: names shared, addresses parsed, nothing else.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use flowcodec::Timestamp;
+use flowcodec::{Timestamp, prefetch};
 
 use super::index::Index;
 use super::object::ServicePort;
@@ -59,7 +60,7 @@ impl PartialEq for Head {
 impl Eq for Head {}
 
 /// A reference upward; shared by all that have the same owner.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(super) struct OwnerName {
     pub(super) group: Arc<str>,
     pub(super) kind: Arc<str>,
@@ -69,21 +70,58 @@ pub(super) struct OwnerName {
     pub(super) uid: Uid,
     /// Where it is found itself: in its namespace, or in none.
     pub(super) hashes: [u64; 2],
+    /// Of its [chain](super::chains::Chains); no part of the name.
+    pub(super) number: u32,
+}
+
+impl PartialEq for OwnerName {
+    fn eq(&self, other: &Self) -> bool {
+        let same = self.uid == other.uid && self.hashes == other.hashes && self.name == other.name;
+        same && self.kind == other.kind && self.group == other.group && self.namespace == other.namespace
+    }
+}
+
+impl Eq for OwnerName {}
+
+impl Hash for OwnerName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.hashes, self.uid).hash(state);
+    }
+}
+
+/// The node of a pod, and where it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NodeName {
+    pub(super) name: Arc<str>,
+    pub(super) hash: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PodEntry {
     pub(super) head: Head,
-    pub(super) node: Option<Arc<str>>,
+    pub(super) node: Option<NodeName>,
     /// As its status says; the node knows better where it is known.
     pub(super) host_addr: Option<IpAddr>,
     pub(super) owner: Option<Arc<OwnerName>>,
+    /// The number of that, said again so that its chain is found without reading it.
+    pub(super) chain: Option<u32>,
     /// When its deletion was asked for, else [`NEVER`].
     pub(super) terminating: Timestamp,
     /// When its last container ended, if it is done for good, else [`NEVER`].
     pub(super) ended: Timestamp,
     pub(super) addrs: Box<[IpAddr]>,
     pub(super) networks: Box<[(Arc<str>, IpAddr)]>,
+}
+
+impl PodEntry {
+    /// Sends for what is told of a pod.
+    #[inline]
+    pub(super) fn send_for(&self) {
+        prefetch(&self.head.name);
+        prefetch(&self.node);
+        prefetch(&self.chain);
+        prefetch(&self.host_addr);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,47 +331,64 @@ impl Claim {
     }
 }
 
-/// All claims to one address: nearly always one.
+/// All claims to one address or port: nearly always one.
 #[derive(Debug, Clone)]
-pub(super) enum Claims {
-    One(Claim),
-    Many(Vec<Claim>),
+pub(super) struct Claims {
+    /// The only one, or the first of all.
+    first: Claim,
+    all: Option<Box<Vec<Claim>>>,
 }
 
 impl Claims {
-    pub(super) const fn as_slice(&self) -> &[Claim] {
-        match self {
-            Self::One(claim) => std::slice::from_ref(claim),
-            Self::Many(claims) => claims.as_slice(),
-        }
+    pub(super) const fn new(only: Claim) -> Self {
+        Self { first: only, all: None }
     }
 
-    pub(super) const fn as_mut_slice(&mut self) -> &mut [Claim] {
-        match self {
-            Self::One(claim) => std::slice::from_mut(claim),
-            Self::Many(claims) => claims.as_mut_slice(),
+    pub(super) const fn first(&self) -> &Claim {
+        &self.first
+    }
+
+    pub(super) fn as_slice(&self) -> &[Claim] {
+        self.all.as_ref().map_or_else(|| std::slice::from_ref(&self.first), |all| all)
+    }
+
+    /// From which second since the Unix epoch on it is the first one's, whatever else is asked: where that is a pod's of whose end nothing
+    /// is known, and there is no other claim.
+    pub(super) fn alone_since(&self) -> Option<u32> {
+        match self.first {
+            Claim { holder: Holder::Pod(_), from, until: NEVER, .. } if self.all.is_none() => {
+                u32::try_from(from.as_nanos().max(0).cast_unsigned().div_ceil(1_000_000_000)).ok()
+            }
+            _ => None,
         }
     }
 
     pub(super) fn push(&mut self, claim: Claim) {
-        match self {
-            Self::One(only) => *self = Self::Many(vec![only.clone(), claim]),
-            Self::Many(claims) => claims.push(claim),
+        self.all.get_or_insert_with(|| Box::new(vec![self.first.clone()])).push(claim);
+    }
+
+    /// Changes each.
+    pub(super) fn for_each_mut(&mut self, change: impl FnMut(&mut Claim)) {
+        match &mut self.all {
+            None => std::slice::from_mut(&mut self.first).iter_mut().for_each(change),
+            Some(all) => {
+                all.iter_mut().for_each(change);
+                if let Some(first) = all.first() {
+                    self.first = first.clone();
+                }
+            }
         }
     }
 
     /// Keeps some; `false` when none is left.
     pub(super) fn retain(&mut self, keep: impl Fn(&Claim) -> bool) -> bool {
-        match self {
-            Self::One(claim) => keep(claim),
-            Self::Many(claims) => {
-                claims.retain(keep);
-                if let [only] = claims.as_slice() {
-                    *self = Self::One(only.clone());
-                    return true;
-                }
-                !claims.is_empty()
-            }
+        let Some(all) = &mut self.all else { return keep(&self.first) };
+        all.retain(keep);
+        let Some(first) = all.first() else { return false };
+        self.first = first.clone();
+        if all.len() == 1 {
+            self.all = None;
         }
+        true
     }
 }

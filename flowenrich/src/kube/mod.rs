@@ -32,7 +32,9 @@
 //! | other networks | in the [scope](crate::Scope) of the network's name (`vms/blue`) only |
 //! | owners | the controlling reference, else the first; upward through objects known; looked up when asked |
 
+mod addrs;
 mod answer;
+mod chains;
 mod cluster;
 mod dump;
 mod entry;
