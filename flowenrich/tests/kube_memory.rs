@@ -40,7 +40,8 @@ fn pod(n: u32, dual_stack: bool) -> Object {
     Object::Pod(Pod {
         meta: Meta {
             kind: "Pod".to_owned(),
-            namespace: format!("team-{}", n % 40),
+            // Pods of a ReplicaSet are in one namespace.
+            namespace: format!("team-{}", n / 4 % 40),
             name: format!("{set}-{n:05x}"),
             uid: format!("00000000-0000-4000-8000-{n:012}"),
             resource_version: Some(1),

@@ -43,7 +43,8 @@ const WAYS: usize = 7;
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 struct Bucket {
-    /// IPv4 addresses; of IPv6 addresses a part of their hash. And how many belong here first and are in their other bucket.
+    /// IPv4 addresses; of IPv6 addresses a part of their hash. And how many belong here first and are in their other bucket: eight counts of
+    /// four bits, by [`Key::count`], so that few of those that are nowhere are looked for there.
     tags: [u32; WAYS + 1],
     /// Numbers of records, with [`SIX`] and [`ALONE`]; [`FREE`]. And the latest of the seconds from which on addresses are
     /// [alone](Claims::alone_since).
@@ -56,6 +57,8 @@ const SIX: u32 = 1 << 31;
 const ALONE: u32 = 1 << 30;
 const NUMBER: u32 = ALONE - 1;
 const FREE: u32 = u32::MAX;
+/// The most that four bits count.
+const MOST: u32 = 15;
 
 impl Bucket {
     const EMPTY: Self = {
@@ -65,15 +68,24 @@ impl Bucket {
         Self { tags: [0; WAYS + 1], numbers }
     };
 
-    /// How many belong here first and are in their other bucket.
-    const fn elsewhere(&self) -> u32 {
-        let [.., elsewhere] = self.tags;
-        elsewhere
+    /// Whether an address that belongs here first may be in its other bucket.
+    #[inline]
+    const fn is_elsewhere(&self, key: Key) -> bool {
+        let [.., counts] = self.tags;
+        counts >> key.count() & MOST != 0
     }
 
-    const fn elsewhere_mut(&mut self) -> &mut u32 {
-        let [.., elsewhere] = &mut self.tags;
-        elsewhere
+    /// One came there, or went from there. A count that is full stays so: who asks looks in vain, and the next time buckets are made it
+    /// begins anew.
+    const fn count_elsewhere(&mut self, key: Key, came: bool) {
+        let [.., counts] = &mut self.tags;
+        let one = 1 << key.count();
+        match *counts >> key.count() & MOST {
+            MOST => {}
+            _ if came => *counts = counts.wrapping_add(one),
+            0 => {}
+            _ => *counts = counts.wrapping_sub(one),
+        }
     }
 
     /// The numbers behind a tag, as bits.
@@ -159,6 +171,13 @@ impl Key {
     #[expect(clippy::as_conversions, reason = "reduced below the number of pieces")]
     const fn piece(self) -> usize {
         (self.hash >> 57) as usize % PIECES
+    }
+
+    /// Where in its first bucket it is counted when it is elsewhere.
+    #[inline]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "three bits")]
+    const fn count(self) -> u32 {
+        ((self.hash >> 32) as u32 & 7) * 4
     }
 
     /// The first of so many buckets.
@@ -287,7 +306,7 @@ impl<'a> Asked<'a> {
     pub(super) fn known(self, addr: impl Fn() -> IpAddr) -> Option<Known<'a>> {
         let Self { piece, bucket, key } = self;
         let known = piece.known(bucket, key, &addr);
-        if known.is_some() || bucket.elsewhere() == 0 {
+        if known.is_some() || !bucket.is_elsewhere(key) {
             return known;
         }
         piece.known(piece.buckets.get(key.second(piece.buckets.len()))?, key, addr)
@@ -392,7 +411,7 @@ impl Piece {
                     self.make_room(bucket, seeds);
                 }
                 if self.buckets.get_mut(bucket).is_some_and(|bucket| bucket.put(entry)) {
-                    self.count_elsewhere(first, bucket, 1);
+                    self.count_elsewhere(key, bucket, true);
                     return true;
                 }
             }
@@ -411,8 +430,8 @@ impl Piece {
             let Some(entry) = self.entry(number, key) else { continue };
             if other != bucket && self.buckets.get_mut(other).is_some_and(|other| other.put(entry)) {
                 self.clear(bucket, way);
-                self.count_elsewhere(first, bucket, -1);
-                self.count_elsewhere(first, other, 1);
+                self.count_elsewhere(key, bucket, false);
+                self.count_elsewhere(key, other, true);
                 return;
             }
         }
@@ -425,10 +444,10 @@ impl Piece {
     }
 
     /// An address came to a bucket, or went from it.
-    fn count_elsewhere(&mut self, first: usize, bucket: usize, change: i32) {
+    fn count_elsewhere(&mut self, key: Key, bucket: usize, came: bool) {
+        let first = key.first(self.buckets.len());
         if let Some(home) = self.buckets.get_mut(first).filter(|_| bucket != first) {
-            let elsewhere = home.elsewhere_mut();
-            *elsewhere = elsewhere.saturating_add_signed(change);
+            home.count_elsewhere(key, came);
         }
     }
 
@@ -437,8 +456,7 @@ impl Piece {
         let of_last = self.records.get(last).map(Record::addr).and_then(|addr| self.find(seeds.key(addr), addr));
         self.clear(place.bucket, place.way);
         let removed = self.records.swap_remove(place.number);
-        let [first, _] = self.buckets(seeds.key(removed.addr()));
-        self.count_elsewhere(first, place.bucket, -1);
+        self.count_elsewhere(seeds.key(removed.addr()), place.bucket, false);
         // The last record has taken its number.
         if let Some(moved) = of_last.filter(|_| place.number != last)
             && let Some(number) = self.buckets.get_mut(moved.bucket).and_then(|bucket| bucket.numbers.get_mut(moved.way))
@@ -498,8 +516,8 @@ mod tests {
         let [high, low] = n.to_be_bytes();
         match n % 3 {
             0 => [10, 0, high, low].into(),
-            1 => std::net::Ipv6Addr::new(0xfd00, 0, 0, n, 0, 0, 0, 0).into(),
-            _ => std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n).into(),
+            1 => Ipv6Addr::new(0xfd00, 0, 0, n, 0, 0, 0, 0).into(),
+            _ => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n).into(),
         }
     }
 
@@ -552,7 +570,8 @@ mod tests {
             addrs.push((0x0a00_0000 | n).to_be_bytes().into(), claim(0));
         }
         let buckets: usize = addrs.pieces.iter().map(|piece| piece.buckets.len()).sum();
-        let elsewhere: u32 = addrs.pieces.iter().flat_map(|piece| &piece.buckets).map(|bucket| bucket.elsewhere()).sum();
+        let of_bucket = |bucket: &Bucket| (0..8).map(|count| bucket.tags[WAYS] >> (4 * count) & MOST).sum::<u32>();
+        let elsewhere: u32 = addrs.pieces.iter().flat_map(|piece| &piece.buckets).map(of_bucket).sum();
         assert_eq!((addrs.len(), size_of::<Bucket>()), (100_000, 64));
         assert!(buckets * size_of::<Bucket>() < 2 << 20, "{buckets} buckets");
         assert!(elsewhere < 20_000, "{elsewhere} elsewhere");
@@ -561,7 +580,7 @@ mod tests {
         }
         addrs.shrink();
         assert_eq!(addrs.len(), 0);
-        assert!(addrs.pieces.iter().all(|piece| piece.buckets.iter().all(|bucket| bucket.elsewhere() == 0)));
+        assert!(addrs.pieces.iter().all(|piece| piece.buckets.iter().all(|bucket| bucket.tags[WAYS] == 0)));
         assert!(addrs.pieces.iter().all(|piece| piece.buckets.len() <= 1 && piece.records.capacity() <= 8));
     }
 }

@@ -18,17 +18,17 @@ pub(super) const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 
 /// A unique id, told apart from others of objects of the same name only; 0 is "not known".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Uid(u128);
+pub(super) struct Uid(u64);
 
 impl Uid {
     /// FNV-1a of the text: ids are opaque, and compared only between objects of one kind and name.
     pub(super) fn new(text: &str) -> Self {
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-        const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
         if text.is_empty() {
             return Self(0);
         }
-        Self(text.bytes().fold(BASIS, |hash, octet| (hash ^ u128::from(octet)).wrapping_mul(PRIME)))
+        Self(text.bytes().fold(BASIS, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(PRIME)))
     }
 
     pub(super) const fn is_known(self) -> bool {
