@@ -45,6 +45,16 @@ impl<K: std::hash::Hash + Eq, V: Heap> Table<K, V> {
         self.is_hopeless().then(|| self.entries.next()).flatten()
     }
 
+    /// The first entry of a key.
+    pub(super) fn first(&self, key: &K) -> Option<Handle> {
+        self.entries.find(key).map(|(handle, _)| handle).next()
+    }
+
+    /// Adds an entry, for which room [was made](Self::crowded). It comes back when there is none even so.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Result<Handle, (K, V)> {
+        if self.is_hopeless() { Err((key, value)) } else { self.entries.insert(key, value) }
+    }
+
     /// Whether an entry more would be too much.
     pub(super) fn is_hopeless(&self) -> bool {
         self.entries.is_full() || self.bytes().saturating_add(self.entries.growth()) > self.bytes

@@ -53,7 +53,7 @@ struct Bucket {
 
 /// The address is of IPv6.
 const SIX: u32 = 1 << 31;
-/// It has one claim, which is a pod's whose end is not known.
+/// It is one pod's from some second on.
 const ALONE: u32 = 1 << 30;
 const NUMBER: u32 = ALONE - 1;
 const FREE: u32 = u32::MAX;

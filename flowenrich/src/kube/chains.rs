@@ -99,3 +99,94 @@ impl Chain {
         Some((self.text.get(kind..name.saturating_sub(1))?, self.text.get(name..end)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flowcodec::Timestamp;
+    use proptest::prelude::*;
+
+    use crate::kube::{Answer, Cluster, Meta, Object, OwnerRef, Pod};
+    use crate::lookup::{AddrKey, Lookup as _};
+    use crate::{Live, Source as _};
+
+    /// Pods of four sets, which are of three deployments, which are of two applications; and pods that own pods.
+    fn object(kind: u8, name: u8, owner: Option<u8>, generation: u8) -> Object {
+        const KINDS: [(&str, &str); 4] =
+            [("", "Pod"), ("apps", "ReplicaSet"), ("apps", "Deployment"), ("argoproj.io", "Application")];
+        let kinds = |kind: u8| KINDS[usize::from(kind % 4)];
+        let named = |kind: u8, name: u8| format!("{}-{name}", kinds(kind).1.to_lowercase());
+        let above = if kind == 0 && name >= 8 { 0 } else { kind + 1 };
+        let owner = owner.filter(|_| kind < 3).map(|owner| OwnerRef {
+            group: kinds(above).0.to_owned(),
+            kind: kinds(above).1.to_owned(),
+            name: named(above, owner),
+            uid: String::new(),
+        });
+        let meta = Meta {
+            group: kinds(kind).0.to_owned(),
+            kind: kinds(kind).1.to_owned(),
+            namespace: "a".to_owned(),
+            name: named(kind, name),
+            uid: format!("{kind}-{name}-{generation}"),
+            created: Some(Timestamp::from_seconds(generation.into())),
+            owner,
+            ..Meta::default()
+        };
+        match kind {
+            0 => Object::Pod(Pod { meta, addrs: vec![[10, 0, 0, name].into()], ..Pod::default() }),
+            _ => Object::Other(meta),
+        }
+    }
+
+    fn told(answer: &Answer<'_>) -> (String, Option<(String, String)>) {
+        let owners: Vec<_> = answer.owners().map(|owner| owner.to_string()).collect();
+        let workload = answer.workload().map(|workload| (workload.kind.to_owned(), workload.name.to_owned()));
+        (owners.join(","), workload)
+    }
+
+    fn kept(answer: &Answer<'_>) -> (String, Option<(String, String)>) {
+        let Some(chain) = answer.chain() else { return told(answer) };
+        let itself = || answer.name().map(|name| ("Pod".to_owned(), name.to_owned()));
+        let workload = chain.workload().map(|(kind, name)| (kind.to_owned(), name.to_owned()));
+        (chain.text().to_owned(), workload.or_else(itself))
+    }
+
+    proptest! {
+        /// What is kept is what is found by walking upward, whatever came, changed and went since it was found out; and an index that a
+        /// reader still holds says what it said.
+        #[test]
+        fn as_walked(steps in prop::collection::vec((0_u8..3, 0_u8..12, prop::option::of(0_u8..4), 0_u8..10), 1..120)) {
+            let mut cluster = Cluster::default();
+            cluster.load([], Timestamp::EPOCH);
+            let live: Live<_> = cluster.live();
+            let all = |index: &super::Index| {
+                let addr = |name: u8| AddrKey::new([10, 0, 0, name].into());
+                let at = Timestamp::from_seconds(1_000);
+                let answers = (0..12).map(|name| index.lookup(addr(name), at).answer());
+                answers.map(|answer| answer.map(|answer| (told(&answer), kept(&answer)))).collect::<Vec<_>>()
+            };
+            let (mut now, mut before) = (Timestamp::from_seconds(1_000), None);
+            for (kind, name, owner, what) in steps {
+                let name = if kind == 0 { name } else { name % 4 };
+                match what {
+                    0 => cluster.delete(object(kind, name, owner, 1), now),
+                    1 => {
+                        // So long that what departed is forgotten, and numbers of owners are used again.
+                        now = now.offset(400_000_000_000);
+                        cluster.tick(now);
+                        cluster.sweep_at = 0;
+                    }
+                    _ => cluster.apply(object(kind, name, owner, what), now),
+                }
+                cluster.publish();
+                let index = live.current();
+                for (told, kept) in all(&index).into_iter().flatten() {
+                    prop_assert_eq!(told, kept);
+                }
+                if let Some((index, said)) = before.replace((std::sync::Arc::clone(&index), all(&index))) {
+                    prop_assert_eq!(all(&index), said);
+                }
+            }
+        }
+    }
+}

@@ -40,8 +40,8 @@ pub struct Cluster {
     pods_own: bool,
     /// Indices that readers may still hold: whoever lets go of one should not have to take it down.
     replaced: Vec<Arc<Index>>,
-    /// Sizes at which unused names are looked for next.
-    sweep_at: usize,
+    /// Size at which unused names are looked for next.
+    pub(super) sweep_at: usize,
     /// Former objects, and when their time is over.
     departed: VecDeque<(Timestamp, Departed)>,
     /// Departed objects, and when they were created: a repeated state of one must not bring it back.
