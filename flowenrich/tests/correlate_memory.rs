@@ -151,6 +151,7 @@ fn memory() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     never_more_than_the_cap();
     room_is_given_back_after_a_burst();
+    the_default_limits_hold_what_they_say();
 }
 
 fn never_more_than_the_cap() {
@@ -221,4 +222,31 @@ fn burst<R: Rule>(name: &str, few: u64) {
     }
     let (bares, after) = (run(&[bare], 0).0, run(&[flow, bare], 7_200).0);
     assert!(after * 10 >= bares * 9, "{name}: {after} after names, {bares} without");
+}
+
+/// Halves with names as pods have them, with the limits that nobody chose.
+fn the_default_limits_hold_what_they_say() {
+    let schema = Schema::common().with(halves::fields()).unwrap();
+    let mut correlator = Correlator::with(halves::Settings::default(), schema);
+    let now = Timestamp::from_seconds(1_795_176_000);
+    for n in 0..200_000_u32 {
+        let mut flow = bare(n);
+        let service = format!("service-{:05}", n / 4);
+        let labels = format!("{{\"app\":\"{service}\",\"pod-template-hash\":\"6d4cf56db6\"}}");
+        let names = [
+            (core::SRC_POD, format!("{service}-6d4cf56db6-{n:05x}")),
+            (core::SRC_NAMESPACE, format!("team-{}", n / 4 % 40)),
+            (core::SRC_NODE, format!("node-{}", n % 200)),
+            (core::SRC_LABELS, labels),
+        ];
+        for (field, name) in names {
+            flow.set(field.id(), FieldValue::Text(Text::from(name.as_str())));
+        }
+        correlator.offer(now, &flow, |_| {});
+        if correlator.stats().evicted > 0 {
+            break;
+        }
+    }
+    println!("{} halves under the default limits", correlator.held());
+    assert!((150_000..=200_000).contains(&correlator.held()), "{}", correlator.held());
 }

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use stand_in::{Followed, eventually, follow};
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap())
+    SystemTime::now().into()
 }
 
 fn who(index: &Index, addr: &str) -> String {

@@ -260,12 +260,12 @@ fn head(octets: &[u8]) -> [u8; 16] {
         return *head;
     }
     // Bits of the second read that the first has already.
-    let known = |read: usize| u32::try_from(8 * (2 * read).saturating_sub(octets.len())).unwrap_or(0);
-    let whole = if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
-        let behind = u64::from_le_bytes(*last).unbounded_shr(known(8));
+    let known = |both: usize| u32::try_from(both.saturating_sub(octets.len()).saturating_mul(8)).unwrap_or(0);
+    let whole = if let (Some(first), Some(last)) = (octets.first_chunk::<8>(), octets.last_chunk::<8>()) {
+        let behind = u64::from_le_bytes(*last).unbounded_shr(known(16));
         u128::from(u64::from_le_bytes(*first)) | u128::from(behind) << 64
-    } else if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
-        let behind = u32::from_le_bytes(*last).unbounded_shr(known(4));
+    } else if let (Some(first), Some(last)) = (octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
+        let behind = u32::from_le_bytes(*last).unbounded_shr(known(8));
         u128::from(u32::from_le_bytes(*first)) | u128::from(behind) << 32
     } else {
         octets.iter().rev().fold(0, |whole, octet| whole << 8 | u128::from(*octet))
@@ -312,4 +312,20 @@ pub(crate) fn octets_of<'a>(view: &'a u128, text: &'a [u8]) -> Option<&'a [u8]> 
     }
     let place = usize::try_from(view >> 96).ok()?;
     text.get(place..place.checked_add(len)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_any_length() {
+        let octets: Vec<u8> = (1..=40).collect();
+        for (from, len) in (0..8).flat_map(|from| (0..=32).map(move |len| (from, len))) {
+            let text = &octets[from..from + len];
+            let mut naive = [0; 16];
+            naive.iter_mut().zip(text).for_each(|(to, octet)| *to = *octet);
+            assert_eq!(head(text), naive);
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::chains::Chain;
-use super::entry::{By, Claim, Holder, OwnerName, PodEntry};
+use super::claims::Claim;
+use super::entry::{By, Holder, OwnerName, PodEntry};
 use super::index::{Candidates, Index};
 use super::settings::Settings;
 

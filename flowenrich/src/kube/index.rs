@@ -10,9 +10,8 @@ use foldhash::fast::RandomState;
 use super::addrs::{Addrs, Asked, Known};
 use super::answer::{Answer, Candidate};
 use super::chains::{Chain, Chains};
-use super::entry::{
-    By, Claim, Claims, EndpointsEntry, Entry, Head, Holder, NodeEntry, NodeName, OwnedEntry, OwnerName, PodEntry, ServiceEntry,
-};
+use super::claims::{Claim, Claims};
+use super::entry::{By, EndpointsEntry, Entry, Head, Holder, NodeEntry, NodeName, OwnedEntry, OwnerName, PodEntry, ServiceEntry};
 use super::settings::Settings;
 use crate::lookup::{AddrKey, Found, Lookup, Port, Question, Scope};
 use crate::shards::Shards;

@@ -35,12 +35,14 @@
 mod addrs;
 mod answer;
 mod chains;
+mod claims;
 mod cluster;
 mod dump;
 mod entry;
 mod fields;
 mod index;
 mod object;
+mod read;
 mod settings;
 mod views;
 #[cfg(feature = "kube")]
