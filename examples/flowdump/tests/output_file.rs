@@ -180,8 +180,11 @@ fn a_run_that_is_stopped() {
     for (name, number) in [("-INT", 2), ("-TERM", 15), ("-HUP", 1)] {
         let folder = folder(name);
         let mut child = in_the_middle(program(), &folder);
+        // Held open: who waits for a child closes its input, and the end of the input is an end too.
+        let input = child.stdin.take();
         send(name, &child);
         assert_eq!(child.wait().unwrap().signal(), Some(number), "it dies of the signal");
+        drop(input);
         assert_eq!(files(&folder), ["out.json"], "{name}");
         assert_eq!(fs::read_to_string(folder.join("out.json")).unwrap(), "from yesterday");
     }

@@ -49,7 +49,7 @@ const FEW: usize = 32;
 
 /// What a record stands under: the name of its structure, or its format when the structure is not known.
 fn name(structure: &Structure<'_>) -> Result<&'static str, DataFormat> {
-    structure.layout().map(|layout| layout.name).ok_or(structure.format())
+    structure.layout().map(|layout| layout.name).ok_or_else(|| structure.format())
 }
 
 /// The records of a sample, those of one name together, in the order their first ones stand in. Each comes with the place of that
