@@ -93,6 +93,7 @@ impl<'b> BatchRows<'b> {
     }
 
     /// In order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = BatchRow<'_>> {
         (0..self.batch.len()).map(|number| BatchRow { rows: self, number })
     }

@@ -37,6 +37,7 @@ impl Claim {
 pub(super) struct Claims {
     /// The only one; of several, the one that is [alone](Self::alone_since) at last, else the first.
     first: Claim,
+    #[expect(clippy::box_collection, reason = "nearly no address has several claims, and all have these octets")]
     all: Option<Box<Vec<Claim>>>,
 }
 
@@ -50,7 +51,7 @@ impl Claims {
     }
 
     pub(super) fn as_slice(&self) -> &[Claim] {
-        self.all.as_ref().map_or_else(|| std::slice::from_ref(&self.first), |all| all)
+        self.all.as_deref().map_or_else(|| std::slice::from_ref(&self.first), Vec::as_slice)
     }
 
     /// From which second since the Unix epoch on it is the first one's, whatever else is asked: that is a pod's, of whose end nothing is

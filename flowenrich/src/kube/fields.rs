@@ -64,7 +64,9 @@ impl Annotate for Index {
         // What is read in one step is sent for in the one before, for all rows.
         all.iter().filter_map(|found| found.as_ref().one()?.claim()).for_each(prefetch);
         let pods: Vec<_> = all.iter().filter_map(|found| found.as_ref().one()?.pod()).collect();
-        pods.iter().for_each(|pod| pod.send_for());
+        for pod in &pods {
+            pod.send_for();
+        }
         for pod in &pods {
             self.chains.send_for(pod.chain);
             pod.head.name.as_bytes().first().into_iter().for_each(prefetch);

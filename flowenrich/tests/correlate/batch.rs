@@ -25,12 +25,16 @@ fn given(
     for block in records.chunks(17) {
         if as_rows {
             batch.clear();
-            block.iter().for_each(|(_, flow)| assert!(batch.push_flow(flow)));
+            for (_, flow) in block {
+                assert!(batch.push_flow(flow));
+            }
             for (row, (now, _)) in BatchRows::new(&batch).iter().zip(block) {
                 offer(*now, Given::Row(&row), &mut out);
             }
         } else {
-            block.iter().for_each(|(now, flow)| offer(*now, Given::Flow(flow), &mut out));
+            for (now, flow) in block {
+                offer(*now, Given::Flow(flow), &mut out);
+            }
         }
     }
     out

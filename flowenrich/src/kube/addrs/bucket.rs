@@ -143,21 +143,21 @@ impl Key {
 
     /// Where in its first bucket it is counted when it is elsewhere.
     #[inline]
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "three bits")]
+    #[expect(clippy::as_conversions, reason = "three bits")]
     const fn count(self) -> u32 {
         ((self.hash >> 32) as u32 & 7) * 4
     }
 
     /// The first of so many buckets.
     #[inline]
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "reduced below the number of buckets")]
+    #[expect(clippy::as_conversions, reason = "reduced below the number of buckets")]
     pub(super) const fn first(self, count: usize) -> usize {
         (((self.hash & 0xffff_ffff) * count as u64) >> 32) as usize
     }
 
     /// The second.
     #[inline]
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "reduced below the number of buckets")]
+    #[expect(clippy::as_conversions, reason = "reduced below the number of buckets")]
     pub(super) const fn second(self, count: usize) -> usize {
         ((((self.hash >> 32) & 0x1ff_ffff) * count as u64) >> 25) as usize
     }
