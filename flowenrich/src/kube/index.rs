@@ -7,7 +7,7 @@ use std::sync::Arc;
 use flowcodec::Timestamp;
 use foldhash::fast::RandomState;
 
-use super::addrs::{Addrs, Asked, Known};
+use super::addrs::{Addrs, Asked};
 use super::answer::{Answer, Candidate};
 use super::chains::{Chain, Chains};
 use super::claims::{Claim, Claims};
@@ -44,7 +44,11 @@ impl Lookup for Index {
         if !self.synced {
             return Found::NotSynced;
         }
-        self.answer(self.ask(&key).known(|| key.addr()), &Question { key, at })
+        let Some(known) = self.ask(&key).known(|| key.addr()) else { return Found::Nothing };
+        match known.alone_at(at) {
+            Some(claim) => Found::One(self.alone(claim, &key)),
+            None => self.judged(known.claims(), &Question { key, at }),
+        }
     }
 
     fn lookup_all<'a>(&'a self, questions: &[Question<'_>], mut each: impl FnMut(usize, Found<Answer<'a>>)) {
@@ -59,7 +63,16 @@ impl Lookup for Index {
                 *asked = self.ask(&question.key);
             }
             for (place, (asked, question)) in begun.iter().zip(block).enumerate() {
-                each(place.saturating_add(first), self.answer(asked.known(|| question.key.addr()), question));
+                // Each case by itself, so that the first, which nearly all are, needs no answer in memory.
+                let place = place.saturating_add(first);
+                let Some(known) = asked.known(|| question.key.addr()) else {
+                    each(place, Found::Nothing);
+                    continue;
+                };
+                match known.alone_at(question.at) {
+                    Some(claim) => each(place, Found::One(self.alone(claim, &question.key))),
+                    None => each(place, self.judged(known.claims(), question)),
+                }
             }
         }
     }
@@ -87,35 +100,28 @@ impl Index {
         addrs.map_or_else(Asked::default, |addrs| addrs.ask(key.addr()))
     }
 
+    /// Nearly every address: nobody to compare it with.
     #[inline]
-    fn answer<'a>(&'a self, known: Option<Known<'a>>, question: &Question<'_>) -> Found<Answer<'a>> {
-        let Question { key, at } = question;
-        let Some(known) = known else { return Found::Nothing };
-        let network = if key.scope().is_default() { None } else { self.network(key.scope()) };
-        if let Some(claim) = known.alone_at(*at) {
-            // Nearly every address: nobody to compare it with.
-            return Found::One(Answer::new(self, Candidates::of(claim), network));
-        }
-        self.judged(known.claims(), network, key.port(), *at)
+    fn alone<'a>(&'a self, claim: &'a Claim, key: &AddrKey<'_>) -> Answer<'a> {
+        Answer::new(self, Candidates::of(claim), self.network(key.scope()))
     }
 
-    /// Cold: where there is more than one claim, or an end.
+    /// Where there is more than one claim, or an end.
     #[cold]
-    fn judged<'a>(
-        &'a self,
-        claims: &'a [Claim],
-        network: Option<&'a str>,
-        port: Option<Port>,
-        at: Timestamp,
-    ) -> Found<Answer<'a>> {
-        match self.holders(claims, port, at) {
+    fn judged<'a>(&'a self, claims: &'a [Claim], question: &Question<'_>) -> Found<Answer<'a>> {
+        let Question { key, at } = question;
+        match self.holders(claims, key.port(), *at) {
             Found::One(candidates) | Found::Ambiguous(candidates) if candidates.is_empty() => Found::Nothing,
-            found => found.map(|candidates| Answer::new(self, candidates, network)),
+            found => found.map(|candidates| Answer::new(self, candidates, self.network(key.scope()))),
         }
     }
 
-    /// The name of a network as it is kept here.
+    /// The name of a network as it is kept here; the cluster's own has none.
+    #[inline]
     fn network(&self, scope: Scope<'_>) -> Option<&str> {
+        if scope.is_default() {
+            return None;
+        }
         self.networks.get_key_value(scope.name()).map(|(name, _)| &**name)
     }
 

@@ -11,11 +11,12 @@ pub(super) const WAYS: usize = 7;
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Bucket {
-    /// IPv4 addresses; of IPv6 addresses a part of their hash. And how many belong here first and are in their other bucket: eight counts of
-    /// four bits, by [`Key::count`], so that few of those that are nowhere are looked for there.
-    pub(super) tags: [u32; WAYS + 1],
-    /// Numbers of records, with [`SIX`] and [`ALONE`]; [`FREE`]. And the latest of the seconds from which on addresses are
+    /// IPv4 addresses; of IPv6 addresses a part of their hash. And the latest of the seconds from which on addresses are
     /// [alone](crate::kube::claims::Claims::alone_since).
+    pub(super) tags: [u32; WAYS + 1],
+    /// Numbers of records, with [`SIX`] and [`ALONE`]; [`FREE`]. And, with [`SIX`] so that it is no number of IPv4's, how many addresses
+    /// belong here first and are in their other bucket: eight counts of three bits, by [`Key::count`], so that few of those that are nowhere
+    /// are looked for there.
     pub(super) numbers: [u32; WAYS + 1],
 }
 
@@ -25,28 +26,28 @@ pub(super) const SIX: u32 = 1 << 31;
 pub(super) const ALONE: u32 = 1 << 30;
 pub(super) const NUMBER: u32 = ALONE - 1;
 pub(super) const FREE: u32 = u32::MAX;
-/// The most that four bits count.
-pub(super) const MOST: u32 = 15;
+/// The most that three bits count.
+pub(super) const MOST: u32 = 7;
 
 impl Bucket {
     pub(super) const EMPTY: Self = {
         let mut numbers = [FREE; WAYS + 1];
-        let [.., since] = &mut numbers;
-        *since = 0;
+        let [.., counts] = &mut numbers;
+        *counts = SIX;
         Self { tags: [0; WAYS + 1], numbers }
     };
 
     /// Whether an address that belongs here first may be in its other bucket.
     #[inline]
     pub(super) const fn is_elsewhere(&self, key: Key) -> bool {
-        let [.., counts] = self.tags;
+        let [.., counts] = self.numbers;
         counts >> key.count() & MOST != 0
     }
 
     /// One came there, or went from there. A count that is full stays so: who asks looks in vain, and the next time buckets are made it
     /// begins anew.
     pub(super) const fn count_elsewhere(&mut self, key: Key, came: bool) {
-        let [.., counts] = &mut self.tags;
+        let [.., counts] = &mut self.numbers;
         let one = 1 << key.count();
         match *counts >> key.count() & MOST {
             MOST => {}
@@ -56,11 +57,17 @@ impl Bucket {
         }
     }
 
-    /// The numbers behind a tag, as bits.
+    /// The latest of the seconds from which on addresses are alone.
+    #[inline]
+    pub(super) const fn since(&self) -> u32 {
+        let [.., since] = self.tags;
+        since
+    }
+
+    /// The numbers behind a tag, as bits. The bucket's own lane may be among them: it has no number of IPv4's, and of IPv6's the record tells.
     #[inline]
     pub(super) fn ways(&self, tag: u32) -> u32 {
-        let equal = self.tags.iter().zip(0..).fold(0, |ways, (other, way)| ways | u32::from(*other == tag) << way);
-        equal & ((1 << WAYS) - 1)
+        self.tags.iter().zip(0..).fold(0, |ways, (other, way)| ways | u32::from(*other == tag) << way)
     }
 
     pub(super) fn put(&mut self, entry: Entry) -> bool {
@@ -79,7 +86,7 @@ impl Bucket {
             *number = entry.number | entry.family | alone;
         }
         // Once later it stays later: that costs a look at the claim, and is over when the bucket is made anew.
-        let [.., since] = &mut self.numbers;
+        let [.., since] = &mut self.tags;
         *since = (*since).max(entry.alone_since.unwrap_or(0));
     }
 }
@@ -145,7 +152,7 @@ impl Key {
     #[inline]
     #[expect(clippy::as_conversions, reason = "three bits")]
     const fn count(self) -> u32 {
-        ((self.hash >> 32) as u32 & 7) * 4
+        ((self.hash >> 32) as u32 & 7) * 3
     }
 
     /// The first of so many buckets.

@@ -157,7 +157,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::bucket::{MOST, WAYS};
+    use super::bucket::{MOST, SIX, WAYS};
     use super::*;
     use crate::kube::entry::{By, EVER, Head, Holder, NEVER, ServiceEntry, Uid};
 
@@ -230,7 +230,7 @@ mod tests {
             addrs.push((0x0a00_0000 | n).to_be_bytes().into(), claim(0));
         }
         let buckets: usize = addrs.pieces.iter().map(|piece| piece.buckets.len()).sum();
-        let of_bucket = |bucket: &Bucket| (0..8).map(|count| bucket.tags[WAYS] >> (4 * count) & MOST).sum::<u32>();
+        let of_bucket = |bucket: &Bucket| (0..8).map(|count| bucket.numbers[WAYS] >> (3 * count) & MOST).sum::<u32>();
         let elsewhere: u32 = addrs.pieces.iter().flat_map(|piece| &piece.buckets).map(of_bucket).sum();
         assert_eq!((addrs.len(), size_of::<Bucket>()), (100_000, 64));
         assert!(buckets * size_of::<Bucket>() < 2 << 20, "{buckets} buckets");
@@ -240,7 +240,7 @@ mod tests {
         }
         addrs.shrink();
         assert_eq!(addrs.len(), 0);
-        assert!(addrs.pieces.iter().all(|piece| piece.buckets.iter().all(|bucket| bucket.tags[WAYS] == 0)));
+        assert!(addrs.pieces.iter().all(|piece| piece.buckets.iter().all(|bucket| bucket.numbers[WAYS] == SIX)));
         assert!(addrs.pieces.iter().all(|piece| piece.buckets.len() <= 1 && piece.records.capacity() <= 8));
     }
 }

@@ -32,9 +32,8 @@ impl Piece {
     #[inline]
     pub(super) fn known(&self, bucket: &Bucket, key: Key, addr: impl Fn() -> IpAddr) -> Option<Known<'_>> {
         let (way, number) = self.way(bucket, key, addr)?;
-        let [.., since] = bucket.numbers;
         let alone = bucket.numbers.get(way).is_some_and(|number| number & ALONE != 0);
-        Some(Known { claims: &self.records.get(number)?.claims, alone_since: alone.then_some(since) })
+        Some(Known { claims: &self.records.get(number)?.claims, alone_since: alone.then_some(bucket.since()) })
     }
 
     #[inline]
@@ -46,7 +45,7 @@ impl Piece {
             let number = usize::try_from(word & NUMBER).ok()?;
             // An IPv4 address is its tag.
             let is = |record: &Record| key.family == 0 || record.bits == bits(addr());
-            if word & SIX == key.family && word != FREE && self.records.get(number).is_some_and(is) {
+            if way < WAYS && word & SIX == key.family && word != FREE && self.records.get(number).is_some_and(is) {
                 return Some((way, number));
             }
             ways &= ways.wrapping_sub(1);
