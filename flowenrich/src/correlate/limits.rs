@@ -11,7 +11,7 @@ use super::texts::Texts;
 pub struct Limits {
     /// Entries. 200,000: a minute of 3,000 flows a second, where `bytes` suffice for them.
     pub entries: usize,
-    /// Octets, with names and tables. 256 MiB: of halves with the names of pods, some 165,000.
+    /// Octets, with names and tables. 256 MiB: of halves with the names of their pod, its node and namespace, and its labels, some 150,000.
     pub bytes: usize,
 }
 
