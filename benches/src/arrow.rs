@@ -91,7 +91,7 @@ impl Arrow {
 pub fn stream(ours: &mut Ours, workload: &Workload) -> u64 {
     let (decoder, arrow) = ours.stream();
     flows(decoder, workload, |set| {
-        arrow.add(set, |arrow| {
+        arrow.add(*set, |arrow| {
             arrow.convert();
             arrow.conversion.reclaim(&mut arrow.batch);
         })
@@ -104,7 +104,7 @@ pub fn finish(ours: &mut Ours, workload: &Workload) -> u64 {
     let (decoder, arrow) = ours.numbers();
     arrow.finishing = Some(Duration::ZERO);
     flows(decoder, workload, |set| {
-        arrow.add_nullable(set, |arrow| {
+        arrow.add_nullable(*set, |arrow| {
             let start = Instant::now();
             arrow.convert();
             arrow.finishing = arrow.finishing.map(|finishing| finishing + start.elapsed());
@@ -116,7 +116,7 @@ pub fn finish(ours: &mut Ours, workload: &Workload) -> u64 {
 pub fn fill(ours: &mut Ours, workload: &Workload) -> u64 {
     let (decoder, arrow) = ours.numbers();
     flows(decoder, workload, |set| {
-        arrow.add_nullable(set, |arrow| {
+        arrow.add_nullable(*set, |arrow| {
             arrow.batch.finish();
             black_box(&arrow.batch);
             arrow.batch.clear();

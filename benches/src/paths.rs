@@ -349,7 +349,7 @@ pub fn columns_anew(ours: &mut Ours, workload: &Workload) -> u64 {
 
 fn columns_into(decoder: &mut Decoder, batch: &mut FlowBatch, workload: &Workload) -> u64 {
     flows(decoder, workload, |set| {
-        let mut rest = batch.append(set);
+        let mut rest = batch.append(*set);
         while let Some(set) = rest {
             batch.finish();
             black_box(&*batch);
@@ -364,7 +364,7 @@ fn columns_into(decoder: &mut Decoder, batch: &mut FlowBatch, workload: &Workloa
 pub fn record_get(ours: &mut Ours, workload: &Workload) -> u64 {
     flows(&mut ours.decoder, workload, |set| {
         let mut sum = 0_u64;
-        for record in set {
+        for record in set.records() {
             black_box((record.get(field::SRC_ADDR), record.get(field::DST_ADDR)));
             let counters = record.get(field::OCTETS).unwrap_or(0).wrapping_add(record.get(field::PACKETS).unwrap_or(0));
             sum = sum.wrapping_add(counters).wrapping_add(u64::from(record.get(field::SRC_PORT).unwrap_or(0)));
@@ -378,7 +378,7 @@ pub fn antrea_offsets(ours: &mut Ours, workload: &Workload) -> u64 {
     let Ours { decoder, ends, .. } = ours;
     flows(decoder, workload, |set| {
         let mut sum = 0_u64;
-        for record in set {
+        for record in set.records() {
             record.variable_ends(ends);
             sum = sum.wrapping_add(black_box(&*ends).last().copied().map_or(0, u64::from));
         }
@@ -390,7 +390,7 @@ pub fn antrea_offsets(ours: &mut Ours, workload: &Workload) -> u64 {
 pub fn antrea_text(ours: &mut Ours, workload: &Workload) -> u64 {
     flows(&mut ours.decoder, workload, |set| {
         let mut sum = 0_usize;
-        for record in set {
+        for record in set.records() {
             for name in TEXTS {
                 sum += black_box(record.get(name)).map_or(0, |text| text.as_bytes().len());
             }
@@ -421,13 +421,13 @@ const TEXTS: [flowcodec::model::Field<flowcodec::model::String>; 16] = [
 
 /// Decodes all data and sums up what `each` makes of the sets of flows.
 #[inline]
-pub(crate) fn flows(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(RecordSet<'_>) -> u64) -> u64 {
+pub(crate) fn flows(decoder: &mut Decoder, workload: &Workload, mut each: impl FnMut(&RecordSet<'_>) -> u64) -> u64 {
     let received = workload.received();
     let mut sum = 0_u64;
     for datagram in workload.data() {
         let mut events = decoder.datagram(datagram.exporter, received, datagram.octets);
         while let Some(event) = events.next() {
-            if let Event::Flows(set) = event {
+            if let Event::Flows(set) = &event {
                 sum = sum.wrapping_add(each(set));
             }
         }

@@ -49,6 +49,9 @@ pub struct Arguments {
     /// one, stays as it was. When an input could not be read to its end, what was read, if anything, is kept as FILE.incomplete.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write each line to standard output as soon as it is complete, as is done on a terminal anyway: for a pipe that is watched.
+    #[arg(long, conflicts_with = "output")]
+    pub line_buffered: bool,
     /// In Arrow and Parquet, addresses as octets (16, IPv4 mapped; 6 of a MAC address) instead of text.
     #[arg(long)]
     pub binary_addresses: bool,
@@ -103,7 +106,7 @@ Examples:
   flowdump --format goflow2-json capture.pcap     what goflow2 2.x would write; --dialect v1 for 1.x
   flowdump --format goflow2-bin --separator none capture.pcap     for ClickHouse's format Protobuf
   flowdump --filter 'dst_port = 443' goflow2.json     goflow2's output is an input too
-  tcpdump -w - udp port 4739 | flowdump -
+  tcpdump -U -w - udp port 4739 | flowdump -      as they come; --line-buffered when its output is piped on
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
@@ -241,7 +244,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 /// Writes the output to where it belongs.
 fn write(arguments: &Arguments) -> anyhow::Result<Extent> {
-    let mut out = Destination::open(arguments.output.as_deref(), &arguments.files)?;
+    let mut out = Destination::open(arguments.output.as_deref(), &arguments.files, arguments.line_buffered)?;
     let name = out.name();
     let extent = dump(arguments, &mut out).with_context(|| name.clone())?;
     if let Some(kept) = out.finish(extent).with_context(|| name.clone())? {

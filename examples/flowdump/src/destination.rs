@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -53,13 +53,15 @@ fn hidden() -> MutexGuard<'static, Option<PathBuf>> {
 }
 
 impl Destination {
-    /// Standard output, or the file called `path`, unless that is `-`.
+    /// Standard output, `line_buffered` or not, or the file called `path`, unless that is `-`.
     ///
     /// # Errors
     /// When the file is one of the `inputs`, a folder, or cannot be made.
-    pub fn open(path: Option<&Path>, inputs: &[PathBuf]) -> anyhow::Result<Self> {
+    pub fn open(path: Option<&Path>, inputs: &[PathBuf], line_buffered: bool) -> anyhow::Result<Self> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout().lock())));
+            // What is locked writes line by line by itself.
+            let at_once = line_buffered || io::stdout().is_terminal();
+            return Ok(Self::Stdout(BufWriter::with_capacity(if at_once { 0 } else { BUFFER }, io::stdout().lock())));
         };
         let shown = || path.display().to_string();
         // Behind a symbolic link is the file that is meant.

@@ -213,6 +213,30 @@ fn an_ignored_signal_stays_ignored() {
     assert_eq!(fs::read_to_string(folder.join("out.json")).unwrap().lines().count(), 345);
 }
 
+/// Who watches a pipe sees a flow when it has come, not when 64 KiB of them have.
+#[test]
+fn lines_come_as_soon_as_they_are_complete() {
+    use std::io::{BufRead as _, BufReader};
+
+    let mut child = program()
+        .args(["--format", "json", "--line-buffered", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let capture = fs::read(recording()).unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // Half of it; the rest comes when the first flows have been seen.
+    let (first, rest) = capture.split_at(capture.len() / 2);
+    input.write_all(first).unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("\"src_addr\":\"10.99.0.1\""));
+    input.write_all(rest).unwrap();
+    drop(input);
+    assert_eq!(lines.map(Result::unwrap).count(), 344);
+    assert!(child.wait().unwrap().success());
+}
+
 /// The disk is full, as far as this program can tell.
 #[cfg(unix)]
 #[test]

@@ -168,11 +168,11 @@ impl FlowBatch {
         match u32::try_from(room) {
             Ok(room) if room < set.len() => {
                 let (set, rest) = set.split_at(room);
-                self.add(set);
+                self.add(&set);
                 Some(rest)
             }
             _ => {
-                self.add(set);
+                self.add(&set);
                 None
             }
         }
@@ -269,15 +269,15 @@ impl FlowBatch {
     }
 
     /// Adds a set that fits.
-    fn add(&mut self, set: RecordSet<'_>) {
+    fn add(&mut self, set: &RecordSet<'_>) {
         let whole = self.by_program(set);
         if !whole {
-            self.by_rows(set);
+            self.by_rows(*set);
         }
     }
 
     /// `false` for sets that are read by way of rows.
-    fn by_program(&mut self, set: RecordSet<'_>) -> bool {
+    fn by_program(&mut self, set: &RecordSet<'_>) -> bool {
         let (Some((template, templates, bases)), context) = (set.templated(), set.context()) else { return false };
         // A packet's headers are fields too; sFlow's messages say less.
         if template.section().is_some() || context.protocol == Protocol::Sflow {

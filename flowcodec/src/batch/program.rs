@@ -57,7 +57,8 @@ pub(super) struct Program {
     /// Columns that the message fills.
     pub(super) said: Box<[(Said, Place)]>,
     pub(super) agent: Option<(usize, Place)>,
-    pub(super) groups: Box<[Group]>,
+    /// Columns that are filled some records at a time.
+    pub(super) tiles: Box<[Tiles]>,
     pub(super) singles: Box<[Single]>,
     /// Columns in which zero means absent.
     pub(super) nonzero: Box<[(usize, Place)]>,
@@ -95,13 +96,6 @@ impl Said {
         let (_, said) = SAID.into_iter().find(|(field, _)| *field == id)?;
         (template != 0 || !matches!(said, Self::Template)).then_some(said)
     }
-}
-
-/// Columns that are filled by tiles, from one segment of the records.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) segment: u16,
-    pub(super) tiles: Tiles,
 }
 
 /// A column that is filled on its own.
@@ -188,9 +182,10 @@ impl Program {
                 others.push(Other { id, number, place });
             }
         }
-        let groups = match tiled {
-            Some(octets) => tiles(&mut singles, octets),
-            None => Vec::new(),
+        let tiles = match tiled {
+            // Where fields begin in each record elsewhere, one column at a time is faster.
+            Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets),
+            _ => Vec::new(),
         };
         for number in (0..columns.len()).filter(|number| always.contains(*number)) {
             with_uptime.insert(number);
@@ -202,7 +197,7 @@ impl Program {
             told: one_by_one,
             said: said.into(),
             agent,
-            groups: groups.into(),
+            tiles: tiles.into(),
             singles: singles.into(),
             nonzero: nonzero.into(),
             octets: octets.into(),
@@ -218,45 +213,40 @@ impl Program {
 }
 
 /// Takes out of `singles` what tiles fill.
-fn tiles(singles: &mut Vec<Single>, octets: usize) -> Vec<Group> {
+fn tiles(singles: &mut Vec<Single>, octets: usize) -> Vec<Tiles> {
     // MAC addresses are rare, and their cells have a width of their own.
     let mut rest: Vec<Single> = singles.extract_if(.., |single| !matches!(single.place, Place::Mac(_))).collect();
-    rest.sort_by_key(|single| (single.segment, single.step.octets.from));
-    let mut groups = Vec::new();
+    rest.sort_by_key(|single| single.step.octets.from);
+    let mut tiles = Vec::new();
     while let Some(first) = rest.first() {
         // As many as the windows of a tile cover.
-        let (segment, start) = (first.segment, first.step.octets.from);
-        let near = |single: &Single| {
-            let octets = single.step.octets;
-            single.segment == segment && octets.from.saturating_add(octets.len) <= start.saturating_add(REACH)
-        };
+        let end = first.step.octets.from.saturating_add(REACH);
+        let near = |single: &Single| single.step.octets.from.saturating_add(single.step.octets.len) <= end;
         let (taken, others): (Vec<Single>, Vec<Single>) = rest.into_iter().partition(near);
         rest = others;
-        match (taken.len() >= FEW).then(|| Group::compile(segment, &taken, octets)).flatten() {
-            Some(group) => groups.push(group),
+        match (taken.len() >= FEW).then(|| tile(&taken, octets)).flatten() {
+            Some(tile) => tiles.push(tile),
             None => singles.extend(taken),
         }
     }
-    groups
+    tiles
 }
 
 /// Octets that the windows of a tile cover.
 const REACH: usize = 128;
 
-impl Group {
-    fn compile(segment: u16, columns: &[Single], octets: usize) -> Option<Self> {
-        let cell = |single: &Single| {
-            let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
-                single.place
-            else {
-                return None;
-            };
-            let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
-            Some(Cell { octets, width, mapped, number, column })
+fn tile(columns: &[Single], octets: usize) -> Option<Tiles> {
+    let cell = |single: &Single| {
+        let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
+            single.place
+        else {
+            return None;
         };
-        let cells: Vec<Cell> = columns.iter().map(cell).collect::<Option<_>>()?;
-        Some(Self { segment, tiles: Tiles::compile(&cells, octets)? })
-    }
+        let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
+        Some(Cell { octets, width, mapped, number, column })
+    };
+    let cells: Vec<Cell> = columns.iter().map(cell).collect::<Option<_>>()?;
+    Tiles::compile(&cells, octets)
 }
 
 /// The programs of a batch. They know a plan by its address, which stays its own as long as the program is kept.

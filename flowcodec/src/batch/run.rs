@@ -4,7 +4,7 @@ use super::Slot;
 use super::cells::{Cells, Place, view, view_of};
 use super::program::{Program, Said, Single};
 use crate::context::Context;
-use crate::kernel::{Clock, Number, Starts};
+use crate::kernel::{Clock, Number};
 use crate::model::{FieldValue, octets_of_address};
 use crate::template::{Fixed, Locate, RecordRef, Template, Templates, Variable, variable};
 use crate::time::Timestamp;
@@ -58,6 +58,29 @@ impl<'a> Records<'a> {
     }
 }
 
+/// Where records begin.
+#[derive(Debug, Clone, Copy)]
+enum Starts<'a> {
+    /// At multiples of their length.
+    Every(usize),
+    /// At noted places: each of so many places belongs to the next record.
+    Noted(&'a [u32], usize),
+}
+
+impl Starts<'_> {
+    /// Where record `number` begins.
+    #[inline]
+    fn at(self, number: usize) -> usize {
+        match self {
+            Self::Every(length) => number.wrapping_mul(length),
+            Self::Noted(places, step) => {
+                let place = places.get(number.wrapping_mul(step)).copied();
+                place.and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX)
+            }
+        }
+    }
+}
+
 /// What a batch is filled with.
 #[derive(Debug)]
 pub(super) struct Filling<'b> {
@@ -70,9 +93,10 @@ pub(super) struct Filling<'b> {
 impl Filling<'_> {
     /// Fills a row for each record. The columns are prepared; those that the program tells record by record are settled up to the row.
     pub(super) fn run(&mut self, program: &Program, records: Records<'_>, clock: Option<Clock>) {
-        for group in &program.groups {
-            let starts = records.starts(group.segment);
-            group.tiles.run(records.octets, records.count, starts, clock, &mut self.cells.arena, self.row);
+        if let Some(length) = records.length() {
+            for tiles in &program.tiles {
+                tiles.run(records.octets, records.count, length, clock, &mut self.cells.arena, self.row);
+            }
         }
         let octets = records.octets;
         match records.length() {

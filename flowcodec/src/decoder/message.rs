@@ -27,9 +27,10 @@ pub(super) struct Walk<'d> {
 }
 
 /// What one step of a walk came to.
-pub(super) enum Step<'d> {
-    /// Records.
-    Found(Found<'d>),
+#[derive(Clone, Copy)]
+pub(super) enum Step {
+    /// Records: the message at hand has them. (They are not handed back: what is put together and moved on at once is waited for.)
+    Found,
     /// Nothing to show; there may be notes.
     Again,
     /// The end.
@@ -37,6 +38,7 @@ pub(super) enum Step<'d> {
 }
 
 /// Records of the message at hand.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Found<'d> {
     pub(super) which: Which,
     pub(super) octets: &'d [u8],
@@ -45,7 +47,7 @@ pub(super) struct Found<'d> {
 }
 
 /// What they are read with.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Which {
     /// A template that was learned.
     Learned { slot: Slot, scope: ScopeId },
@@ -56,7 +58,7 @@ pub(super) enum Which {
 }
 
 /// As which event they are given.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
     Flows,
     Options,
@@ -81,6 +83,8 @@ pub(super) struct Message<'d> {
     pub(super) session: SessionId,
     scope: Option<ScopeId>,
     pub(super) body: Body<'d>,
+    /// The records found last.
+    pub(super) found: Found<'d>,
     /// Records so far, `None` once some could not be counted.
     pub(super) counted: Option<u32>,
     pub(super) tally: Tally,
@@ -134,14 +138,14 @@ impl<'d> Walk<'d> {
         self.received
     }
 
-    /// The message at hand.
-    pub(super) fn context(&self) -> Option<&Context> {
-        self.message.as_ref().map(|message| &message.context)
+    /// The records found last, and what their message says.
+    pub(super) fn found(&self) -> Option<(&Context, &Found<'d>)> {
+        self.message.as_ref().map(|message| (&message.context, &message.found))
     }
 
     /// Goes on to the next records, or to the next thing that is to be told first.
     #[inline]
-    pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step<'d> {
+    pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step {
         loop {
             match &mut self.message {
                 // A datagram without octets is a fault of its own; otherwise the walk ends with the octets.
@@ -153,12 +157,12 @@ impl<'d> Walk<'d> {
                         message.close(decoder);
                         self.message = None;
                     }
-                    Step::Found(found) => {
+                    Step::Found => {
                         // Its last records may be given while it is closed already: what closing shows is told behind them.
                         if message.is_over() {
                             message.close(decoder);
                         }
-                        return Step::Found(found);
+                        return Step::Found;
                     }
                 },
             }
@@ -304,6 +308,7 @@ impl<'d> Message<'d> {
             session: SessionId::NONE,
             scope: None,
             body,
+            found: Found { which: Which::Samples { offset: 0 }, octets: &[], len: 0, show: Show::Flows },
             counted: None,
             tally: Tally { records: 0, options: 0, faults: 0 },
             faults_before: 0,
@@ -381,7 +386,7 @@ pub(super) fn resolve_boot(decoder: &Decoder, context: &mut Context, scope: Opti
 }
 
 impl<'d> Message<'d> {
-    fn step(&mut self, decoder: &mut Decoder) -> Step<'d> {
+    fn step(&mut self, decoder: &mut Decoder) -> Step {
         if let Some((study, body)) = &mut self.study {
             if !study.step(decoder, &self.context, body) {
                 self.study = None;
@@ -426,7 +431,7 @@ impl<'d> Message<'d> {
     }
 
     /// One set, or the end: `rest` is what was left in front of it.
-    fn set(&mut self, decoder: &mut Decoder, set: Option<Result<Set<'d>, Fault>>, rest: Input<'d>) -> Step<'d> {
+    fn set(&mut self, decoder: &mut Decoder, set: Option<Result<Set<'d>, Fault>>, rest: Input<'d>) -> Step {
         match set {
             None => {
                 // Padding behind the last set.
@@ -487,7 +492,7 @@ impl<'d> Message<'d> {
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_sub(u64::from(lost));
     }
 
-    fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step<'d> {
+    fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step {
         let Some(key) = self.key(decoder) else { return Step::Again };
         let Some(mut found) = decoder.store.definition(&key, self.scope, id) else {
             self.pend(decoder, key, id, body);
@@ -524,7 +529,8 @@ impl<'d> Message<'d> {
         if read.len == 0 {
             return Step::Again;
         }
-        Step::Found(Found { which: Which::Learned { slot, scope }, octets, len: read.len, show: Show::of(read.kind) })
+        self.found = Found { which: Which::Learned { slot, scope }, octets, len: read.len, show: Show::of(read.kind) };
+        Step::Found
     }
 
     /// Keeps a set until its template comes, or reports it.
@@ -548,7 +554,7 @@ impl<'d> Message<'d> {
     }
 
     #[inline]
-    fn fixed(&mut self, decoder: &mut Decoder, records: Fixed<'d>, trailing: Option<Fault>) -> Step<'d> {
+    fn fixed(&mut self, decoder: &mut Decoder, records: Fixed<'d>, trailing: Option<Fault>) -> Step {
         let Fixed { octets, record_len, len, count } = records;
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::from(len32(octets)));
         decoder.stats.flows = decoder.stats.flows.saturating_add(u64::from(len));
@@ -563,7 +569,8 @@ impl<'d> Message<'d> {
         }
         decoder.store.prove(self.owner, self.context.received);
         let which = Which::Layout { protocol: self.context.protocol, record_len };
-        Step::Found(Found { which, octets, len, show: Show::Flows })
+        self.found = Found { which, octets, len, show: Show::Flows };
+        Step::Found
     }
 
     /// Whether nothing is left to be read, once the records at hand have been given.

@@ -20,7 +20,7 @@ impl Show {
 impl<'d> Message<'d> {
     /// The next run of samples that are given as one event, or what is wrong in front of them.
     #[inline]
-    pub(super) fn samples(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step<'d> {
+    pub(super) fn samples(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step {
         let start = samples.rest();
         let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);
         decoder.places.clear();
@@ -52,12 +52,13 @@ impl<'d> Message<'d> {
             decoder.store.prove(self.owner, self.context.received);
         }
         let octets = start.bytes().get(..start.bytes().len().saturating_sub(end)).unwrap_or_default();
-        Step::Found(Found { which: Which::Samples { offset: start.offset() }, octets, len, show })
+        self.found = Found { which: Which::Samples { offset: start.offset() }, octets, len, show };
+        Step::Found
     }
 
     /// What is wrong in front of samples that can be read, or the end of all.
     #[cold]
-    fn bad_sample(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step<'d> {
+    fn bad_sample(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step {
         let fault = samples.next();
         self.body = Body::Samples(samples);
         match fault {

@@ -48,11 +48,11 @@ enum Source<'d> {
 }
 
 /// What comes next.
-enum Next<'d> {
-    /// An event that was noted.
-    Note(Note),
+enum Next {
+    /// The event that was noted.
+    Note,
     /// Records of the message at hand.
-    Records(Found<'d>),
+    Records,
     /// Records of the set in `held`, at this range of its body.
     Held { slot: Slot, scope: ScopeId, range: Range<usize>, len: u32, show: Show },
 }
@@ -99,13 +99,10 @@ impl<'d> Events<'d> {
     pub fn next(&mut self) -> Option<Event<'_>> {
         let found = self.find()?;
         Some(match found {
-            Next::Note(note) => {
-                let note = &*self.note.insert(note);
-                event(self.decoder, note)
-            }
-            Next::Records(Found { which, octets, len, show }) => {
+            Next::Note => event(self.decoder, self.note.as_ref()?),
+            Next::Records => {
                 let Source::Bytes(walk) = &self.source else { return None };
-                let context = walk.context()?;
+                let (context, &Found { which, octets, len, show }) = walk.found()?;
                 let (template, templates) = match which {
                     Which::Layout { protocol, record_len } => {
                         (self.decoder.layouts.as_ref()?.of(protocol, record_len), Templates::NONE)
@@ -139,10 +136,11 @@ impl<'d> Events<'d> {
 
     /// Steps until something is found. (Only one place calls it: what it gives stays in registers.)
     #[inline]
-    fn find(&mut self) -> Option<Next<'d>> {
+    fn find(&mut self) -> Option<Next> {
         loop {
-            if let Some(note) = self.decoder.notes.pop_front() {
-                return Some(Next::Note(note));
+            if !self.decoder.notes.is_empty() {
+                self.note = self.decoder.notes.pop_front();
+                return Some(Next::Note);
             }
             if self.decoder.store.has_gone() {
                 self.decoder.drain_gone(self.now());
@@ -157,7 +155,7 @@ impl<'d> Events<'d> {
             }
             let more = match &mut self.source {
                 Source::Bytes(walk) => match walk.step(self.decoder) {
-                    Step::Found(found) => return Some(Next::Records(found)),
+                    Step::Found => return Some(Next::Records),
                     Step::Again => true,
                     Step::Done => false,
                 },
@@ -174,7 +172,7 @@ impl<'d> Events<'d> {
 
     /// Goes on with the set that waited, or to the next one.
     #[cold]
-    fn deliver_step(&mut self) -> Option<Next<'d>> {
+    fn deliver_step(&mut self) -> Option<Next> {
         if let (Some(study), Some(held)) = (&mut self.study, &self.held) {
             if !study.step(self.decoder, &held.context, &held.body) {
                 self.study = None;
@@ -185,7 +183,7 @@ impl<'d> Events<'d> {
     }
 
     /// Delivers one set whose template has come.
-    fn deliver(&mut self) -> Option<Next<'d>> {
+    fn deliver(&mut self) -> Option<Next> {
         if let Some(held) = self.held.take() {
             self.decoder.store.delivered(&held);
         }

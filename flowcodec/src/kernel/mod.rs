@@ -50,29 +50,6 @@ pub(crate) enum Number {
     Ago,
 }
 
-/// Where records begin.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Starts<'a> {
-    /// At multiples of their length.
-    Every(usize),
-    /// At noted places: each of so many places belongs to the next record.
-    Noted(&'a [u32], usize),
-}
-
-impl Starts<'_> {
-    /// Where record `number` begins.
-    #[inline]
-    pub(crate) fn at(self, number: usize) -> usize {
-        match self {
-            Self::Every(length) => number.wrapping_mul(length),
-            Self::Noted(places, step) => {
-                let place = places.get(number.wrapping_mul(step)).copied();
-                place.and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX)
-            }
-        }
-    }
-}
-
 /// Rows that are written at least: there is room for so many behind the last row of each column.
 pub(crate) const TILE: usize = 8;
 

@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 
-use super::{Arena, Cell, Move, Number, ROW, Starts};
+use super::{Arena, Cell, Move, Number, ROW};
 
 /// Sends for the cache line that a value begins in, where that can be done.
 #[inline]
@@ -39,7 +39,7 @@ impl Tiles {
         None
     }
 
-    pub(crate) const fn run(&self, _: &[u8], _: usize, _: Starts<'_>, _: Option<Clock>, _: &mut Arena, _: usize) {
+    pub(crate) const fn run(&self, _: &[u8], _: usize, _: usize, _: Option<Clock>, _: &mut Arena, _: usize) {
         match self.0 {}
     }
 }

@@ -93,7 +93,10 @@ impl<'a> Packet<'a> {
             Protocol::NetFlow1 if (48..52).contains(&rest.len().checked_div(usize::from(header.count)).unwrap_or(52)) => 48,
             _ => 52,
         };
-        let len = usize::from(header.count).min(rest.len().checked_div(record_len).unwrap_or(0));
+        // Divided only where there are fewer than promised.
+        let promised = usize::from(header.count);
+        let all = promised.saturating_mul(record_len) <= rest.len();
+        let len = if all { promised } else { rest.len().checked_div(record_len).unwrap_or(0) };
         Ok(Self { header, body: Input::at(rest, at, LimitedBy::Datagram), record_len, len })
     }
 

@@ -17,6 +17,8 @@ pub struct RecordSet<'a> {
     context: &'a Context,
     octets: &'a [u8],
     len: u32,
+    /// Where the first of samples begins in its datagram.
+    offset: u32,
     of: Of<'a>,
 }
 
@@ -27,9 +29,8 @@ enum Of<'a> {
         templates: Templates<'a>,
         bases: &'a [u32],
     },
-    /// Where the first sample begins in its datagram, what was noted of each, and how deep records within records are read.
+    /// What was noted of each, and how deep records within records are read.
     Samples {
-        offset: u32,
         places: &'a [Option<Places>],
         depth: u8,
     },
@@ -45,7 +46,7 @@ impl<'a> RecordSet<'a> {
         bases: &'a [u32],
         len: u32,
     ) -> Self {
-        Self { context, octets, len, of: Of::Template { template, templates, bases } }
+        Self { context, octets, len, offset: 0, of: Of::Template { template, templates, bases } }
     }
 
     /// `octets` hold exactly `len` samples, which can be read.
@@ -57,7 +58,7 @@ impl<'a> RecordSet<'a> {
         len: u32,
         depth: u8,
     ) -> Self {
-        Self { context, octets, len, of: Of::Samples { offset, places, depth } }
+        Self { context, octets, len, offset, of: Of::Samples { places, depth } }
     }
 
     /// The records in the `body` of a data set, for those who bring their own state; the decoder does this by itself. The whole records
@@ -180,15 +181,12 @@ impl<'a> RecordSet<'a> {
         let used = self.octets.len().saturating_sub(records.rest.len());
         let of = match self.of {
             Of::Template { template, templates, .. } => Of::Template { template, templates, bases: records.bases },
-            Of::Samples { offset, places, depth } => Of::Samples {
-                offset: offset.saturating_add(u32::try_from(used).unwrap_or(u32::MAX)),
-                places: places.get(first..).unwrap_or_default(),
-                depth,
-            },
+            Of::Samples { places, depth } => Of::Samples { places: places.get(first..).unwrap_or_default(), depth },
         };
+        let offset = self.offset.saturating_add(u32::try_from(used).unwrap_or(u32::MAX));
         let octets = self.octets.get(..used).unwrap_or_default();
         let head = Self { octets, len: u32::try_from(first).unwrap_or(count), ..self };
-        (head, Self { octets: records.rest, len: records.left, of, ..self })
+        (head, Self { octets: records.rest, len: records.left, offset, of, ..self })
     }
 
     fn one_by_one(&self, scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
@@ -255,9 +253,9 @@ impl<'a> Iterator for Records<'a> {
         self.left = self.left.checked_sub(1)?;
         match self.set.of {
             Of::Template { template, templates, .. } => self.of_template(template, templates),
-            Of::Samples { offset, depth, .. } => {
+            Of::Samples { depth, .. } => {
                 let before = self.set.octets.len().wrapping_sub(self.rest.len());
-                let offset = offset.wrapping_add(u32::try_from(before).unwrap_or(u32::MAX));
+                let offset = self.set.offset.wrapping_add(u32::try_from(before).unwrap_or(u32::MAX));
                 let (sample, rest) = Sample::split_first(self.rest, offset)?;
                 let raw = self.rest.get(..self.rest.len().wrapping_sub(rest.len()))?;
                 self.rest = rest;

@@ -157,7 +157,7 @@ pub struct Template {
     // The first field that holds the first octets of a packet.
     section: u16,
     role: Role,
-    // Shared, so that what was compiled from it elsewhere knows it again.
+    // Shared by all templates of a decoder that have the same fields, so that what was compiled from it elsewhere knows it again.
     plan: Arc<Plan>,
     schema_tag: u32,
 }
@@ -313,6 +313,11 @@ impl Template {
 
     pub(crate) const fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// Puts an equal plan in the place of its own.
+    pub(crate) fn set_plan(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
     }
 
     pub(crate) fn skips(&self) -> &[u16] {

@@ -120,9 +120,13 @@ pub(crate) struct SamplingFields {
     pub(crate) interfaces: bool,
 }
 
-/// The compiled plan of one template.
+/// What of a template's field its plan depends on: element, octets, type.
+pub(crate) type Shape = (ElementId, u16, DataType);
+
+/// The compiled plan of one template, or of several that have the same fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    shape: Box<[Shape]>,
     /// By field, and within a field best first.
     bindings: Box<[Binding]>,
     rows: Box<[RowOp]>,
@@ -182,7 +186,13 @@ impl Plan {
             interfaces: find(10).or_else(|| find(14)).is_some(),
         };
         let shuffle = Shuffle::compile(fields, &bindings, &rows, always);
-        Self { bindings, rows, always, sampling, shuffle }
+        let shape = fields.iter().map(|field| (field.id(), field.length, field.data_type())).collect();
+        Self { shape, bindings, rows, always, sampling, shuffle }
+    }
+
+    /// What it was compiled of: of one schema, and not of a fixed layout, all plans of a shape are alike.
+    pub(crate) const fn shape(&self) -> &[Shape] {
+        &self.shape
     }
 
     /// The fast way to rows, if there is one.
@@ -216,7 +226,10 @@ impl Plan {
         });
         // Its two counters too: it stands on the heap itself.
         let own = size_of::<Self>().saturating_add(size_of::<[usize; 2]>());
-        own.saturating_add(size_of_val(&*self.bindings)).saturating_add(size_of_val(&*self.rows)).saturating_add(shuffle)
+        own.saturating_add(size_of_val(&*self.shape))
+            .saturating_add(size_of_val(&*self.bindings))
+            .saturating_add(size_of_val(&*self.rows))
+            .saturating_add(shuffle)
     }
 }
 

@@ -6,6 +6,7 @@
 mod elements;
 mod owners;
 mod pending;
+mod plans;
 mod scopes;
 mod standing;
 mod templates;
@@ -22,6 +23,7 @@ use crate::exporter::Session;
 use crate::limits::Limits;
 use elements::LOOKUPS;
 use owners::OwnerState;
+use plans::Plans;
 use scopes::ScopeState;
 use standing::Ranks;
 
@@ -77,11 +79,19 @@ impl Owner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ScopeId(Index);
 
+impl ScopeId {
+    /// No scope.
+    pub(crate) const NONE: Self = Self(Index::MAX);
+}
+
 /// One template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Slot(Index);
 
 impl Slot {
+    /// No template.
+    pub(crate) const NONE: Self = Self(Index::MAX);
+
     /// The place of this number; there may be none.
     pub(crate) const fn at(index: Index) -> Self {
         Self(index)
@@ -144,6 +154,7 @@ pub(crate) struct Store {
     other_domains: bool,
     templates: Slab<Entry>,
     by_id: HashMap<(ScopeId, u16), Slot, Hasher>,
+    plans: Plans,
     /// The templates of one id in all domains, the one announced last at the young end; empty unless the policy asks for it.
     kin: Slab<Slot>,
     families: HashMap<Definition, List, Hasher>,
@@ -193,6 +204,7 @@ impl Store {
             other_domains: policy.other_domains,
             templates: Slab::new(),
             by_id: HashMap::default(),
+            plans: Plans::default(),
             kin: Slab::new(),
             families: HashMap::default(),
             owners: Slab::new(),

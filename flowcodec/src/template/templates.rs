@@ -8,39 +8,37 @@ use crate::limits::Limits;
 /// The templates a record's lists may refer to (those of its own scope), what is known of elements there, and how deep lists are read.
 ///
 /// Copied with every record; every step into a list takes one from the depth, so that no octets can make a reader recurse further.
+// (Without gaps: they would be copied too, octet by octet.)
 #[derive(Debug, Clone, Copy)]
 pub struct Templates<'a> {
-    held: Held<'a>,
+    /// A decoder's, of this scope; else a caller's.
+    store: Option<&'a Store>,
+    scope: ScopeId,
+    depth: u32,
+    own: &'a [Template],
     elements: Option<&'a Elements>,
-    depth: u8,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Held<'a> {
-    Caller(&'a [Template]),
-    Decoder(&'a Store, ScopeId),
 }
 
 impl<'a> Templates<'a> {
     /// None at all, and no lists: for records of fixed layouts.
-    pub const NONE: Self = Self { held: Held::Caller(&[]), elements: None, depth: 0 };
+    pub const NONE: Self = Self { store: None, scope: ScopeId::NONE, depth: 0, own: &[], elements: None };
 
     /// Those of a caller that keeps its own. Finding one is linear in their number.
     #[must_use]
     pub const fn new(templates: &'a [Template], elements: &'a Elements, limits: &Limits) -> Self {
-        Self { held: Held::Caller(templates), elements: Some(elements), depth: limits.list_depth }
+        Self { own: templates, elements: Some(elements), depth: depth_of(limits), ..Self::NONE }
     }
 
     pub(crate) const fn of(store: &'a Store, scope: ScopeId, elements: &'a Elements, limits: &Limits) -> Self {
-        Self { held: Held::Decoder(store, scope), elements: Some(elements), depth: limits.list_depth }
+        Self { store: Some(store), scope, depth: depth_of(limits), own: &[], elements: Some(elements) }
     }
 
     /// The template of this id.
     #[must_use]
     pub fn get(self, id: u16) -> Option<&'a Template> {
-        match self.held {
-            Held::Caller(templates) => templates.iter().find(|template| template.id() == id),
-            Held::Decoder(store, scope) => Some(&store.entry(store.find(scope, id)?)?.template),
+        match self.store {
+            None => self.own.iter().find(|template| template.id() == id),
+            Some(store) => Some(&store.entry(store.find(self.scope, id)?)?.template),
         }
     }
 
@@ -51,9 +49,9 @@ impl<'a> Templates<'a> {
             Some(elements) => elements.resolve(id),
             None => crate::ie::lookup(id).map_or(ElementRef::Unknown(id), ElementRef::Known),
         };
-        match (known, self.held) {
-            (ElementRef::Unknown(_), Held::Decoder(store, scope)) => store
-                .scope_state(scope)
+        match (known, self.store) {
+            (ElementRef::Unknown(_), Some(store)) => store
+                .scope_state(self.scope)
                 .and_then(|state| store.element(state.key.owner, id))
                 .map_or(ElementRef::Unknown(id), |element| ElementRef::Runtime(std::sync::Arc::clone(element))),
             (known, _) => known,
@@ -66,9 +64,11 @@ impl<'a> Templates<'a> {
     }
 
     pub(crate) fn sampling(self) -> Option<&'a SamplingTable> {
-        match self.held {
-            Held::Caller(_) => None,
-            Held::Decoder(store, scope) => Some(&store.scope_state(scope)?.sampling),
-        }
+        Some(&self.store?.scope_state(self.scope)?.sampling)
     }
+}
+
+#[expect(clippy::as_conversions, reason = "widening; From is not const")]
+const fn depth_of(limits: &Limits) -> u32 {
+    limits.list_depth as u32
 }

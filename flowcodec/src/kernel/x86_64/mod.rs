@@ -6,7 +6,7 @@ mod shape;
 
 use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-use super::{Arena, Cell, Move, Number, PAIR, ROW, Starts};
+use super::{Arena, Cell, Move, Number, PAIR, ROW};
 
 /// Sends for the cache line that a value begins in, and does not wait for it: for who is about to look up many.
 #[inline]
@@ -71,22 +71,14 @@ impl Tiles {
         avx512::Tiles::new(cells, octets).map(Self::Avx512).or_else(|| avx2::Tiles::new(cells, octets).map(Self::Avx2))
     }
 
-    /// Fills rows of the arena from `row` on with the cells of so many records; `starts` says where in `octets` they begin. What would be
-    /// read behind the end of `octets` is zero. Without a `clock` the times that need one are zero. Nothing is done where some column has
+    /// Fills rows of the arena from `row` on with the cells of so many records, one every `length` octets. What would be read behind the
+    /// end of `octets` is zero. Without a `clock` the times that need one are zero. Nothing is done where some column has
     /// no room for these rows, or for [`TILE`](super::TILE).
     #[inline]
-    pub(crate) fn run(
-        &self,
-        octets: &[u8],
-        records: usize,
-        starts: Starts<'_>,
-        clock: Option<Clock>,
-        arena: &mut Arena,
-        row: usize,
-    ) {
+    pub(crate) fn run(&self, octets: &[u8], records: usize, length: usize, clock: Option<Clock>, arena: &mut Arena, row: usize) {
         match self {
-            Self::Avx512(tiles) => tiles.run(octets, records, starts, clock, arena, row),
-            Self::Avx2(tiles) => tiles.run(octets, records, starts, clock, arena, row),
+            Self::Avx512(tiles) => tiles.run(octets, records, length, clock, arena, row),
+            Self::Avx2(tiles) => tiles.run(octets, records, length, clock, arena, row),
         }
     }
 }
@@ -272,17 +264,15 @@ mod tests {
     }
 
     proptest! {
-        /// Both kernels fill the cells that the moves say, wherever records begin, and read nothing behind the end.
+        /// Both kernels fill the cells that the moves say, however long the records are, and read nothing behind the end.
         #[test]
         fn tiles_agree_with_the_moves(
             cells in cells(),
             clock in proptest::option::of((any::<i64>(), any::<u32>())),
             octets in proptest::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 800),
-            noted in proptest::collection::vec(0_u32..700, 1..35),
-            every in proptest::option::of(0_usize..200),
+            (count, length) in (1_usize..35, prop_oneof![0_usize..200, 0_usize..40]),
         ) {
-            let from = every.map_or(Starts::Noted(&noted, 1), Starts::Every);
-            let starts: Vec<usize> = (0..noted.len()).map(|number| from.at(number)).collect();
+            let starts: Vec<usize> = (0..count).map(|number| number * length).collect();
             let clock = clock.and_then(|(from, now)| Clock::new(from, now));
             let octet = |at: usize| octets.get(at).copied().unwrap_or(0);
             let naive = |cell: &Cell, start: usize| {
@@ -310,7 +300,7 @@ mod tests {
             let check = |tiles: &Tiles, name: &str| {
                 let mut arena = Arena::new(Vec::new(), end);
                 arena.cells_mut::<u8>(0, end).fill(0xaa);
-                tiles.run(&octets, starts.len(), from, clock, &mut arena, row);
+                tiles.run(&octets, count, length, clock, &mut arena, row);
                 for cell in &columns {
                     let found = arena.cells::<u8>(cell.column, (row + rows + 1) * cell.width);
                     let (before, found) = found.split_at(row * cell.width);
@@ -323,8 +313,8 @@ mod tests {
                 }
                 // An arena that is too small, and a row that is too far behind, are left alone.
                 let mut small = Arena::new(Vec::new(), end - 1);
-                tiles.run(&octets, starts.len(), from, clock, &mut small, row);
-                tiles.run(&octets, starts.len(), from, clock, &mut arena, 1 << 40);
+                tiles.run(&octets, count, length, clock, &mut small, row);
+                tiles.run(&octets, count, length, clock, &mut arena, 1 << 40);
                 assert!(small.cells::<u8>(0, end - 1).iter().all(|octet| *octet == 0));
             };
             if let Some(tiles) = avx512::Tiles::new(&columns, end) {

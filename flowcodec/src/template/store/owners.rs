@@ -17,6 +17,8 @@ pub(crate) struct OwnerState {
     pub(crate) standing: Standing,
     pub(crate) heard: Timestamp,
     pub(super) scopes: Ranks,
+    /// The scope of its last message.
+    pub(super) entered: ScopeId,
     /// Sets that wait for their templates, oldest first, and what they cost.
     pub(super) waiting: List,
     pub(super) pending: usize,
@@ -48,6 +50,7 @@ impl Store {
             standing: Standing::NEW,
             heard: now,
             scopes: Ranks::EMPTY,
+            entered: ScopeId::NONE,
             waiting: List::EMPTY,
             pending: 0,
             elements: HashMap::default(),

@@ -4,7 +4,7 @@ use super::super::list::{List, Slab};
 use super::super::sampling::Learned;
 use super::super::{Sampler, SamplingTable};
 use super::standing::{Ranks, Standing};
-use super::{Owner, ScopeId, ScopeKey, Store, indexed, shrink};
+use super::{Owner, ScopeId, ScopeKey, Slot, Store, indexed, shrink};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -14,6 +14,8 @@ pub(crate) struct ScopeState {
     pub(crate) standing: Standing,
     /// Oldest use first.
     pub(super) templates: List,
+    /// The template used last.
+    pub(super) used: Slot,
     pub(crate) sampling: SamplingTable,
     /// When the exporter booted, from element 160.
     pub(crate) boot: Option<Timestamp>,
@@ -33,8 +35,13 @@ impl Store {
     /// The scope of a message that begins, if there is one: it becomes the youngest of its exporter.
     #[inline]
     pub(crate) fn enter(&mut self, key: &ScopeKey) -> Option<ScopeId> {
-        let scope = self.find_scope(key)?;
+        let last = self.owners.get(key.owner.0)?.entered;
+        let scope = match self.scopes.get(last.0) {
+            Some(state) if state.key == *key => last,
+            _ => self.find_scope(key)?,
+        };
         if let (Some(state), Some(owner)) = (self.scopes.get(scope.0), self.owners.get_mut(key.owner.0)) {
+            owner.entered = scope;
             let list = owner.scopes.list(state.standing);
             self.scopes.touch(list, scope.0);
         }
@@ -63,6 +70,7 @@ impl Store {
             key,
             standing: Standing::NEW,
             templates: List::EMPTY,
+            used: Slot::NONE,
             sampling: SamplingTable::default(),
             boot: None,
             elements: self.owners.get(key.owner.0)?.elements.len(),
@@ -108,6 +116,7 @@ impl Store {
         let (key, standing) = (state.key, state.standing);
         self.by_scope.remove(&key);
         if let Some(owner) = self.owners.get_mut(key.owner.0) {
+            owner.entered = ScopeId::NONE;
             self.scopes.relink(owner.scopes.list(standing), &mut self.retired, scope.0);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::list::{Index, Slab};
 use super::super::{Template, TemplateUid};
+use super::plans::PLAN_COST;
 use super::{Announced, Definition, Gone, ScopeId, ScopeKey, Slot, Store, indexed, shrink};
 use crate::limits::Limits;
 use crate::model::Schema;
@@ -22,7 +23,7 @@ pub(crate) struct Entry {
     kin: Option<Index>,
 }
 
-const TEMPLATE_COST: usize = Slab::<Entry>::COST + indexed::<(ScopeId, u16), Slot>();
+const TEMPLATE_COST: usize = Slab::<Entry>::COST + indexed::<(ScopeId, u16), Slot>() + PLAN_COST;
 const KIN_COST: usize = Slab::<Slot>::COST + indexed::<Definition, super::List>();
 
 impl Store {
@@ -33,7 +34,12 @@ impl Store {
 
     #[inline]
     pub(crate) fn find(&self, scope: ScopeId, id: u16) -> Option<Slot> {
-        self.by_id.get(&(scope, id)).copied()
+        // Nearly always the one that was used last.
+        let last = self.scopes.get(scope.0)?.used;
+        match self.templates.get(last.0) {
+            Some(entry) if entry.scope == scope && entry.template.id() == id => Some(last),
+            _ => self.by_id.get(&(scope, id)).copied(),
+        }
     }
 
     /// The template that data of this scope is read with: its own, else the one announced last in another domain of the exporter, where
@@ -61,6 +67,7 @@ impl Store {
         let (known, lists) = (entry.elements, entry.template.has_lists());
         let Some(state) = self.scopes.get_mut(entry.scope.0) else { return };
         let (owner, all) = (state.key.owner, state.elements);
+        state.used = slot;
         self.templates.touch(&mut state.templates, slot.0);
         let now = self.owners.get(owner.0).map_or(0, |state| state.elements.len());
         if known != now || (lists && all != now) {
@@ -90,7 +97,7 @@ impl Store {
     pub(crate) fn insert(
         &mut self,
         scope: ScopeId,
-        template: Template,
+        mut template: Template,
         now: Timestamp,
         limits: &Limits,
     ) -> Option<(Slot, Announced)> {
@@ -100,7 +107,9 @@ impl Store {
             Some(_) => Announced::Changed,
             None => Announced::Learned,
         };
+        // Each is charged for the whole plan: whose goes first is not known.
         let cost = self.template_cost(&template);
+        self.plans.share(&mut template);
         let entry = Entry {
             scope,
             refreshed: now,
@@ -139,6 +148,7 @@ impl Store {
         let id = entry.template.id();
         self.by_id.remove(&(scope, id));
         shrink(&mut self.by_id);
+        self.plans.leave(&entry.template);
         let definition = Definition::anywhere(&key, id);
         if let (Some(kin), Some(family)) = (entry.kin, self.families.get_mut(&definition)) {
             self.kin.remove(family, kin);

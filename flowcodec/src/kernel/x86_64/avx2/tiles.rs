@@ -8,7 +8,7 @@ use core::arch::x86_64::{
 use core::ops::Range;
 
 use super::super::shape::{Frame, Quarter, Room, Slots, Times, quads};
-use super::super::{Arena, Cell, Clock, Move, Starts};
+use super::super::{Arena, Cell, Clock, Move};
 use super::{Clocks, HALF, WINDOW, Windows, able, load, scaled, taken, windows_of};
 
 /// Records of a tile.
@@ -62,7 +62,7 @@ impl Tiles {
         &self,
         octets: &[u8],
         records: usize,
-        starts: Starts<'_>,
+        length: usize,
         clock: Option<Clock>,
         arena: &mut Arena,
         row: usize,
@@ -74,7 +74,7 @@ impl Tiles {
         // SAFETY: `new` makes a value of this type only where `able` has found in this processor what `fill` is compiled with. The arena
         // has room for these rows, and for a tile.
         unsafe {
-            fill(self, octets, records, starts, clock, arena.place(), row);
+            fill(self, octets, records, length, clock, arena.place(), row);
         }
     }
 }
@@ -141,15 +141,7 @@ impl Arrangement {
 /// `place` is that of an arena in which each column has room for the rows from `row` on, and for a tile from there on.
 #[expect(unsafe_code, reason = "the bounds are the caller's")]
 #[target_feature(enable = "avx2")]
-unsafe fn fill(
-    kernel: &Tiles,
-    octets: &[u8],
-    records: usize,
-    starts: Starts<'_>,
-    clock: Option<Clock>,
-    place: *mut u8,
-    row: usize,
-) {
+unsafe fn fill(kernel: &Tiles, octets: &[u8], records: usize, length: usize, clock: Option<Clock>, place: *mut u8, row: usize) {
     let clocks = Clocks::new(clock);
     let mut copies = [[0_u8; REACH]; RECORDS];
     for lines in &kernel.frames {
@@ -160,7 +152,7 @@ unsafe fn fill(
             let last = records.saturating_sub(1);
             let mut from: [&[u8]; RECORDS] = [&[]; RECORDS];
             for (number, (record, copy)) in (number..).zip(from.iter_mut().zip(&mut copies)) {
-                let start = starts.at(number.min(last)).saturating_add(lines.first);
+                let start = number.min(last).saturating_mul(length).saturating_add(lines.first);
                 *record = match octets.get(start..start.saturating_add(lines.length)) {
                     Some(record) => record,
                     None => copied(copy, octets.get(start..).unwrap_or_default()),

@@ -12,7 +12,7 @@ use core::arch::x86_64::{
 use core::ops::Range;
 
 use super::super::shape::{Frame, Quarter, Room, Slots, Times, quads};
-use super::super::{Arena, Cell, Clock, Starts};
+use super::super::{Arena, Cell, Clock};
 use super::{Clocks, LINE, able, load, scaled};
 
 /// Records of a tile.
@@ -64,7 +64,7 @@ impl Tiles {
         &self,
         octets: &[u8],
         records: usize,
-        starts: Starts<'_>,
+        length: usize,
         clock: Option<Clock>,
         arena: &mut Arena,
         row: usize,
@@ -72,11 +72,19 @@ impl Tiles {
         if records == 0 || !self.room.holds(arena, row, records.max(RECORDS)) {
             return;
         }
-        #[expect(unsafe_code, reason = "a call that needs features of the processor, and leaves the bounds to its caller")]
-        // SAFETY: `new` makes a value of this type only where `able` has found in this processor what `fill` is compiled with. The arena
-        // has room for these rows, and for a tile.
-        unsafe {
-            fill(self, octets, records, starts, clock, arena.place(), row);
+        for line in &self.frames {
+            let fill = match (line.wide, line.two) {
+                (true, false) => fill::<true, false>,
+                (true, true) => fill::<true, true>,
+                (false, false) => fill::<false, false>,
+                (false, true) => fill::<false, true>,
+            };
+            #[expect(unsafe_code, reason = "a call that needs features of the processor, and leaves the bounds to its caller")]
+            // SAFETY: `new` makes a value of this type only where `able` has found in this processor what `fill` is compiled with. The
+            // arena has room for these rows, and for a tile.
+            unsafe {
+                fill(line, clock, octets, records, length, arena.place(), row);
+            }
         }
     }
 }
@@ -134,143 +142,101 @@ impl Line {
         *self.taken.get_mut(register)? |= 1_u64.checked_shl(u32::try_from(to).ok()?)?;
         Some(())
     }
-
-    /// Octets of a record that its windows cover.
-    const fn reach(&self) -> usize {
-        if self.two { REACH } else { LINE }
-    }
 }
 
-/// Fills all tiles of so many records.
+/// Fills the columns of a frame for so many records: `WIDE` and `TWO` are the line's, so that they are not asked for tile by tile.
 ///
 /// # Safety
-/// `place` is that of an arena in which each column has room for the rows from `row` on, and for a tile from there on.
+/// `place` is that of an arena in which each column of the line's slots has room for the rows from `row` on, and for a tile from there on.
 #[expect(unsafe_code, reason = "the bounds are the caller's")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi")]
-unsafe fn fill(
-    kernel: &Tiles,
+unsafe fn fill<const WIDE: bool, const TWO: bool>(
+    line: &Line,
+    clock: Option<Clock>,
     octets: &[u8],
     records: usize,
-    starts: Starts<'_>,
-    clock: Option<Clock>,
+    length: usize,
     place: *mut u8,
     row: usize,
 ) {
     let clocks = Clocks::new(clock);
-    for line in &kernel.frames {
-        let mut next = 0_usize;
-        while next < records {
-            // The last tile begins early enough to be a whole one.
-            let number = next.min(records.saturating_sub(RECORDS));
-            let near = if records < RECORDS { None } else { near(line, octets, starts, number) };
-            let (places, left) = match near {
-                Some(places) => (places, None),
-                None => edge(line, octets, starts, number..records),
-            };
-            // SAFETY: `near` gives places that are followed by as many octets as the windows cover, and `edge` says of each how many are.
-            // The tile ends with the last record, or is the only one; the caller promises room for both.
-            unsafe {
-                tile(line, &clocks, places, left, place, row.wrapping_add(number));
+    // All but the last record of a tile have whole windows, which may reach into the records behind.
+    let whole = length.saturating_mul(RECORDS - 2).saturating_add(if TWO { REACH } else { LINE });
+    let mut next = 0_usize;
+    while next < records {
+        // The last tile begins early enough to be a whole one.
+        let number = next.min(records.saturating_sub(RECORDS));
+        let start = number.saturating_mul(length).saturating_add(line.first);
+        let copies;
+        let (from, step) = match octets.get(start..) {
+            Some(rest) if records >= RECORDS && rest.len() >= whole => (rest, length),
+            _ => {
+                copies = copied(octets, start, length, records.saturating_sub(number));
+                (copies.as_flattened(), REACH)
             }
-            next = next.saturating_add(RECORDS);
+        };
+        // SAFETY: behind all but the last of 8 records there are the octets of a window: so many of `rest`, and all of the copies. The tile
+        // ends with the last record, or is the only one; the caller promises room for both.
+        unsafe {
+            tile::<WIDE, TWO>(line, &clocks, from, step, place, row.wrapping_add(number));
         }
+        next = next.saturating_add(RECORDS);
     }
 }
 
-/// Where in 8 records the windows begin, if all of them lie within `octets`.
-#[inline]
-fn near(line: &Line, octets: &[u8], starts: Starts<'_>, number: usize) -> Option<[*const u8; RECORDS]> {
-    match starts {
-        Starts::Every(length) => {
-            let first = number.saturating_mul(length).saturating_add(line.first);
-            let all = length.saturating_mul(RECORDS - 1).saturating_add(line.reach());
-            if first.saturating_add(all) > octets.len() {
-                return None;
-            }
-            let place = octets.as_ptr().wrapping_add(first);
-            let step = |count: usize| place.wrapping_add(length.wrapping_mul(count));
-            Some([step(0), step(1), step(2), step(3), step(4), step(5), step(6), step(7)])
-        }
-        Starts::Noted(..) => {
-            let mut places = [octets.as_ptr(); RECORDS];
-            for (at, place) in places.iter_mut().enumerate() {
-                let start = starts.at(number.wrapping_add(at)).saturating_add(line.first);
-                if start.saturating_add(line.reach()) > octets.len() {
-                    return None;
-                }
-                *place = place.wrapping_add(start);
-            }
-            Some(places)
-        }
-    }
-}
-
-/// Where in 8 records the windows begin, and how many octets there are. Behind the last record it stands again.
+/// What the windows of some records cover from `start` on, behind the end of `octets` zeros; when there are fewer than a tile takes, the
+/// last stands again.
+#[cold]
 #[inline(never)]
-fn edge(
-    line: &Line,
-    octets: &[u8],
-    starts: Starts<'_>,
-    records: Range<usize>,
-) -> ([*const u8; RECORDS], Option<[usize; RECORDS]>) {
-    let last = records.end.saturating_sub(1);
-    let (mut places, mut left) = ([octets.as_ptr(); RECORDS], [0; RECORDS]);
-    for (number, (place, left)) in (records.start..).zip(places.iter_mut().zip(&mut left)) {
-        if let Some(rest) = octets.get(starts.at(number.min(last)).saturating_add(line.first)..) {
-            (*place, *left) = (rest.as_ptr(), rest.len());
-        }
+fn copied(octets: &[u8], start: usize, length: usize, records: usize) -> [[u8; REACH]; RECORDS] {
+    let mut copies = [[0; REACH]; RECORDS];
+    for (number, copy) in copies.iter_mut().enumerate() {
+        let start = number.min(records.saturating_sub(1)).saturating_mul(length).saturating_add(start);
+        copy.iter_mut().zip(octets.get(start..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
     }
-    (places, Some(left))
+    copies
 }
 
 /// Fills one tile.
 ///
 /// # Safety
-/// Behind each place as many octets can be read as the windows cover ([`Line::reach`]), or as many as are `left`. `arena` is that of an arena
+/// Of 8 records, one every `length` octets, all but the last are followed by as many octets as the windows cover. `arena` is that of an arena
 /// in which each column of the line's slots has room for 8 rows from `row` on.
 #[expect(unsafe_code, reason = "the bounds are the caller's: checked for each load and store they take half of the time")]
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi")]
-unsafe fn tile(
+unsafe fn tile<const WIDE: bool, const TWO: bool>(
     line: &Line,
     clocks: &Clocks,
-    places: [*const u8; RECORDS],
-    left: Option<[usize; RECORDS]>,
+    octets: &[u8],
+    length: usize,
     arena: *mut u8,
     row: usize,
 ) {
-    let [a, b, c, d, e, f, g, h] = places;
-    let (ab, cd, ef, gh) = match left {
-        None => {
-            // SAFETY: an unaligned load of 64 octets of a window, which can be read, as the caller promises.
-            let take = |place: *const u8| unsafe { _mm512_loadu_epi8(place.cast()) };
-            let pair = |a: *const u8, b: *const u8| {
-                if line.two {
-                    line.pair_of_both([take(a), take(a.wrapping_add(LINE)), take(b), take(b.wrapping_add(LINE))])
-                } else {
-                    line.pair(take(a), take(b))
-                }
-            };
-            (pair(a, b), pair(c, d), pair(e, f), pair(g, h))
-        }
-        Some([of_a, of_b, of_c, of_d, of_e, of_f, of_g, of_h]) => {
-            let take = |place: *const u8, left: usize| {
-                let mask = !u64::MAX.unbounded_shl(u32::try_from(left).unwrap_or(u32::MAX));
-                // SAFETY: a masked load touches no octets but those whose bits are set, and no more are set than are left.
-                unsafe { _mm512_maskz_loadu_epi8(mask, place.cast()) }
-            };
-            let both =
-                |place: *const u8, left: usize| [take(place, left), take(place.wrapping_add(LINE), left.saturating_sub(LINE))];
-            let pair = |a, of_a, b, of_b| {
-                if line.two {
-                    let ([a, behind_a], [b, behind_b]) = (both(a, of_a), both(b, of_b));
-                    line.pair_of_both([a, behind_a, b, behind_b])
-                } else {
-                    line.pair(take(a, of_a), take(b, of_b))
-                }
-            };
-            (pair(a, of_a, b, of_b), pair(c, of_c, d, of_d), pair(e, of_e, f, of_f), pair(g, of_g, h, of_h))
-        }
+    let window = |number: usize, behind: usize| octets.as_ptr().wrapping_add(length.wrapping_mul(number)).wrapping_add(behind);
+    // SAFETY: an unaligned load of 64 octets of a window, which can be read, as the caller promises.
+    let take = |number, behind| unsafe { _mm512_loadu_epi8(window(number, behind).cast()) };
+    let left = octets.len().saturating_sub(length.saturating_mul(RECORDS - 1));
+    let last = |behind: usize| {
+        let left = u32::try_from(left.saturating_sub(behind)).unwrap_or(u32::MAX);
+        // SAFETY: a masked load touches no octets but those whose bits are set, and no more are set than are left.
+        unsafe { _mm512_maskz_loadu_epi8(!u64::MAX.unbounded_shl(left), window(RECORDS - 1, behind).cast()) }
+    };
+    let (ab, cd, ef, gh) = if TWO {
+        let both = |number| [take(number, 0), take(number, LINE)];
+        (
+            line.pair_of_both::<WIDE>(both(0), both(1)),
+            line.pair_of_both::<WIDE>(both(2), both(3)),
+            line.pair_of_both::<WIDE>(both(4), both(5)),
+            line.pair_of_both::<WIDE>(both(6), [last(0), last(LINE)]),
+        )
+    } else {
+        (
+            line.pair(take(0, 0), take(1, 0)),
+            line.pair(take(2, 0), take(3, 0)),
+            line.pair(take(4, 0), take(5, 0)),
+            line.pair(take(6, 0), last(0)),
+        )
     };
     // Of the first and of the last four records: every other lane or wide cell.
     let even = |ab, cd, ef, gh| [halves::<EVEN>(ab, cd), halves::<EVEN>(ef, gh)];
@@ -279,7 +245,7 @@ unsafe fn tile(
         [even(ab.0, cd.0, ef.0, gh.0), odd(ab.0, cd.0, ef.0, gh.0), even(ab.1, cd.1, ef.1, gh.1), odd(ab.1, cd.1, ef.1, gh.1)];
     // SAFETY: the caller promises room for 8 rows from `row` on.
     unsafe {
-        line.put(clocks, &fours, arena, row);
+        line.put::<WIDE, TWO>(clocks, &fours, arena, row);
     }
 }
 
@@ -296,11 +262,11 @@ impl Line {
     /// The same of two windows each.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi")]
-    fn pair_of_both(&self, [a, behind_a, b, behind_b]: [__m512i; 4]) -> (__m512i, __m512i) {
+    fn pair_of_both<const WIDE: bool>(&self, [a, behind_a]: [__m512i; 2], [b, behind_b]: [__m512i; 2]) -> (__m512i, __m512i) {
         let ([from, _], [taken, _]) = (self.from.each_ref(), self.taken);
         let a = _mm512_maskz_permutex2var_epi8(taken, a, load(from), behind_a);
         let b = _mm512_maskz_permutex2var_epi8(taken, b, load(from), behind_b);
-        if self.wide {
+        if WIDE {
             (halves::<LOWER>(a, b), halves::<UPPER>(a, b))
         } else {
             (_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b))
@@ -314,9 +280,15 @@ impl Line {
     #[expect(unsafe_code, reason = "the bounds are the caller's")]
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi")]
-    unsafe fn put(&self, clocks: &Clocks, fours: &[[__m512i; 2]; 4], arena: *mut u8, row: usize) {
+    unsafe fn put<const WIDE: bool, const TWO: bool>(
+        &self,
+        clocks: &Clocks,
+        fours: &[[__m512i; 2]; 4],
+        arena: *mut u8,
+        row: usize,
+    ) {
         let place = |column: usize, width: usize| arena.wrapping_add(column).wrapping_add(row.wrapping_mul(width));
-        if self.wide {
+        if WIDE {
             for ((column, prefix), [first, last]) in self.slots.wide.into_iter().zip(&self.prefix).zip(*fours) {
                 let Some(column) = column else { continue };
                 let (place, prefix) = (place(column, 16), load(prefix));
@@ -354,34 +326,39 @@ impl Line {
         let [a, b, c, d] = self.slots.quads;
         put([a, b], upper(lanes_04));
         put([c, d], upper(lanes_15));
-        let put = |quarter: Quarter, cells: __m128i| {
-            let octets = |column: usize, cells| {
-                // SAFETY: an unaligned store of 8 cells of an octet, for which the caller promises room.
-                unsafe { _mm_storel_epi64(place(column, 1).cast(), cells) };
-            };
-            match quarter {
-                Quarter::Free => {}
-                // SAFETY: an unaligned store of 8 cells of 2 octets, for which the caller promises room.
-                Quarter::Pair(column) => unsafe { _mm_storeu_si128(place(column, 2).cast(), cells) },
-                Quarter::Octets(first, second) => {
-                    octets(first, cells);
-                    if let Some(second) = second {
-                        octets(second, _mm_unpackhi_epi64(cells, cells));
+        let octets = |column: usize, cells: __m128i| {
+            // SAFETY: an unaligned store of 8 cells of an octet, for which the caller promises room.
+            unsafe { _mm_storel_epi64(place(column, 1).cast(), cells) };
+        };
+        // Not functions: eight calls are too many to be inlined, and a register of 64 octets is handed over in memory.
+        macro_rules! quarter {
+            ($quarter:expr, $cells:expr) => {
+                match $quarter {
+                    Quarter::Free => {}
+                    // SAFETY: an unaligned store of 8 cells of 2 octets, for which the caller promises room.
+                    Quarter::Pair(column) => unsafe { _mm_storeu_si128(place(column, 2).cast(), $cells) },
+                    Quarter::Octets(first, second) => {
+                        octets(first, $cells);
+                        if let Some(second) = second {
+                            octets(second, _mm_unpackhi_epi64($cells, $cells));
+                        }
                     }
                 }
-            }
-        };
-        let all = |arrange: &[u8; LINE], [a, b, c, d]: [Quarter; 4], cells| {
-            let cells = _mm512_permutexvar_epi8(load(arrange), cells);
-            put(a, _mm512_castsi512_si128(cells));
-            put(b, _mm512_extracti32x4_epi32::<1>(cells));
-            put(c, _mm512_extracti32x4_epi32::<2>(cells));
-            put(d, _mm512_extracti32x4_epi32::<3>(cells));
-        };
+            };
+        }
+        macro_rules! quarters {
+            ($quarters:expr, $cells:expr) => {
+                let ([a, b, c, d], cells) = ($quarters, $cells);
+                quarter!(a, _mm512_castsi512_si128(cells));
+                quarter!(b, _mm512_extracti32x4_epi32::<1>(cells));
+                quarter!(c, _mm512_extracti32x4_epi32::<2>(cells));
+                quarter!(d, _mm512_extracti32x4_epi32::<3>(cells));
+            };
+        }
         let [a, b, c, d, e, f, g, h] = self.slots.quarters;
         let [third, fourth] = &self.arrange;
-        all(third, [a, b, c, d], upper(lanes_26));
-        all(fourth, [e, f, g, h], upper(lanes_37));
+        quarters!([a, b, c, d], _mm512_permutexvar_epi8(load(third), upper(lanes_26)));
+        quarters!([e, f, g, h], _mm512_permutexvar_epi8(load(fourth), upper(lanes_37)));
     }
 
     /// What becomes of the numbers that may be times.
