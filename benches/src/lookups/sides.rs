@@ -37,26 +37,28 @@ fn index() -> Arc<Index> {
     cluster.live().current()
 }
 
-/// Addresses of pods, and of one in five that is none: so many that no processor remembers what came of each.
+/// Addresses of all pods, and one in five that is none, in no order.
 fn asked_pods() -> Vec<IpAddr> {
-    (0..1 << 16).map(|n| pod_addr(low(mixed(n)) % (PODS + PODS / 4))).collect()
+    let mut numbers: Vec<u32> = (0..PODS + PODS / 4).collect();
+    numbers.sort_unstable_by_key(|n| mixed(u64::from(*n)));
+    numbers.into_iter().map(pod_addr).collect()
 }
 
 /// 100,000 addresses, each of a pod, with time: who has it. Both sides have what they ask for at hand: ours questions, which are asked in
 /// blocks as an enricher does with the rows of a batch, theirs addresses. So many are asked again and again, as what is asked lies in a cache
 /// where it was just made.
 pub(super) fn lookup_exact() -> Sides {
-    const BLOCK: usize = 64;
+    const BLOCK: usize = 8_192;
+    const AGAIN: u64 = 16;
     let index = index();
     let at = Timestamp::from_seconds(1_000);
     let plain: HashMap<IpAddr, String> = (0..PODS).map(|n| (pod_addr(n), pod_name(n))).collect();
     let addresses = asked_pods();
     let questions: Vec<Question<'_>> = addresses.iter().map(|addr| Question { key: AddrKey::new(*addr), at }).collect();
-    let again = 0..ASKED / u64::try_from(addresses.len()).unwrap_or(1);
-    let times = again.clone();
+    let (again, times) = (0..AGAIN, 0..AGAIN);
     Sides {
         peer: "std_hashmap",
-        records: ASKED,
+        records: u64::from(PODS + PODS / 4) * AGAIN,
         batch: None,
         before: Box::new(|| {}),
         ours: Box::new(move || {

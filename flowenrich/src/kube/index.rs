@@ -44,11 +44,7 @@ impl Lookup for Index {
         if !self.synced {
             return Found::NotSynced;
         }
-        let Some(known) = self.ask(&key).known(|| key.addr()) else { return Found::Nothing };
-        match known.alone_at(at) {
-            Some(claim) => Found::One(self.alone(claim, &key)),
-            None => self.judged(known.claims(), &Question { key, at }),
-        }
+        self.tell(self.ask(&key), &Question { key, at }, |found| found)
     }
 
     fn lookup_all<'a>(&'a self, questions: &[Question<'_>], mut each: impl FnMut(usize, Found<Answer<'a>>)) {
@@ -56,23 +52,14 @@ impl Lookup for Index {
             (0..questions.len()).for_each(|place| each(place, Found::NotSynced));
             return;
         }
-        // First all are begun, so that the processor fetches many at once; then what came is read.
+        // First some dozens are begun, so that the processor fetches many at once; then what came is read.
         let mut begun = [Asked::default(); AT_ONCE];
-        for (block, first) in questions.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
+        for (block, first) in questions.chunks(AT_ONCE).zip((0_usize..).step_by(AT_ONCE)) {
             for (asked, question) in begun.iter_mut().zip(block) {
                 *asked = self.ask(&question.key);
             }
             for (place, (asked, question)) in begun.iter().zip(block).enumerate() {
-                // Each case by itself, so that the first, which nearly all are, needs no answer in memory.
-                let place = place.saturating_add(first);
-                let Some(known) = asked.known(|| question.key.addr()) else {
-                    each(place, Found::Nothing);
-                    continue;
-                };
-                match known.alone_at(question.at) {
-                    Some(claim) => each(place, Found::One(self.alone(claim, &question.key))),
-                    None => each(place, self.judged(known.claims(), question)),
-                }
+                self.tell(*asked, question, |found| each(first.saturating_add(place), found));
             }
         }
     }
@@ -98,6 +85,16 @@ impl Index {
     fn ask(&self, key: &AddrKey<'_>) -> Asked<'_> {
         let addrs = if key.scope().is_default() { Some(&self.addrs) } else { self.networks.get(key.scope().name()) };
         addrs.map_or_else(Asked::default, |addrs| addrs.ask(key.addr()))
+    }
+
+    /// What is found. Each case by itself, so that the first, which nearly all are, needs no answer in memory.
+    #[inline]
+    fn tell<'a, T>(&'a self, asked: Asked<'a>, question: &Question<'_>, mut found: impl FnMut(Found<Answer<'a>>) -> T) -> T {
+        let Some(known) = asked.known(|| question.key.addr()) else { return found(Found::Nothing) };
+        match known.alone_at(question.at) {
+            Some(claim) => found(Found::One(self.alone(claim, &question.key))),
+            None => found(self.judged(known.claims(), question)),
+        }
     }
 
     /// Nearly every address: nobody to compare it with.
