@@ -5,6 +5,7 @@
 //! * [`paths`]: one function for each way through flowcodec, and the copy of the same octets that they are compared to.
 //! * [`arrow`]: those to Arrow.
 //! * [`lookups`]: look-ups and enrichment beside what one would write without this workspace.
+//! * [`van`]: VAN-Flow, decoded and merged.
 //! * `peers` (feature `peers`): other decoders on the same octets.
 //!
 //! `cargo bench -p benches` follows one of them over time; `versus` (`src/bin`) compares them within one process.
@@ -16,4 +17,5 @@ pub mod outputs;
 pub mod paths;
 #[cfg(feature = "peers")]
 pub mod peers;
+pub mod van;
 pub mod workload;

@@ -8,9 +8,11 @@ use std::time::Duration;
 use flowcodec::model::{FieldId, Schema};
 use flowcodec::netflow5::Packet;
 use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field};
+use vanflow::collector::Collector;
 
 use crate::arrow::{self, Arrow};
 use crate::outputs::{self, Outputs};
+use crate::van;
 use crate::workload::{ALIGNMENT, Capture, Shape, Workload, aligned};
 
 /// Goes once over the data of a workload, and gives a checksum.
@@ -43,7 +45,7 @@ impl Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 36] = [
+pub const PATHS: [Path; 41] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -87,11 +89,17 @@ pub const PATHS: [Path; 36] = [
     Path { name: "templates_1", what: "ipfix_columns of 1 template", shape: Shape::Templates(1), run: columns },
     Path { name: "templates_100", what: "of 100 templates in turn", shape: Shape::Templates(100), run: columns },
     Path { name: "templates_10000", what: "of 10,000 templates in turn", shape: Shape::Templates(10_000), run: columns },
+    Path { name: "vanflow_decode", what: "every attribute of every update", shape: Shape::Van, run: van::decode },
+    Path { name: "vanflow_merge", what: MERGED, shape: Shape::VanUpdates(1_000), run: van::merge },
+    Path { name: "vanflow_merge_10000", what: MERGED, shape: Shape::VanUpdates(10_000), run: van::merge },
+    Path { name: "vanflow_merge_100000", what: MERGED, shape: Shape::VanUpdates(100_000), run: van::merge },
+    Path { name: "vanflow_merge_1000000", what: MERGED, shape: Shape::VanUpdates(1_000_000), run: van::merge },
     Path { name: "capture_ipfix", what: CAPTURED, shape: Shape::Capture(Capture::Ipfix), run: columns_anew },
     Path { name: "capture_ovs", what: CAPTURED, shape: Shape::Capture(Capture::OpenVswitch), run: columns_anew },
     Path { name: "capture_hsflowd", what: CAPTURED, shape: Shape::Capture(Capture::Hsflowd), run: columns_anew },
 ];
 
+const MERGED: &str = "updates into a collector that holds 1,000 connections, or as many as the name says";
 const CAPTURED: &str = "a recording to the common columns, templates learned anew";
 
 /// Our side: a decoder, and what a caller would keep beside it.
@@ -106,6 +114,7 @@ pub struct Ours {
     numbers: Arrow,
     ends: Vec<u32>,
     outputs: Outputs,
+    collector: Collector,
 }
 
 impl Ours {
@@ -135,6 +144,7 @@ impl Ours {
             numbers: Arrow::of_numbers(),
             ends: Vec::new(),
             outputs: Outputs::default(),
+            collector: van::collector(workload.shape(), workload.received()),
         }
     }
 
@@ -155,6 +165,10 @@ impl Ours {
 
     pub(crate) const fn numbers(&mut self) -> (&mut Decoder, &mut Arrow) {
         (&mut self.decoder, &mut self.numbers)
+    }
+
+    pub(crate) const fn collector(&mut self) -> &mut Collector {
+        &mut self.collector
     }
 
     /// The decoder, and what the ways out keep.
@@ -325,7 +339,7 @@ pub fn columns_of(shape: Shape) -> Option<Vec<FieldId>> {
         Shape::NetFlow5 => flow.to_vec(),
         Shape::NetFlow9 | Shape::Ipfix | Shape::Exporters(_) | Shape::Templates(_) => [&flow[..], &switched].concat(),
         Shape::Antrea | Shape::AntreaDatagrams => antrea.to_vec(),
-        Shape::Sflow | Shape::Capture(_) => return None,
+        Shape::Sflow | Shape::Van | Shape::VanUpdates(_) | Shape::Capture(_) => return None,
     };
     let schema = Schema::common();
     Some(names.into_iter().filter_map(|name| schema.find(name)).collect())

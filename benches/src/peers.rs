@@ -26,6 +26,8 @@ enum Engine {
     SflowParser,
     Parser(Vec<NetflowParser>),
     Netgauze(Vec<Netgauze>),
+    /// Of messages that were taken apart before, it reads the octets of the value alone.
+    SerdeAmqp(Vec<Vec<u8>>),
     /// No decoder: what writes rows that were decoded before.
     Writer(outputs::Writer),
 }
@@ -49,8 +51,12 @@ impl Peer {
     /// The peers that know the protocol of a workload, in their released versions; none where our own speeds are compared.
     #[must_use]
     pub fn all(workload: &Workload) -> Vec<Self> {
-        if matches!(workload.shape(), Shape::Exporters(_) | Shape::Templates(_)) {
+        if matches!(workload.shape(), Shape::Exporters(_) | Shape::Templates(_) | Shape::VanUpdates(_)) {
             return Vec::new();
+        }
+        if workload.shape() == Shape::Van {
+            let values = workload.data().filter_map(|datagram| value_of(datagram.octets)).collect();
+            return vec![Self { name: "serde_amqp", engine: Engine::SerdeAmqp(values) }];
         }
         let sflow = matches!(workload.shape(), Shape::Sflow | Shape::Capture(Capture::Hsflowd));
         if sflow {
@@ -159,10 +165,24 @@ impl Peer {
                     }
                 }
             }
+            Engine::SerdeAmqp(values) => {
+                for value in values {
+                    match black_box(serde_amqp::from_slice::<serde_amqp::Value>(value)) {
+                        Ok(serde_amqp::Value::List(updates)) => decoded.records += u64::try_from(updates.len()).unwrap_or(0),
+                        _ => decoded.refused += 1,
+                    }
+                }
+            }
             Engine::Writer(_) => {}
         }
         decoded
     }
+}
+
+/// The octets of the value in a message's amqp-value section.
+fn value_of(message: &[u8]) -> Option<Vec<u8>> {
+    let section = message.windows(4).position(|window| window == [0, 0x53, 0x77, 0xd0])?;
+    message.get(section + 3..).map(<[u8]>::to_vec)
 }
 
 fn of_parser(packet: &NetflowPacket) -> u64 {

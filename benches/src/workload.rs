@@ -6,6 +6,7 @@ mod capture;
 mod flow;
 mod layout;
 mod sflow;
+pub(crate) mod van;
 
 use core::ops::Range;
 use std::net::{IpAddr, Ipv4Addr};
@@ -96,6 +97,7 @@ impl Workload {
     pub fn new(shape: Shape, size: Size) -> Self {
         match shape {
             Shape::Capture(capture) => Self::of_capture(capture),
+            Shape::Van | Shape::VanUpdates(_) => Self::of_van(shape, size),
             _ => Self::made(shape, size),
         }
     }
@@ -148,9 +150,7 @@ impl Workload {
         }
         templates.align();
         data.align();
-        // 40 ms after they were exported.
-        let received = Timestamp::from_seconds(u64::from(EXPORTED)).offset(40_000_000);
-        Self { shape, templates, data, received, exporters, strides, samples, records }
+        Self { shape, templates, data, received: received(), exporters, strides, samples, records }
     }
 
     /// Its shape.
@@ -232,6 +232,11 @@ impl Workload {
             }
         }
     }
+}
+
+/// When messages that are made here are received: 40 ms after they were exported.
+fn received() -> Timestamp {
+    Timestamp::from_seconds(u64::from(EXPORTED)).offset(40_000_000)
 }
 
 fn put_word(buffer: &mut [u8], at: usize, word: u32) {
@@ -327,8 +332,8 @@ fn header(shape: Shape, number: usize, sequence: u32, count: u16) -> Vec<u8> {
             put(&mut out, &[&9_u16.to_be_bytes(), &count.to_be_bytes(), &UPTIME.to_be_bytes(), &EXPORTED.to_be_bytes()]);
             put(&mut out, &[&sequence.to_be_bytes(), &domain.to_be_bytes()]);
         }
-        // Its datagrams are made elsewhere, and captures were recorded.
-        Shape::Sflow | Shape::Capture(_) => {}
+        // Their messages are made elsewhere, and captures were recorded.
+        Shape::Sflow | Shape::Van | Shape::VanUpdates(_) | Shape::Capture(_) => {}
         Shape::Ipfix | Shape::Antrea | Shape::AntreaDatagrams | Shape::Exporters(_) | Shape::Templates(_) => {
             put(&mut out, &[&10_u16.to_be_bytes(), &[0, 0], &EXPORTED.to_be_bytes()]);
             put(&mut out, &[&sequence.to_be_bytes(), &domain.to_be_bytes()]);

@@ -7,12 +7,12 @@ use std::cell::Cell;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
-    DurationNanosecondType, Float64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DurationNanosecondType, Float64Type, Int64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
 use flowcodec::io::arrow::{Addresses, Conversion, RAW_TEXT, RecordBatch, compact};
-use flowcodec::model::{FieldDef, FieldId, FieldValue, Mac, Numbers, Schema, String as TextField, U64, Unit};
+use flowcodec::model::{FieldDef, FieldId, FieldValue, I64, Mac, Numbers, Schema, String as TextField, U64, Unit};
 use flowcodec::{Decoder, Event, Exporter, FlowBatch, Text, Timestamp, field};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -150,6 +150,26 @@ fn durations() {
     let found: Vec<_> = made.column(0).as_primitive::<DurationNanosecondType>().iter().collect();
     assert_eq!(found, [Some(7), Some(i64::MAX), None, None], "there is no duration of 2^63 nanoseconds");
     assert_eq!(made.num_columns(), 1, "no text, no raw text");
+}
+
+static ADDED: FieldDef<I64> = FieldDef::new("added", Unit::Nanos, "A difference", &[]);
+static DEPTH: FieldDef<I64> = FieldDef::new("depth", Unit::None, "A number", &[]);
+
+#[test]
+fn signed_numbers() {
+    let schema = Schema::common().with([ADDED.spec(), DEPTH.spec()]).unwrap();
+    let ids = [&ADDED, &DEPTH].map(|field| schema.resolve(field).unwrap().id());
+    let mut batch = FlowBatch::builder(schema).fields(ids).build().unwrap();
+    let mut conversion = Conversion::new(&batch).build().unwrap();
+    let values = [-7, i64::MIN, 0, i64::MAX];
+    for value in values {
+        let mut row = batch.row().unwrap();
+        assert!(ids.iter().all(|id| row.set(*id, FieldValue::Signed(value))));
+    }
+    let made = conversion.convert(&mut batch).unwrap();
+    let durations: Vec<_> = made.column(0).as_primitive::<DurationNanosecondType>().iter().flatten().collect();
+    let numbers: Vec<_> = made.column(1).as_primitive::<Int64Type>().iter().flatten().collect();
+    assert_eq!((&*durations, &*numbers), (&values[..], &values[..]), "a difference is a duration, and may be negative");
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use flowcodec::ie::{DataType, ElementId};
-use flowcodec::model::{FieldDef, FieldValue, Flow, FlowRecord, Schema, Source, U16, U32, Unit};
-use flowcodec::{Decoder, Event, Exporter, ListItem, Record, Settings, Timestamp, Value, field, io};
+use flowcodec::model::{FieldDef, FieldValue, Flow, FlowRecord, I64, Schema, Source, U16, U32, Unit};
+use flowcodec::{Decoder, Event, Exporter, FlowBatch, ListItem, Record, Settings, Timestamp, Value, field, io};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -181,6 +181,56 @@ fn lists_know_the_elements_of_users_and_exporters() {
 static RACK: FieldDef<U16> = FieldDef::new("rack", Unit::None, "Rack", &[Source::enterprise(99_999, 1)]);
 static WIDE: FieldDef<U32> = FieldDef::new("rack", Unit::None, "Rack", &[]);
 static ROW: FieldDef<U32> = FieldDef::new("row", Unit::None, "Row of racks", &[Source::enterprise(99_999, 2)]);
+
+static OFFSET: FieldDef<I64> = FieldDef::new("offset", Unit::Nanos, "Offset", &[Source::enterprise(99_999, 3)]);
+
+/// Signed numbers are as short as the exporter makes them, and signed in every form.
+#[test]
+fn a_field_may_be_negative() {
+    let mut settings = Settings::default();
+    settings.schema = Schema::common().with([OFFSET.spec()]).unwrap();
+    let (schema, offset) = (Arc::clone(&settings.schema), settings.schema.resolve(&OFFSET).unwrap());
+    for (octets, wanted) in [
+        (&[0xfe][..], -2),
+        (&[0xff, 0x7f], -129),
+        (&[0x80, 0, 0, 0, 0, 0, 0, 0], i64::MIN),
+        (&[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], i64::MAX),
+        (&[0, 0], 0),
+    ] {
+        let length = u16::try_from(octets.len()).unwrap();
+        one(settings.clone(), &[(99_999, 3, length)], octets, |record| {
+            assert_eq!((record.get(offset), record.value(offset.id())), (Some(wanted), Some(FieldValue::Signed(wanted))));
+            let mut shown = String::new();
+            io::write_record(&mut shown, &record, &schema);
+            assert_eq!(serde_json::from_str::<Json>(&shown).unwrap()["offset"], json!(wanted));
+            let flow = record.to_flow(&schema);
+            assert_eq!((flow.get(offset), flow.other().len()), (Some(wanted), 0));
+            let mut line = String::new();
+            io::write_flow(&mut line, &flow);
+            assert_eq!(serde_json::from_str::<Json>(&line).unwrap()["offset"], json!(wanted));
+            let mut batch = FlowBatch::builder(Arc::clone(&schema)).fields([offset.id()]).build().unwrap();
+            assert!(batch.push_flow(&flow));
+            assert_eq!(batch.column(offset).unwrap().iter().collect::<Vec<_>>(), [Some(wanted)]);
+        });
+        // Straight from the template into a column, by both executors.
+        for portable in [false, true] {
+            let batch = FlowBatch::builder(Arc::clone(&schema)).fields([offset.id()]);
+            let mut batch = if portable { batch.portable() } else { batch }.build().unwrap();
+            let bytes =
+                message(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
+            let mut decoder = Decoder::new(settings.clone());
+            let source = Exporter::from(std::net::SocketAddr::from(([192, 0, 2, 1], 4739)));
+            let mut events = decoder.datagram(source, Timestamp::EPOCH, &bytes);
+            while let Some(event) = events.next() {
+                if let Event::Flows(set) = event {
+                    assert!(batch.append(set).is_none());
+                }
+            }
+            assert_eq!(batch.column(offset).unwrap().iter().collect::<Vec<_>>(), [Some(wanted)], "portable: {portable}");
+        }
+    }
+    assert!(!Flow::new(schema).set(offset.id(), FieldValue::Unsigned(1)), "a kind of its own");
+}
 
 #[test]
 fn a_number_too_large_for_its_field_is_no_value_of_it() {

@@ -134,6 +134,7 @@ impl Digest {
             Some(FieldValue::Address(address)) => self.add((1, address)),
             Some(FieldValue::Unsigned(number)) => self.add((2, number)),
             Some(FieldValue::Double(number)) => self.add((3, number.to_bits())),
+            Some(FieldValue::Signed(number)) => self.add((9, number)),
             Some(FieldValue::Time(time)) => self.add((4, time)),
             Some(FieldValue::Mac(mac)) => self.add((5, mac)),
             Some(FieldValue::Text(text)) => self.add((6, text)),

@@ -23,6 +23,10 @@ pub enum Shape {
     /// The same with so many templates in turn, of [`EXPORTERS`] or as many exporters as there are templates; their fields stand in
     /// different orders.
     Templates(u16),
+    /// VAN-Flow: 50 connections a message, each with everything.
+    Van,
+    /// The same, of so many connections that are held, each with two counters that have counted up.
+    VanUpdates(u32),
     /// As it was recorded; templates among the data, and a decoder that knows nothing of them.
     Capture(Capture),
 }
@@ -43,6 +47,8 @@ impl Shape {
             Self::Sflow => "sflow",
             Self::Exporters(_) => "exporters",
             Self::Templates(_) => "templates",
+            Self::Van => "vanflow",
+            Self::VanUpdates(_) => "vanflow_updates",
             Self::Capture(capture) => capture.name(),
         }
     }
@@ -53,6 +59,7 @@ impl Shape {
         match self {
             Self::Exporters(_) | Self::Templates(_) => &[Size::Rotation],
             Self::Capture(_) => &[Size::Capture],
+            Self::VanUpdates(_) => &[Size::Small, Size::Rotation],
             _ => &[Size::Small, Size::Large],
         }
     }
@@ -72,7 +79,7 @@ impl Shape {
             Self::NetFlow5 | Self::Sflow => Some(16),
             Self::NetFlow9 => Some(12),
             Self::Ipfix | Self::Antrea | Self::AntreaDatagrams | Self::Exporters(_) | Self::Templates(_) => Some(8),
-            Self::Capture(_) => None,
+            Self::Van | Self::VanUpdates(_) | Self::Capture(_) => None,
         }
     }
 

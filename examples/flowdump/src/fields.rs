@@ -122,7 +122,7 @@ impl std::error::Error for UnknownField {}
 pub(crate) const fn kind(column: ColumnType) -> &'static str {
     match column {
         ColumnType::Address => "an address",
-        ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64 | ColumnType::Double => "a number",
+        ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64 | ColumnType::I64 | ColumnType::Double => "a number",
         ColumnType::Time => "a time",
         ColumnType::Mac => "a MAC address",
         ColumnType::Text => "text",
@@ -133,7 +133,7 @@ pub(crate) const fn kind(column: ColumnType) -> &'static str {
 
 /// Whether the values of a type are numbers, which stand right in a table.
 pub(crate) const fn is_number(column: ColumnType) -> bool {
-    matches!(column, ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64 | ColumnType::Double)
+    matches!(column, ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64 | ColumnType::I64 | ColumnType::Double)
 }
 
 /// The type in one word.
@@ -144,6 +144,7 @@ const fn type_name(column: ColumnType) -> &'static str {
         ColumnType::U16 => "u16",
         ColumnType::U32 => "u32",
         ColumnType::U64 => "u64",
+        ColumnType::I64 => "i64",
         ColumnType::Double => "double",
         ColumnType::Time => "time",
         ColumnType::Mac => "mac",

@@ -16,7 +16,7 @@ use vanflow::client;
 use vanflow::collector::Settings;
 
 use crate::feed::{Certificates, Pace, Recording, Retry, RouterAddress, RouterFeed};
-use crate::http::{app, local_app};
+use crate::http::{Limits, serve};
 use crate::hub::{Clock, Hub};
 use crate::ndjson::{FlowWriter, WhenFull};
 
@@ -55,6 +55,10 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8010")]
     pub listen: SocketAddr,
     /// Write a JSON line for each connection and request when it is over; `-` is standard output.
+    ///
+    /// A line waits until all of the flow is known, 20 seconds at most; `van_complete` is 0 then. What turns out otherwise later (a router
+    /// that was silent returns, and its connections live) is written once more when it is over: `van_correction` says how many lines came
+    /// before, `van_id` and `start` are theirs. What lives when the program ends has no `end`.
     ///
     /// A file that exists is appended to. Flows that could not be written are counted, told at the end, and exit with status 1.
     #[arg(long, value_name = "FILE")]
@@ -107,6 +111,9 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     settings.retention = Duration::from_secs(arguments.retention);
     settings.silence = Duration::from_secs(arguments.silence);
     // What can fail comes first: nothing is written by a program that cannot begin.
+    if arguments.router.as_ref().is_some_and(RouterAddress::is_tls) {
+        Certificates::in_folder(&arguments.certificates).check()?;
+    }
     let recording = arguments.replay.as_ref().map(|file| Recording::open(file)).transpose()?;
     let listener = if arguments.once { None } else { Some(listen(arguments.listen).await?) };
     let pace = arguments.pace;
@@ -141,9 +148,7 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
         }
         let Some(listener) = listener else { return Ok(()) };
         eprintln!("van-collector: the network is at http://{}/", listener.local_addr()?);
-        let local = listener.local_addr()?.ip().is_loopback();
-        let app = if local { local_app(Arc::clone(&hub)) } else { app(Arc::clone(&hub)) };
-        axum::serve(listener, app).await.context("HTTP")
+        serve(listener, Arc::clone(&hub), Limits::default()).await.context("HTTP")
     };
     let failed = async {
         match &state {

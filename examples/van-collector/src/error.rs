@@ -2,9 +2,12 @@
 
 use core::fmt::Display;
 
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+/// When to ask again what could not be answered for want of room, in seconds.
+pub(crate) const RETRY_AFTER_S: &str = "5";
 
 /// An answer in the network observer's form: `{"code": ..., "message": ...}`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,11 @@ impl ApiError {
         Self { status: StatusCode::MISDIRECTED_REQUEST, code: "ErrMisdirected", message: message.into() }
     }
 
+    /// All that can be done at once is being done.
+    pub(crate) fn busy(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "ErrBusy", message: what.into() }
+    }
+
     pub(crate) fn internal(error: impl Display) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "ErrInternal", message: error.to_string() }
     }
@@ -49,6 +57,10 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = serde_json::json!({ "code": self.code, "message": self.message });
-        (self.status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+        let mut response = (self.status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        response
     }
 }

@@ -3,7 +3,8 @@
 //! Feeds write (`message`, `tick`), one at a time; questions read, many at a time. Changes are taken from the collector right behind each
 //! write, summed up for `/metrics`, written as flows, and told to whoever watches.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,8 +24,41 @@ pub(crate) struct Told {
     pub(crate) what: RecordChange,
 }
 
+/// How long to wait for what is not known of a flow, in nanoseconds: the other side of a pair, sites, processes. Longer than a source takes
+/// to answer FLUSH, and than a client may be unknown before it is inferred.
+pub(crate) const LINGER: i64 = 20_000_000_000;
+
+/// A change of a record, for whoever watches; what is said of it is written once for all of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Announced {
+    pub(crate) id: RecordId,
+    line: Arc<OnceLock<String>>,
+}
+
+impl Announced {
+    fn new(id: RecordId) -> Self {
+        Self { id, line: Arc::default() }
+    }
+
+    /// What is said of it: by whoever asks first.
+    pub(crate) fn line(&self, write: impl FnOnce() -> String) -> &str {
+        self.line.get_or_init(write)
+    }
+}
+
 /// Changes that a slow watcher may be behind; a slower one is let go, and asks anew.
-const WATCH_BEHIND: usize = 4_096;
+pub(crate) const WATCH_BEHIND: usize = 4_096;
+
+/// What was done for those who asked.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Questions that were worked on; the others were answered by what had been made for one before.
+    pub(crate) questions: AtomicU64,
+    /// Changed records that were written out for those who watch, once for all of them.
+    pub(crate) told: AtomicU64,
+    /// Requests and connections that were refused because of a limit.
+    pub(crate) refused: AtomicU64,
+}
 
 /// Whose clock counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +100,11 @@ const HAPPENINGS: usize = 100;
 #[derive(Debug)]
 pub struct Hub {
     inner: RwLock<Inner>,
-    told: broadcast::Sender<Told>,
+    told: broadcast::Sender<Announced>,
     clock: Clock,
+    /// That of `inner`, to be asked without waiting.
+    version: AtomicU64,
+    pub(crate) http: Counters,
 }
 
 #[derive(Debug)]
@@ -103,7 +140,8 @@ impl Hub {
             version: 0,
             flows,
         };
-        Arc::new(Self { inner: RwLock::new(inner), told: broadcast::Sender::new(WATCH_BEHIND), clock })
+        let (inner, told) = (RwLock::new(inner), broadcast::Sender::new(WATCH_BEHIND));
+        Arc::new(Self { inner, told, clock, version: AtomicU64::new(0), http: Counters::default() })
     }
 
     /// The time that counts.
@@ -220,14 +258,20 @@ impl Hub {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn watch(&self) -> broadcast::Receiver<Told> {
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Announced> {
         self.told.subscribe()
+    }
+
+    /// Which version of all that is shared counts now.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     fn write(&self, change: impl FnOnce(&mut Inner)) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut inner);
         self.settle(&mut inner);
+        self.version.store(inner.version, Ordering::Release);
     }
 
     fn settle(&self, inner: &mut RwLockWriteGuard<'_, Inner>) {
@@ -241,14 +285,21 @@ impl Hub {
                     if let Some(flows) = flows {
                         flows.change(collector, told);
                     }
-                    // Nobody may be watching.
-                    let _ = self.told.send(told);
+                    if self.told.receiver_count() > 0 {
+                        // The last one may have gone just now.
+                        let _ = self.told.send(Announced::new(id));
+                    }
                 }
                 Change::Source { what, id } => {
                     let now = inner.collector.now();
                     inner.happens(now, word(what), id.to_string());
                 }
-                Change::Replaced { old, new } => inner.totals.replaced(old, new),
+                Change::Replaced { old, new } => {
+                    inner.totals.carry(old, new);
+                    if let Some(flows) = &mut inner.flows {
+                        flows.replaced(old, new);
+                    }
+                }
                 Change::Lost(changes) => {
                     eprintln!("van-collector: {changes} changes came faster than they were read: all records are read again");
                     inner.read_again();
@@ -268,7 +319,11 @@ impl Inner {
     /// Changes were lost, nobody knows of what: looks at all flows as if each had changed.
     fn read_again(&mut self) {
         let Self { collector, totals, flows, .. } = self;
-        totals.retain(collector);
+        let held: HashSet<u64> = collector.records_of_class(Class::Flow).map(|view| view.id().serial()).collect();
+        totals.retain(&held);
+        if let Some(flows) = flows {
+            flows.retain(&held);
+        }
         for view in collector.records_of_class(Class::Flow) {
             let told = Told { id: view.id(), record_type: view.record_type(), what: RecordChange::Updated };
             totals.change(collector, told);

@@ -4,10 +4,11 @@
 //!   feed ─────────────► hub ──────────────► view ──────────► http
 //!   a router, live      the collector,      rows, column     REST of the network observer and of the prototype,
 //!   or a recording      behind one lock     by column        the page, /metrics, /healthz
-//!                         └─► metrics, ndjson: what only rises, and what is written once
+//!                         └─► metrics, ndjson: sums that only rise, and a line for each flow
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer;
 pub mod cli;
 mod error;
 pub mod feed;

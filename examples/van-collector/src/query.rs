@@ -2,8 +2,10 @@
 
 use core::cmp::Ordering;
 
-use serde_json::Value as Json;
+use serde::Serialize;
+use vanflow::collector::RecordId;
 
+use crate::answer::{self, Answer, Rows};
 use crate::error::ApiError;
 use crate::view::Network;
 use crate::view::table::{Cell, Column, Kind, Shown, Table, column};
@@ -138,17 +140,33 @@ impl<T: Table> Query<T> {
     }
 
     /// The answer over `rows`: the page, how many are on it, and how many there are.
-    pub(crate) fn answer<'a>(&self, network: &'a Network<'a>, mut rows: Vec<T::Row<'a>>) -> Result<String, ApiError> {
+    pub(crate) fn answer<'a>(&self, network: &'a Network<'a>, mut rows: Vec<T::Row<'a>>) -> Result<Answer, ApiError> {
         rows.retain(|row| self.takes(network, *row));
         let all = rows.len();
         // What is equal stays in the collector's order: pages do not overlap.
         rows.sort_by_cached_key(|row| Sorted { cell: (self.sort.read)(network, *row), descending: self.descending });
-        let page: Vec<_> = rows.into_iter().skip(self.offset).take(self.limit).map(|row| Shown::<T> { network, row }).collect();
-        let body = serde_json::json!({ "results": Json::Null, "count": page.len(), "timeRangeCount": all });
-        let results = serde_json::to_string(&page).map_err(ApiError::internal)?;
-        // The rows are written once, not kept as values in between.
-        Ok(body.to_string().replacen("null", &results, 1))
+        let page = || rows.iter().skip(self.offset).take(self.limit);
+        if let Some(records) = page().map(|row| T::handle(*row)).collect() {
+            return Ok(Answer::Rows(Rows { made: Vec::new(), records, write: write::<T>, enveloped: Some(all) }));
+        }
+        let results: Vec<_> = page().map(|row| Shown::<T> { network, row: *row }).collect();
+        let page = Page { count: results.len(), results, time_range_count: all };
+        serde_json::to_string(&page).map(Answer::Whole).map_err(ApiError::internal)
     }
+}
+
+/// The envelope of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<R> {
+    results: Vec<R>,
+    count: usize,
+    time_range_count: usize,
+}
+
+/// Writes the row of a record, unless the record is gone.
+fn write<'a, T: Table>(network: &'a Network<'a>, id: RecordId, out: &mut Vec<u8>) -> serde_json::Result<bool> {
+    T::found(network, id).map_or(Ok(false), |row| answer::row(out, Shown::<T> { network, row }))
 }
 
 /// A key to sort by, in either direction.

@@ -344,9 +344,9 @@ mod tests {
         let (secrets, others) = (Secrets::make("live-own"), Secrets::make("live-others"));
         let peer = Peer::start(Manner { mechanism: "EXTERNAL", ..Manner::default() }, Some(others.acceptor())).await;
         for (name, folder, wanted) in [
-            ("localhost", secrets.folder.clone(), "invalid peer certificate"),
-            ("elsewhere", others.folder.clone(), "not valid for name"),
-            ("localhost", PathBuf::from("/nonexistent"), "the certificates /nonexistent/ca.crt"),
+            ("localhost", secrets.folder.clone(), "ca.crt vouches for the router's certificate"),
+            ("elsewhere", others.folder.clone(), "is not for \"elsewhere\""),
+            ("localhost", PathBuf::from("/nonexistent"), "/nonexistent/ca.crt cannot be read"),
         ] {
             let live = Live::start(&peer, Settings::default(), |feed| {
                 feed.address = format!("amqps://127.0.0.1:{}", peer.port).parse().unwrap();

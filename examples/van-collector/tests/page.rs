@@ -20,7 +20,7 @@ mod tests {
     use vanflow::record::{Attribute, RecordType, Scalar};
 
     use crate::browser::{Browser, Tab};
-    use crate::common::big::{self, Big};
+    use crate::common::big::{self, Big, of};
     use crate::common::{Server, played, v2_main};
 
     const WIDE: (u32, u32) = (1440, 1000);
@@ -28,12 +28,6 @@ mod tests {
 
     async fn five() -> Server {
         Server::of(played(&v2_main()).await).await
-    }
-
-    fn of(big: Big) -> Arc<Hub> {
-        let hub = Hub::new(Settings::default(), Clock::Recording, "generated", None);
-        big::tell(&hub, big);
-        hub
     }
 
     async fn five_hundred() -> Server {

@@ -44,7 +44,7 @@ mod tests {
             assert_eq!(line["van_latency"].as_u64().map(|nanos| nanos / 1_000), attrs["24"].as_u64());
             assert_eq!(line["reverse_octets_total"], attrs["58"]);
         }
-        let negative = of("connection").filter(|line| line["van_added_latency"].as_f64().is_some_and(|nanos| nanos < 0.0));
+        let negative = of("connection").filter(|line| line["van_added_latency"].as_i64().is_some_and(|nanos| nanos < 0));
         assert_eq!(negative.count(), 8);
         // What waits for its listener's record is complete when it is written.
         assert_eq!(of("connection").filter(|line| line["van_complete"] == 1).count(), 38);
@@ -183,6 +183,8 @@ mod tests {
             ),
             (&[], 2, "Usage"),
             (&["http://router"], 2, "amqps://HOST[:PORT]"),
+            (&["amqp://router:0"], 2, "\"0\" behind \"router:\" is no port"),
+            (&["amqps://router", "--certificates", "/no/such"], 1, "/no/such/ca.crt cannot be read"),
             (&["amqp://router", "--replay", "x"], 2, "cannot be used with"),
             (&["amqp://router", "--max-flows", "0"], 2, "at least 1 is needed"),
             (&["amqp://router", "--silence", "0"], 2, "0 is not in"),

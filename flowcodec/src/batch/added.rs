@@ -65,6 +65,7 @@ impl NewColumn {
             (FieldValue::Unsigned(value), 2) => u16::try_from(value).is_ok_and(|value| self.cell(row, &value.to_ne_bytes())),
             (FieldValue::Unsigned(value), 4) => u32::try_from(value).is_ok_and(|value| self.cell(row, &value.to_ne_bytes())),
             (FieldValue::Unsigned(value), _) => self.cell(row, &value.to_ne_bytes()),
+            (FieldValue::Signed(value), _) => self.cell(row, &value.to_ne_bytes()),
             (FieldValue::Time(time), _) => self.cell(row, &time.as_nanos().to_ne_bytes()),
             (FieldValue::Double(value), _) => self.cell(row, &value.to_bits().to_ne_bytes()),
             (FieldValue::Mac(mac), _) => self.cell(row, &mac.octets()),

@@ -60,7 +60,7 @@ impl Layout {
             ColumnType::U8 => Place::Octet(next(1)),
             ColumnType::U16 => Place::Pair(next(2)),
             ColumnType::U32 => Place::Quad(next(4)),
-            ColumnType::U64 | ColumnType::Time | ColumnType::Double => Place::Long(next(8)),
+            ColumnType::U64 | ColumnType::I64 | ColumnType::Time | ColumnType::Double => Place::Long(next(8)),
             ColumnType::Mac => Place::Mac(next(6)),
             ColumnType::Address => Place::Address(next(16)),
             ColumnType::Text | ColumnType::Octets => Place::View(next(16)),
@@ -154,6 +154,7 @@ impl Cells {
             (Place::Pair(at), FieldValue::Unsigned(value)) => u16::try_from(*value).is_ok_and(|value| self.set(at, row, value)),
             (Place::Quad(at), FieldValue::Unsigned(value)) => u32::try_from(*value).is_ok_and(|value| self.set(at, row, value)),
             (Place::Long(at), FieldValue::Unsigned(value)) => self.set(at, row, *value),
+            (Place::Long(at), FieldValue::Signed(value)) => self.set(at, row, value.cast_unsigned()),
             (Place::Long(at), FieldValue::Time(time)) => self.set(at, row, time.as_nanos().cast_unsigned()),
             (Place::Long(at), FieldValue::Double(value)) => self.set(at, row, value.to_bits()),
             (Place::Mac(at), FieldValue::Mac(mac)) => self.set(at, row, mac.octets()),
@@ -185,6 +186,7 @@ impl Cells {
                 let value = *self.get::<u64>(at, row)?;
                 match column {
                     ColumnType::Time => FieldValue::Time(Timestamp::from_nanos(value.cast_signed())),
+                    ColumnType::I64 => FieldValue::Signed(value.cast_signed()),
                     ColumnType::Double => FieldValue::Double(f64::from_bits(value)),
                     _ => FieldValue::Unsigned(value),
                 }

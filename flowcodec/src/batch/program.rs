@@ -182,11 +182,6 @@ impl Program {
                 others.push(Other { id, number, place });
             }
         }
-        let tiles = match tiled {
-            // Where fields begin in each record elsewhere, one column at a time is faster.
-            Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets),
-            _ => Vec::new(),
-        };
         for number in (0..columns.len()).filter(|number| always.contains(*number)) {
             with_uptime.insert(number);
         }
@@ -197,7 +192,11 @@ impl Program {
             told: one_by_one,
             said: said.into(),
             agent,
-            tiles: tiles.into(),
+            tiles: match tiled {
+                // Where fields begin in each record elsewhere, one column at a time is faster.
+                Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets).into(),
+                _ => Box::default(),
+            },
             singles: singles.into(),
             nonzero: nonzero.into(),
             octets: octets.into(),

@@ -218,6 +218,7 @@ impl TakesFields for Object<'_> {
             FieldValue::Address(value) => self.address(at, id, value),
             FieldValue::Time(value) => self.time(at, id, value),
             FieldValue::Mac(value) => self.mac(at, id, value),
+            FieldValue::Signed(number) => self.value(at, id, |line| put(line, number)),
             FieldValue::Double(number) => self.value(at, id, |line| float(line, number)),
             FieldValue::Text(value) => self.value(at, id, |line| text(line, value.trimmed())),
             FieldValue::Octets(octets) => self.value(at, id, |line| hex(line, octets)),

@@ -24,6 +24,8 @@ pub enum OwnedValue {
     Address(IpAddr),
     /// An unsigned number of any width.
     Unsigned(u64),
+    /// A number that may be negative.
+    Signed(i64),
     /// A number with a fraction.
     Double(f64),
     /// A moment.
@@ -45,6 +47,7 @@ impl OwnedValue {
         match self {
             Self::Address(address) => FieldValue::Address(*address),
             Self::Unsigned(number) => FieldValue::Unsigned(*number),
+            Self::Signed(number) => FieldValue::Signed(*number),
             Self::Double(number) => FieldValue::Double(*number),
             Self::Time(time) => FieldValue::Time(*time),
             Self::Mac(mac) => FieldValue::Mac(*mac),
@@ -60,6 +63,7 @@ impl From<FieldValue<'_>> for OwnedValue {
         match value {
             FieldValue::Address(address) => Self::Address(address),
             FieldValue::Unsigned(number) => Self::Unsigned(number),
+            FieldValue::Signed(number) => Self::Signed(number),
             FieldValue::Double(number) => Self::Double(number),
             FieldValue::Time(time) => Self::Time(time),
             FieldValue::Mac(mac) => Self::Mac(mac),

@@ -16,8 +16,8 @@ pub use flow::{Flow, OtherElement, OwnedValue};
 pub use row::FlowRecord;
 pub use schema::{Field, FieldDef, FieldId, FieldSpec, Schema, SchemaError, Source, Take, has_words, word};
 pub use types::{
-    Address, ColumnType, Double, FieldType, FieldValue, Mac, MacAddress, Moment, Numbers, Octets, Scaled, String, U8, U16, U32,
-    U32List, U64, Unit,
+    Address, ColumnType, Double, FieldType, FieldValue, I64, Mac, MacAddress, Moment, Numbers, Octets, Scaled, String, U8, U16,
+    U32, U32List, U64, Unit,
 };
 
 pub(crate) use fields::{COLUMNS, CORE, HOT};

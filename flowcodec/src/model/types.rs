@@ -23,6 +23,8 @@ pub enum ColumnType {
     U32,
     /// Unsigned, 8 octets.
     U64,
+    /// Signed, 8 octets, two's complement.
+    I64,
     /// IEEE 754 binary64.
     Double,
     /// Nanoseconds since the Unix epoch.
@@ -62,6 +64,7 @@ impl ColumnType {
         match value {
             FieldValue::Address(_) => matches!(self, Self::Address),
             FieldValue::Unsigned(number) => matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64) && *number <= self.max(),
+            FieldValue::Signed(_) => matches!(self, Self::I64),
             FieldValue::Double(_) => matches!(self, Self::Double),
             FieldValue::Time(_) => matches!(self, Self::Time),
             FieldValue::Mac(_) => matches!(self, Self::Mac),
@@ -126,6 +129,8 @@ pub enum FieldValue<'a> {
     Address(IpAddr),
     /// Of the unsigned types.
     Unsigned(u64),
+    /// Of [`ColumnType::I64`].
+    Signed(i64),
     /// Of [`ColumnType::Double`].
     Double(f64),
     /// Of [`ColumnType::Time`].
@@ -363,6 +368,8 @@ field_types! {
     U32 => u32, U32, FieldValue::Unsigned(number) => u32::try_from(number).ok();
     /// An unsigned number of 64 bits.
     U64 => u64, U64, FieldValue::Unsigned(number) => Some(number);
+    /// A number that may be negative.
+    I64 => i64, I64, FieldValue::Signed(number) => Some(number);
     /// A number with a fraction.
     Double => f64, Double, FieldValue::Double(number) => Some(number);
     /// A moment.

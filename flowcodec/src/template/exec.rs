@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::text::Text;
 use crate::time::Timestamp;
-use crate::wire::unsigned;
+use crate::wire::{signed, unsigned};
 
 /// One record and all that is needed to read it.
 #[derive(Debug, Clone, Copy)]
@@ -137,6 +137,7 @@ impl<'a> RecordRef<'a> {
             Extract::Uptime => FieldValue::Time(self.at_uptime(binding.with, unsigned(octets)?)?),
             Extract::DurationMillis => FieldValue::Time(self.after_start(unsigned(octets)?.saturating_mul(1_000_000))?),
             Extract::DurationMicros => FieldValue::Time(self.after_start(unsigned(octets)?.saturating_mul(1_000))?),
+            Extract::Signed => FieldValue::Signed(signed(octets)?),
             Extract::Float => FieldValue::Double(match octets.len() {
                 4 => f64::from(f32::from_be_bytes(*octets.first_chunk()?)),
                 _ => f64::from_be_bytes(*octets.first_chunk()?),
@@ -297,7 +298,7 @@ fn is_zero(value: &FieldValue<'_>) -> bool {
         FieldValue::Octets(octets) => octets.is_empty(),
         FieldValue::Mac(mac) => mac.octets() == [0; 6],
         FieldValue::Time(time) => *time == Timestamp::EPOCH,
-        FieldValue::Double(_) | FieldValue::Numbers(_) => false,
+        FieldValue::Signed(_) | FieldValue::Double(_) | FieldValue::Numbers(_) => false,
     }
 }
 

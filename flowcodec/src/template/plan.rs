@@ -10,6 +10,8 @@ use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
 pub(crate) enum Extract {
     /// Unsigned number of 1 to 8 octets.
     Unsigned,
+    /// Signed number of 1 to 8 octets.
+    Signed,
     /// Its upper octet of two.
     HighOctet,
     /// Its lower octet of two.
@@ -367,7 +369,7 @@ fn width(id: FieldId) -> u16 {
         Some(ColumnType::U8) => 1,
         Some(ColumnType::U16) => 2,
         Some(ColumnType::U32) => 4,
-        Some(ColumnType::U64 | ColumnType::Time | ColumnType::Double) => 8,
+        Some(ColumnType::U64 | ColumnType::I64 | ColumnType::Time | ColumnType::Double) => 8,
         _ => 0,
     }
 }
@@ -412,6 +414,7 @@ fn extract(from: &TemplateField, column: ColumnType, take: Take) -> Option<Extra
         },
         (_, Take::IcmpLowOctet) => fixed(2..=2, Extract::IcmpLowOctet),
         (ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64, _) => fixed(1..=8, Extract::Unsigned),
+        (ColumnType::I64, _) => fixed(1..=8, Extract::Signed),
         (ColumnType::Address, _) => match (from.data_type(), length) {
             (DataType::String, _) => Some(Extract::AddressText),
             (_, 4) => Some(Extract::Ipv4),

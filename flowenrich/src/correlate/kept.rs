@@ -35,6 +35,7 @@ struct Cell {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Number,
+    Signed,
     Double,
     Time,
     Mac,
@@ -154,6 +155,7 @@ impl Raw<'_> {
 fn taken_apart(value: FieldValue<'_>) -> (Kind, Raw<'_>) {
     match value {
         FieldValue::Unsigned(number) => (Kind::Number, Raw::Number(number)),
+        FieldValue::Signed(number) => (Kind::Signed, Raw::Number(number.cast_unsigned())),
         FieldValue::Double(number) => (Kind::Double, Raw::Number(number.to_bits())),
         FieldValue::Time(time) => (Kind::Time, Raw::Number(time.as_nanos().cast_unsigned())),
         FieldValue::Mac(mac) => {
@@ -173,7 +175,7 @@ fn taken_apart(value: FieldValue<'_>) -> (Kind, Raw<'_>) {
 impl Cell {
     const fn text(&self) -> Option<TextId> {
         match self.kind {
-            Kind::Number | Kind::Double | Kind::Time | Kind::Mac => None,
+            Kind::Number | Kind::Signed | Kind::Double | Kind::Time | Kind::Mac => None,
             #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "it was made from 32 bits")]
             Kind::Text | Kind::Octets | Kind::Address | Kind::Numbers => Some(TextId::from_number(self.value as u32)),
         }
@@ -207,6 +209,7 @@ impl Cell {
         let held = self.text().map_or(&[][..], |id| texts.get(id));
         match self.kind {
             Kind::Number => flow.set(self.id, FieldValue::Unsigned(self.value)),
+            Kind::Signed => flow.set(self.id, FieldValue::Signed(self.value.cast_signed())),
             Kind::Double => flow.set(self.id, FieldValue::Double(f64::from_bits(self.value))),
             Kind::Time => flow.set(self.id, FieldValue::Time(Timestamp::from_nanos(self.value.cast_signed()))),
             Kind::Mac => {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::amqp::{Encoder, Value};
 
 use super::frame::{Layer, frame};
-use super::{ATTACH, DETACH, DISPOSITION, Event, FLOW, Fields, Settings, TRANSFER, text_or_null};
+use super::performative::{ATTACH, DETACH, DISPOSITION, FLOW, Fields, TRANSFER, text_or_null};
+use super::{Event, Settings};
 
 /// Transfers that either side may be ahead: as many as there are.
 pub(super) const WINDOW: u32 = 0x7fff_ffff;

@@ -16,15 +16,20 @@
 
 mod frame;
 mod links;
+mod performative;
 
 use std::collections::VecDeque;
 
 use core::time::Duration;
 use flowcodec::{Fault, Timestamp};
 
-use crate::amqp::{Descriptor, Encoder, List, Value};
+use crate::amqp::{Descriptor, Encoder, Value};
 use frame::{Framer, Item, Layer};
 use links::Links;
+use performative::{
+    ATTACH, BEGIN, CLOSE, DETACH, DISPOSITION, END, FLOW, Fields, OPEN, SASL_INIT, SASL_MECHANISMS, SASL_OUTCOME, TRANSFER,
+    text_or_null,
+};
 
 /// How a client speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,20 +153,6 @@ pub struct Client {
     wanted: Option<i64>,
     failed: Option<ClientError>,
 }
-
-// Performatives (part 2 §2.7, part 5 §5.3).
-const OPEN: u64 = 0x10;
-const BEGIN: u64 = 0x11;
-const ATTACH: u64 = 0x12;
-const FLOW: u64 = 0x13;
-const TRANSFER: u64 = 0x14;
-const DISPOSITION: u64 = 0x15;
-const DETACH: u64 = 0x16;
-const END: u64 = 0x17;
-const CLOSE: u64 = 0x18;
-const SASL_MECHANISMS: u64 = 0x40;
-const SASL_INIT: u64 = 0x41;
-const SASL_OUTCOME: u64 = 0x44;
 
 impl Client {
     /// A client that greets: its first output asks for SASL.
@@ -387,52 +378,6 @@ impl Client {
         if self.state == State::Open {
             self.links.settle(&mut self.out);
         }
-    }
-}
-
-fn text_or_null(list: &mut Encoder, text: Option<&str>) {
-    match text {
-        Some(text) => list.string(text),
-        None => list.put(&Value::Null),
-    };
-}
-
-/// The first fields of a performative; those that were left out are null.
-struct Fields<'a> {
-    values: [Value<'a>; 14],
-}
-
-impl<'a> Fields<'a> {
-    fn read(list: List<'a>) -> Result<Self, Fault> {
-        let mut values = [Value::Null; 14];
-        for (slot, item) in values.iter_mut().zip(list.items()) {
-            *slot = item?;
-        }
-        Ok(Self { values })
-    }
-
-    fn get(&self, place: usize) -> Value<'a> {
-        self.values.get(place).copied().unwrap_or(Value::Null)
-    }
-
-    fn number(&self, place: usize) -> Option<u64> {
-        self.get(place).unsigned()
-    }
-
-    fn u32(&self, place: usize) -> Option<u32> {
-        self.number(place).and_then(|number| u32::try_from(number).ok())
-    }
-
-    fn truth(&self, place: usize) -> bool {
-        self.get(place) == Value::Bool(true)
-    }
-
-    /// Condition and description of an error (part 2 §2.8.14).
-    fn error(&self, place: usize) -> String {
-        let Value::Described(error) = self.get(place) else { return String::new() };
-        let Value::List(list) = error.value() else { return String::new() };
-        let texts: Vec<_> = list.items().flatten().take(2).filter_map(Value::text).map(|text| text.to_string()).collect();
-        texts.join(": ")
     }
 }
 

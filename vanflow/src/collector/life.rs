@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use flowcodec::Timestamp;
 
-use super::change::{Change, Command, RecordChange, SourceChange};
+use super::change::{Command, RecordChange, SourceChange};
 use super::slab::Key;
 use super::sources::{Place, SUFFIXES, Source, Verdict};
-use super::store::{Epoch, Record};
-use super::view::{EndedBy, RecordId};
-use super::{ALL, Collector, Identity, count};
+use super::store::Epoch;
+use super::view::EndedBy;
+use super::{ALL, Collector, count};
 use crate::message::Beacon;
 use crate::record::Class;
 
@@ -189,7 +189,7 @@ impl Collector {
     }
 
     /// The source does not count on this epoch any more.
-    fn let_go(&mut self, epoch: Option<Key<Epoch>>) {
+    pub(super) fn let_go(&mut self, epoch: Option<Key<Epoch>>) {
         if let Some(key) = epoch {
             if let Some(epoch) = self.store.epochs.get_mut(key) {
                 epoch.kept = false;
@@ -356,111 +356,6 @@ impl Collector {
             if let Some(source) = self.sources.get_mut(key) {
                 (source.flush_wanted, source.last_flush) = (None, Some(now));
             }
-        }
-    }
-
-    // What goes.
-
-    /// Flows, logs and then nothing more go until all is under its cap.
-    pub(super) fn make_room(&mut self) {
-        while self.store.held(Class::Flow) > self.settings.flows || self.store.bytes() > self.settings.total_bytes {
-            if !self.evict(Class::Flow) {
-                break;
-            }
-        }
-        while self.store.held(Class::Log) > self.settings.logs || self.store.bytes() > self.settings.total_bytes {
-            if !self.evict(Class::Log) {
-                break;
-            }
-        }
-    }
-
-    /// The record of a class that ended first goes, else the oldest.
-    pub(super) fn evict(&mut self, class: Class) -> bool {
-        let ranks = self.store.ranks(class);
-        let (ended, live) = (ranks.ended.first(), ranks.live.first());
-        let Some(key) = ended.or(live) else { return false };
-        match class {
-            Class::Flow => count(&mut self.stats.evicted_flows),
-            _ => count(&mut self.stats.evicted_logs),
-        }
-        if class == Class::Flow && ended.is_none() {
-            count(&mut self.stats.evicted_live_flows);
-        }
-        self.remove(key);
-        true
-    }
-
-    /// The silent source that was heard longest ago goes, with all it described.
-    fn evict_source(&mut self) -> bool {
-        let silent = self.sources.iter().filter(|(_, source)| source.silent);
-        let Some(key) = silent.min_by_key(|(_, source)| source.last_heard).map(|(key, _)| key) else { return false };
-        count(&mut self.stats.evicted_sources);
-        self.remove_source(key);
-        true
-    }
-
-    fn remove_source(&mut self, key: Key<Source>) {
-        let epochs: Vec<_> = self.store.epochs.iter().filter(|(_, epoch)| epoch.source == key).map(|(epoch, _)| epoch).collect();
-        for epoch in epochs {
-            self.let_go(Some(epoch));
-            while let Some(record) = self.store.epochs.get(epoch).and_then(|epoch| epoch.records.first()) {
-                self.remove(record);
-            }
-        }
-        let Some(source) = self.sources.remove(key) else { return };
-        self.by_id.remove(&*source.id);
-        for suffix in SUFFIXES {
-            self.by_address.remove(&*[&*source.address, suffix].concat());
-        }
-        self.tell_source(SourceChange::Removed, &source.id);
-    }
-
-    pub(super) fn remove(&mut self, key: Key<Record>) {
-        let Some(record) = self.store.remove(key) else { return };
-        let identity = Identity(self.store.forget(&record));
-        let id = RecordId::new(key, record.serial);
-        self.push(Change::Record { what: RecordChange::Removed, id, record_type: record.kind, identity });
-    }
-
-    // What is told.
-
-    /// Tells of a record; several updates in a row are one.
-    pub(super) fn tell(&mut self, key: Key<Record>, what: RecordChange) {
-        if !self.changes.wanted() {
-            return;
-        }
-        let Some(record) = self.store.records.get_mut(key) else { return };
-        if what == RecordChange::Updated && record.queued {
-            return;
-        }
-        record.queued = true;
-        let (id, record_type, node) = (RecordId::new(key, record.serial), record.kind, record.node);
-        let Some(name) = self.store.nodes.get(node).map(|node| Arc::clone(&node.name)) else { return };
-        self.push(Change::Record { what, id, record_type, identity: Identity(name) });
-    }
-
-    fn tell_source(&mut self, what: SourceChange, id: &Arc<str>) {
-        if self.changes.wanted() {
-            self.push(Change::Source { what, id: Arc::clone(id) });
-        }
-    }
-
-    pub(super) fn push(&mut self, change: Change) {
-        let gone = self.changes.push(change);
-        if gone.is_some() {
-            count(&mut self.stats.lost_changes);
-        }
-        self.polled(gone.as_ref());
-    }
-
-    /// A change left the queue: later ones of its record are told again.
-    pub(super) fn polled(&mut self, change: Option<&Change>) {
-        if let Some(Change::Record { id, .. }) = change
-            && let Some(record) = self.store.records.get_mut(id.key())
-            && record.serial == id.serial()
-        {
-            record.queued = false;
         }
     }
 }

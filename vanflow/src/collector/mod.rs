@@ -48,6 +48,7 @@
 
 mod change;
 mod connection;
+mod evict;
 mod life;
 mod merge;
 mod network;
@@ -55,6 +56,7 @@ mod settings;
 mod slab;
 mod sources;
 mod store;
+mod tell;
 mod view;
 
 use std::collections::{HashMap, VecDeque};

@@ -17,6 +17,7 @@ use crate::names;
 pub(super) enum Literal {
     Address(IpAddr),
     Number(u64),
+    Signed(i64),
     Double(f64),
     Time(Timestamp),
     Mac(Mac),
@@ -42,6 +43,7 @@ impl Literal {
         let text = str::from_utf8(octets).ok()?;
         Some(match spec.column {
             ColumnType::Address => Self::Address(text.parse::<IpAddr>().ok()?.to_canonical()),
+            ColumnType::I64 => Self::Signed(text.parse().ok()?),
             ColumnType::Double => Self::Double(text.parse().ok().filter(|number: &f64| number.is_finite())?),
             ColumnType::Time => Self::Time(time::read(text)?),
             ColumnType::Mac => Self::Mac(mac(text)?),
@@ -55,6 +57,7 @@ impl Literal {
         match (value, self) {
             (FieldValue::Address(value), Self::Address(this)) => Some(value.to_canonical().cmp(this)),
             (FieldValue::Unsigned(value), Self::Number(this)) => Some(value.cmp(this)),
+            (FieldValue::Signed(value), Self::Signed(this)) => Some(value.cmp(this)),
             (FieldValue::Double(value), Self::Double(this)) => value.partial_cmp(this),
             (FieldValue::Time(value), Self::Time(this)) => Some(value.cmp(this)),
             (FieldValue::Mac(value), Self::Mac(this)) => Some(value.cmp(this)),
@@ -156,6 +159,7 @@ pub(super) fn form(id: FieldId, spec: &FieldSpec) -> String {
     const TOLD: usize = 16;
     match spec.column {
         ColumnType::Address => "write 10.0.0.1 or 2001:db8::1, or behind \"in\" a network, 10.0.0.0/8".to_owned(),
+        ColumnType::I64 => "write 100 or -100".to_owned(),
         ColumnType::Double => "write 100 or 0.5".to_owned(),
         ColumnType::Time => "write 2026-11-21T04:16:41.5Z, \"2026-11-21 04:16:41\" or 2026-11-21, in UTC".to_owned(),
         ColumnType::Mac => "write 02:00:00:00:00:0a".to_owned(),
@@ -206,6 +210,7 @@ impl fmt::Display for Literal {
         match self {
             Self::Address(address) => address.fmt(f),
             Self::Number(number) => number.fmt(f),
+            Self::Signed(number) => number.fmt(f),
             Self::Double(number) => number.fmt(f),
             Self::Time(time) => time.fmt(f),
             Self::Mac(mac) => mac.fmt(f),

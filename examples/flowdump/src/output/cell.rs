@@ -28,6 +28,7 @@ impl fmt::Display for Cell<'_> {
                 None => number.fmt(f),
             },
             FieldValue::Address(address) => address.fmt(f),
+            FieldValue::Signed(number) => number.fmt(f),
             FieldValue::Double(number) => number.fmt(f),
             FieldValue::Time(time) => time.fmt(f),
             FieldValue::Mac(mac) => mac.fmt(f),

@@ -1,7 +1,5 @@
 //! A router, live: connects, carries out what the collector wants, and begins again when the connection is lost.
 
-use core::fmt;
-use core::str::FromStr;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -19,60 +17,9 @@ use vanflow::client::{Client, Event, Settings};
 use vanflow::collector::Command;
 use vanflow::message::flush;
 
-use super::tls::Certificates;
+use super::address::RouterAddress;
+use super::tls::{self, Certificates};
 use crate::hub::{FeedState, Hub, wall_clock};
-
-/// `amqp://HOST[:PORT]` or `amqps://HOST[:PORT]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouterAddress {
-    tls: bool,
-    host: String,
-    port: u16,
-}
-
-impl RouterAddress {
-    /// Whether the connection is made over TLS.
-    #[must_use]
-    pub const fn is_tls(&self) -> bool {
-        self.tls
-    }
-}
-
-impl FromStr for RouterAddress {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (tls, rest) = match text.split_once("://") {
-            Some(("amqp", rest)) => (false, rest),
-            Some(("amqps", rest)) => (true, rest),
-            _ => bail!("\"{text}\" is no address of a router: amqp://HOST[:PORT] or amqps://HOST[:PORT]"),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if rest.contains(['@', '/', '?', '#']) {
-            bail!("\"{text}\": nothing but a host and a port is understood; who we are is said by a certificate");
-        }
-        let (host, port) = match rest.rsplit_once(':') {
-            // An IPv6 address has colons of its own, and stands in brackets.
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                (host, port.parse().with_context(|| format!("\"{port}\" is no port"))?)
-            }
-            _ => (rest, if tls { 5671 } else { 5672 }),
-        };
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() {
-            bail!("\"{text}\" names no host");
-        }
-        Ok(Self { tls, host: host.to_owned(), port })
-    }
-}
-
-impl fmt::Display for RouterAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "amqps" } else { "amqp" };
-        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        write!(f, "{scheme}://{open}{}{close}:{}", self.host, self.port)
-    }
-}
 
 /// How long to wait before a connection is tried again: twice as long each time, up to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,16 +96,17 @@ impl RouterFeed {
     }
 
     async fn connect(&self) -> anyhow::Result<Box<dyn Stream>> {
-        let stream = TcpStream::connect((&*self.address.host, self.address.port)).await.context("no connection")?;
+        let (host, port) = self.address.place();
+        let stream = TcpStream::connect((host, port)).await.context("no connection")?;
         stream.set_nodelay(true)?;
-        if !self.address.tls {
+        if !self.address.is_tls() {
             return Ok(Box::new(stream));
         }
         let certificates = self.certificates.as_ref().context("amqps:// needs certificates")?;
-        let name = self.server_name.as_ref().unwrap_or(&self.address.host);
-        let name = ServerName::try_from(name.clone()).with_context(|| format!("\"{name}\" is no name of a server"))?;
-        let stream = certificates.connector()?.connect(name, stream).await.context("TLS")?;
-        Ok(Box::new(stream))
+        let host = self.server_name.as_deref().unwrap_or(host);
+        let name = ServerName::try_from(host.to_owned()).with_context(|| format!("\"{host}\" is no name of a server"))?;
+        let connected = certificates.connector()?.connect(name, stream).await;
+        Ok(Box::new(connected.map_err(|error| tls::told(error, host, certificates))?))
     }
 
     /// Speaks AMQP until the connection ends, or `stop` ends it.
@@ -271,23 +219,4 @@ async fn ticking(hub: &Hub) {
 
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_routers() {
-        let read =
-            |text: &str| text.parse::<RouterAddress>().map(|address| address.to_string()).map_err(|error| format!("{error:#}"));
-        assert_eq!(read("amqp://localhost"), Ok("amqp://localhost:5672".into()));
-        assert_eq!(read("amqps://skupper-router-local:5671/"), Ok("amqps://skupper-router-local:5671".into()));
-        assert_eq!(read("amqps://[::1]"), Ok("amqps://[::1]:5671".into()));
-        assert_eq!(read("amqp://[fd00::2]:7000"), Ok("amqp://[fd00::2]:7000".into()));
-        assert!(read("http://x").unwrap_err().contains("amqps://HOST"));
-        assert!(read("amqp://user:secret@x").unwrap_err().contains("certificate"));
-        assert_eq!(read("amqp://x:70000").unwrap_err(), "\"70000\" is no port: number too large to fit in target type");
-        assert!(read("amqp://").unwrap_err().contains("no host"));
-    }
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use flowcodec::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 use vanflow::collector::{Connection, Process, RecordView, SourceView};
@@ -162,7 +161,7 @@ struct Happened<'a> {
 const LOGS: usize = 50;
 
 /// Writes it, as JSON. Goes over all flow records held.
-pub(super) fn of(inner: &Inner, now: Timestamp) -> serde_json::Result<String> {
+pub(super) fn of(inner: &Inner) -> serde_json::Result<String> {
     let network = Network::new(&inner.collector);
     let (flows, mut counts) = flows(&network);
     let services = services(&network);
@@ -172,7 +171,7 @@ pub(super) fn of(inner: &Inner, now: Timestamp) -> serde_json::Result<String> {
     counts.missed = services.iter().flat_map(|service| &service.ends).filter_map(|end| end.missed).sum();
     let (how, reason) = feed(&inner.feed);
     serde_json::to_string(&Snapshot {
-        now: micros(Some(now)),
+        now: micros(Some(inner.collector.now())),
         feed: Feed { name: &inner.feed_name, state: how, reason },
         counts,
         sources: sources(inner),

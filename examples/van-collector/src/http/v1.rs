@@ -1,13 +1,19 @@
 //! `/api/v1alpha1`: what the prototype collector served: records as they are, and streams of what changes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
+use flowcodec::Text;
 use serde_json::{Map, Value as Json, json};
 use vanflow::collector::{Collector, RecordId, RecordView};
 use vanflow::record::{Attribute, Class, RecordType, Scalar, definition};
 
+use super::limits::Served;
+use super::shared::Addresses;
+use crate::answer::{self, Rows};
 use crate::error::ApiError;
-use crate::view::{key, shown};
+use crate::view::{Network, key, shown};
 
 /// Paths of record types.
 const TYPES: [(&str, RecordType); 17] = [
@@ -80,47 +86,47 @@ impl Asked {
     }
 
     /// Everything that was asked for, now.
-    pub(crate) fn answer(&self, collector: &Collector) -> Result<Vec<Json>, ApiError> {
+    pub(crate) fn answer(&self, collector: &Collector) -> Result<Rows, ApiError> {
         let shown = |view: &RecordView<'_>| self.deleted || view.ended().is_none();
-        Ok(match &self.what {
+        let (mut made, mut records) = (Vec::new(), Vec::new());
+        match &self.what {
             What::Topology => {
                 let (routers, links) = (collector.records(RecordType::ROUTER), collector.records(RecordType::LINK));
-                routers.chain(links.filter(|link| is_incoming(*link))).filter(shown).map(object).collect()
+                records.extend(routers.chain(links.filter(|link| is_incoming(*link))).filter(shown).map(|view| view.id()));
             }
-            What::Records(of) => collector.records(*of).filter(shown).map(object).collect(),
-            What::Addresses => self.addresses(collector).into_values().collect(),
+            What::Records(of) => records.extend(collector.records(*of).filter(shown).map(|view| view.id())),
+            What::Addresses => made.extend(addresses(collector, self.deleted).into_values()),
             What::Flows(address) => {
-                let found = self.flows(collector, address);
+                made.extend(addresses(collector, self.deleted).remove(address));
+                self.flows(collector, address, &mut records);
                 // Who watches may wait for an address that is still to come.
-                if found.is_empty() && !self.watch {
+                if made.is_empty() && records.is_empty() && !self.watch {
                     return Err(ApiError::unknown(format!("address '{address}' not found")));
                 }
-                found
             }
             What::Named(ids) => {
                 let found: Vec<_> = ids.iter().flat_map(|id| collector.find_all(id.as_bytes())).collect();
                 if found.is_empty() {
                     return Err(ApiError::unknown(format!("record '{}' not found", ids.join("', '"))));
                 }
-                found.into_iter().filter(shown).map(object).collect()
+                records.extend(found.into_iter().filter(shown).map(|view| view.id()));
             }
-        })
+        }
+        Ok(Rows { made, records, write, enveloped: None })
     }
 
-    /// What a watcher is told when a record changed.
-    pub(crate) fn changed(&self, collector: &Collector, id: RecordId) -> Option<Json> {
-        let view = collector.record(id)?;
-        let wanted = match &self.what {
+    /// Whether a watcher is told of a record that changed.
+    pub(crate) fn wants(&self, view: RecordView<'_>) -> bool {
+        match &self.what {
             What::Topology => match view.record_type() {
                 RecordType::LINK => is_incoming(view),
                 of => of == RecordType::ROUTER,
             },
             What::Records(of) => view.record_type() == *of,
             What::Addresses => false,
-            What::Flows(address) => address_of(view).is_some_and(|of| of == *address),
+            What::Flows(address) => address_of(view).is_some_and(|of| of.as_bytes() == address.as_bytes()),
             What::Named(ids) => ids.iter().any(|id| id.as_bytes() == view.identity().as_bytes()),
-        };
-        wanted.then(|| object(view))
+        }
     }
 
     /// Whether what is watched are addresses, which are no records: they are compared from time to time.
@@ -128,60 +134,27 @@ impl Asked {
         self.what == What::Addresses
     }
 
-    /// Addresses by name. Goes over all connections held.
-    pub(crate) fn addresses(&self, collector: &Collector) -> BTreeMap<String, Json> {
-        #[derive(Default)]
-        struct Counts {
-            listeners: u64,
-            connectors: u64,
-            total: u64,
-            current: u64,
-        }
-        let mut addresses: BTreeMap<String, Counts> = BTreeMap::new();
-        for (of, is_listener) in [(RecordType::LISTENER, true), (RecordType::CONNECTOR, false)] {
-            for view in collector.records(of).filter(|view| self.deleted || view.ended().is_none()) {
-                let Some(address) = view.text(Attribute::ADDRESS) else { continue };
-                let counts = addresses.entry(shown(address).into_owned()).or_default();
-                *(if is_listener { &mut counts.listeners } else { &mut counts.connectors }) += 1;
-            }
-        }
-        for connection in collector.connections() {
-            let Some(address) = connection.address() else { continue };
-            if let Some(counts) = addresses.get_mut(&*shown(address)) {
-                counts.total += 1;
-                counts.current += u64::from(connection.end().is_none());
-            }
-        }
-        let object = |(name, counts): (String, Counts)| {
-            let object = json!({
-                "recordType": "VAN_ADDRESS",
-                "identity": key(&["address", &name]),
-                "name": name,
-                "listenerCount": counts.listeners,
-                "connectorCount": counts.connectors,
-                "totalFlows": counts.total,
-                "currentFlows": counts.current,
-            });
-            (name, object)
-        };
-        addresses.into_iter().map(object).collect()
+    /// All addresses, made for all who ask together.
+    pub(super) async fn addresses_shared(&self, served: &Served, age: Duration) -> Result<(u64, Arc<Addresses>), ApiError> {
+        let deleted = self.deleted;
+        let [live, all] = &served.addresses;
+        let shared = if deleted { all } else { live };
+        shared.get(served, age, move |inner| Ok(Arc::new(addresses(&inner.collector, deleted)))).await
     }
 
     /// Depth first: the address, each listener and connector of it, each with its flows, each with what is on it.
-    fn flows(&self, collector: &Collector, address: &str) -> Vec<Json> {
+    fn flows(&self, collector: &Collector, address: &str, records: &mut Vec<RecordId>) {
         let mut children: HashMap<RecordId, Vec<RecordView<'_>>> = HashMap::new();
         for flow in collector.records_of_class(Class::Flow) {
             if let Some(parent) = flow.parent().and_then(|parent| parent.record()) {
                 children.entry(parent.id()).or_default().push(flow);
             }
         }
-        let mut objects: Vec<_> = self.addresses(collector).remove(address).into_iter().collect();
         for view in collector.records(RecordType::LISTENER).chain(collector.records(RecordType::CONNECTOR)) {
             if view.text(Attribute::ADDRESS).is_some_and(|of| of.as_bytes() == address.as_bytes()) {
-                self.descend(view, &children, 0, &mut objects);
+                self.descend(view, &children, 0, records);
             }
         }
-        objects
     }
 
     fn descend(
@@ -189,19 +162,67 @@ impl Asked {
         view: RecordView<'_>,
         children: &HashMap<RecordId, Vec<RecordView<'_>>>,
         depth: u8,
-        objects: &mut Vec<Json>,
+        records: &mut Vec<RecordId>,
     ) {
         if !self.deleted && view.ended().is_some() {
             return;
         }
-        objects.push(object(view));
+        records.push(view.id());
         // Requests on connections of listeners, and no deeper, whatever records claim to be each other's parents.
         if depth < 2 {
             for child in children.get(&view.id()).into_iter().flatten() {
-                self.descend(*child, children, depth + 1, objects);
+                self.descend(*child, children, depth + 1, records);
             }
         }
     }
+}
+
+/// An answer of what is made already.
+pub(super) fn made(made: Vec<Json>) -> Rows {
+    Rows { made, records: Vec::new(), write, enveloped: None }
+}
+
+fn write(network: &Network<'_>, id: RecordId, out: &mut Vec<u8>) -> serde_json::Result<bool> {
+    network.collector.record(id).map_or(Ok(false), |view| answer::row(out, object(view)))
+}
+
+/// Addresses by name. Goes over all connections held.
+fn addresses(collector: &Collector, deleted: bool) -> Addresses {
+    #[derive(Default)]
+    struct Counts {
+        listeners: u64,
+        connectors: u64,
+        total: u64,
+        current: u64,
+    }
+    let mut addresses: BTreeMap<String, Counts> = BTreeMap::new();
+    for (of, is_listener) in [(RecordType::LISTENER, true), (RecordType::CONNECTOR, false)] {
+        for view in collector.records(of).filter(|view| deleted || view.ended().is_none()) {
+            let Some(address) = view.text(Attribute::ADDRESS) else { continue };
+            let counts = addresses.entry(shown(address).into_owned()).or_default();
+            *(if is_listener { &mut counts.listeners } else { &mut counts.connectors }) += 1;
+        }
+    }
+    for connection in collector.connections() {
+        let Some(address) = connection.address() else { continue };
+        if let Some(counts) = addresses.get_mut(&*shown(address)) {
+            counts.total += 1;
+            counts.current += u64::from(connection.end().is_none());
+        }
+    }
+    let object = |(name, counts): (String, Counts)| {
+        let object = json!({
+            "recordType": "VAN_ADDRESS",
+            "identity": key(&["address", &name]),
+            "name": name,
+            "listenerCount": counts.listeners,
+            "connectorCount": counts.connectors,
+            "totalFlows": counts.total,
+            "currentFlows": counts.current,
+        });
+        (name, object)
+    };
+    addresses.into_iter().map(object).collect()
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, ApiError> {
@@ -217,18 +238,17 @@ fn is_incoming(link: RecordView<'_>) -> bool {
 }
 
 /// The address that a listener, connector, connection or request belongs to.
-fn address_of(view: RecordView<'_>) -> Option<String> {
+fn address_of(view: RecordView<'_>) -> Option<Text<'_>> {
     let connection = view.connection().or_else(|| view.request().and_then(|request| request.connection()));
-    let address = match connection {
+    match connection {
         Some(connection) => connection.address(),
         None if matches!(view.record_type(), RecordType::LISTENER | RecordType::CONNECTOR) => view.text(Attribute::ADDRESS),
         None => None,
-    };
-    address.map(|address| shown(address).into_owned())
+    }
 }
 
 /// A record as the prototype shows it: attributes by name, the duration of what is over, and an end that was inferred.
-fn object(view: RecordView<'_>) -> Json {
+pub(super) fn object(view: RecordView<'_>) -> Json {
     let mut object = Map::new();
     object.insert("recordType".into(), view.record_type().to_string().into());
     object.insert("identity".into(), shown(view.identity()).into());

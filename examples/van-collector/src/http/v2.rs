@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
 use vanflow::collector::Collector;
 
+use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::query::Query;
 use crate::view::table::{Cell, Shown, Table, column};
@@ -20,8 +22,8 @@ pub(crate) struct Asked<'q> {
     pub(crate) now_us: u64,
 }
 
-/// Answers one request: the body, as JSON.
-pub(crate) fn answer(collector: &Collector, asked: &Asked<'_>) -> Result<String, ApiError> {
+/// Answers one request.
+pub(crate) fn answer(collector: &Collector, asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let network = &Network::new(collector);
     let Some((collection, rest)) = asked.path.split_first() else {
         return Err(ApiError::unknown("name a collection: /api/v2alpha1/sites"));
@@ -72,11 +74,17 @@ pub(crate) fn answer(collector: &Collector, asked: &Asked<'_>) -> Result<String,
     }
 }
 
+/// The envelope of a single row.
+#[derive(Serialize)]
+struct One<R> {
+    results: R,
+}
+
 fn hosts() -> ApiError {
     ApiError::gone("hosts are no longer described; processes have a hostName")
 }
 
-fn collection_or_one<'a, T: Table>(network: &'a Network<'a>, rest: &[&str], asked: &Asked<'_>) -> Result<String, ApiError> {
+fn collection_or_one<'a, T: Table>(network: &'a Network<'a>, rest: &[&str], asked: &Asked<'_>) -> Result<Answer, ApiError> {
     match rest {
         [] | [""] => Query::<T>::read(asked.parameters, asked.now_us)?.answer(network, T::rows(network)),
         [id] => {
@@ -84,8 +92,8 @@ fn collection_or_one<'a, T: Table>(network: &'a Network<'a>, rest: &[&str], aske
                 return Err(ApiError::bad(format!("\"{name}\": a single {} takes no parameters", T::SINGULAR)));
             }
             let row = find::<T>(network, id)?;
-            let one = serde_json::to_string(&Shown::<T> { network, row }).map_err(ApiError::internal)?;
-            Ok(format!("{{\"results\":{one}}}"))
+            let one = One { results: Shown::<T> { network, row } };
+            serde_json::to_string(&one).map(Answer::Whole).map_err(ApiError::internal)
         }
         [_, below, ..] => Err(ApiError::unknown(format!("a {} has no \"{below}\"", T::SINGULAR))),
     }
@@ -105,7 +113,7 @@ fn below<'a, Above: Table, T: Table>(
     id: &str,
     asked: &Asked<'_>,
     field: &str,
-) -> Result<String, ApiError> {
+) -> Result<Answer, ApiError> {
     find::<Above>(network, id)?;
     let field = column::<T>(field).ok_or_else(|| ApiError::internal("no such field"))?;
     let rows = T::rows(network).into_iter().filter(|row| (field.read)(network, *row) == Cell::Text(Cow::Borrowed(id)));

@@ -1,95 +1,183 @@
 //! Responses that stay open: first everything, then each record that changed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::stream;
-use serde_json::Value as Json;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use vanflow::collector::RecordId;
 
-use super::v1::Asked;
+use super::limits::Served;
+use super::pieces::{Held, Writing, next};
+use super::shared::{Addresses, RECENT};
+use super::v1::{Asked, made, object};
+use super::{JSON, begun, typed};
 use crate::error::ApiError;
-use crate::hub::{Hub, Told};
+use crate::hub::{Announced, Hub, WATCH_BEHIND};
 
 /// How often addresses are compared with what was told of them.
 const COMPARE: Duration = Duration::from_secs(1);
+/// Records that are told of in one piece.
+const TOGETHER: usize = 64;
 
 struct Watcher {
-    hub: Arc<Hub>,
-    asked: Asked,
-    changes: Receiver<Told>,
-    addresses: BTreeMap<String, Json>,
-    waiting: VecDeque<Json>,
+    served: Arc<Served>,
+    asked: Arc<Asked>,
+    changes: Receiver<Announced>,
+    pending: Pending,
+    addresses: Arc<Addresses>,
+    /// Everything, as long as there is something of it to tell.
+    first: Option<(Option<Bytes>, Writing, Held)>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Answers, and goes on telling. A watcher that falls far behind is cut off in the middle of the body, so that it sees
 /// that it was: it asks anew, and misses nothing.
-pub(super) fn watch(hub: &Arc<Hub>, asked: Asked) -> Result<Response, ApiError> {
+pub(super) async fn watch(served: &Arc<Served>, asked: Asked) -> Result<Response, ApiError> {
+    let (room, asked) = (served.watcher()?, Arc::new(asked));
     // First listen, then look: what changes in between is told twice, not never.
-    let changes = hub.watch();
-    let (first, addresses) = {
-        let collector = &hub.read().collector;
-        let addresses = if asked.is_of_addresses() { asked.addresses(collector) } else { BTreeMap::new() };
-        (asked.answer(collector)?, addresses)
+    let changes = served.hub.watch();
+    let addresses =
+        if asked.is_of_addresses() { asked.addresses_shared(served, Duration::ZERO).await?.1 } else { Arc::default() };
+    let (first, rest) = {
+        let (asked, addresses) = (Arc::clone(&asked), Arc::clone(&addresses));
+        let rows = move |hub: &Hub| {
+            let rows = if asked.is_of_addresses() {
+                made(addresses.values().cloned().collect())
+            } else {
+                asked.answer(&hub.read().collector)?
+            };
+            begun(hub, rows)
+        };
+        served.work(rows).await?
     };
-    let waiting = VecDeque::from([Json::Array(first)]);
-    let watcher = Watcher { hub: Arc::clone(hub), asked, changes, addresses, waiting };
-    let stream = stream::unfold(watcher, |mut watcher| async {
-        while watcher.waiting.is_empty() {
-            match watcher.wait().await {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some((Err(error), watcher)),
-            }
+    let held = served.held(rest.octets())?;
+    let (served, pending, first) = (Arc::clone(served), Pending::default(), Some((Some(first.into()), rest, held)));
+    let watcher = Watcher { served, asked, changes, pending, addresses, first, _room: room };
+    let stream = stream::unfold(Some(watcher), |watcher| async {
+        let mut watcher = watcher?;
+        match watcher.next().await {
+            Ok(Some(text)) => Some((Ok(text), Some(watcher))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
         }
-        let mut text = String::new();
-        for json in watcher.waiting.drain(..) {
-            text.push_str(&json.to_string());
-            text.push('\n');
-        }
-        Some((Ok::<_, io::Error>(Bytes::from(text)), watcher))
     });
-    Ok(([(CONTENT_TYPE, "application/json")], Body::from_stream(stream)).into_response())
+    Ok(typed(JSON, Body::from_stream(stream)))
 }
 
 impl Watcher {
-    /// Waits for changes; false when there will be none, an error when some were missed.
-    async fn wait(&mut self) -> io::Result<bool> {
-        if self.asked.is_of_addresses() {
-            tokio::time::sleep(COMPARE).await;
-            let now = self.asked.addresses(&self.hub.read().collector);
-            self.waiting
-                .extend(now.iter().filter(|(name, json)| self.addresses.get(*name) != Some(json)).map(|(_, json)| json.clone()));
-            self.addresses = now;
-            return Ok(true);
+    /// What there is to tell next; `None` when there will be nothing more, an error when something was missed.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some((ready, rest, held)) = self.first.take() {
+            // What changes while it takes its time is waited with, each record once.
+            self.pending.take(&mut self.changes)?;
+            if let Some(ready) = ready {
+                self.first = Some((None, rest, held));
+                return Ok(Some(ready));
+            }
+            let (rest, piece) = next(&self.served, rest).await;
+            let piece = piece?;
+            self.first = piece.is_some().then_some((None, rest, held));
+            return Ok(Some(piece.unwrap_or_else(|| Bytes::from_static(b"\n"))));
         }
-        let mut ids: Vec<RecordId> = match self.changes.recv().await {
-            Ok(told) => vec![told.id],
-            Err(RecvError::Closed) => return Ok(false),
-            Err(RecvError::Lagged(_)) => return Err(behind()),
-        };
-        // What came together is told together, each record once.
         loop {
-            match self.changes.try_recv() {
-                Ok(told) if ids.contains(&told.id) => {}
-                Ok(told) => ids.push(told.id),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            let text = if self.asked.is_of_addresses() {
+                tokio::time::sleep(COMPARE).await;
+                self.compared().await?
+            } else {
+                if self.pending.is_empty() {
+                    match self.changes.recv().await {
+                        Ok(change) => self.pending.put(change)?,
+                        Err(RecvError::Closed) => return Ok(None),
+                        Err(RecvError::Lagged(_)) => return Err(behind()),
+                    }
+                }
+                self.pending.take(&mut self.changes)?;
+                self.told().await?
+            };
+            if !text.is_empty() {
+                return Ok(Some(text.into()));
+            }
+        }
+    }
+
+    /// Some of what changed, as far as it was asked for.
+    async fn told(&mut self) -> io::Result<String> {
+        let (changes, hub, asked) = (self.pending.some(), Arc::clone(&self.served.hub), Arc::clone(&self.asked));
+        let told = tokio::task::spawn_blocking(move || {
+            let (mut text, inner) = (String::new(), hub.read());
+            for change in &changes {
+                let Some(view) = inner.collector.record(change.id).filter(|view| asked.wants(*view)) else { continue };
+                let line = change.line(|| {
+                    hub.http.told.fetch_add(1, Ordering::Relaxed);
+                    object(view).to_string()
+                });
+                text.extend([line, "\n"]);
+            }
+            text
+        });
+        told.await.map_err(io::Error::other)
+    }
+
+    /// Addresses that are not as they were told.
+    async fn compared(&mut self) -> io::Result<String> {
+        let now = self.asked.addresses_shared(&self.served, RECENT).await;
+        // Whoever could not be answered this time is the next time.
+        let Ok((_, now)) = now else { return Ok(String::new()) };
+        let mut text = String::new();
+        for (_, json) in now.iter().filter(|(name, json)| self.addresses.get(*name) != Some(json)) {
+            text.extend([&*json.to_string(), "\n"]);
+        }
+        self.addresses = now;
+        Ok(text)
+    }
+}
+
+/// Changes that are not told yet, each record once and as it was last.
+#[derive(Default)]
+struct Pending {
+    order: VecDeque<RecordId>,
+    last: HashMap<RecordId, Announced>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    fn put(&mut self, change: Announced) -> io::Result<()> {
+        if self.last.len() >= 16 * WATCH_BEHIND {
+            return Err(behind());
+        }
+        let id = change.id;
+        if self.last.insert(id, change).is_none() {
+            self.order.push_back(id);
+        }
+        Ok(())
+    }
+
+    /// Takes all that is there.
+    fn take(&mut self, changes: &mut Receiver<Announced>) -> io::Result<()> {
+        loop {
+            match changes.try_recv() {
+                Ok(change) => self.put(change)?,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
                 Err(TryRecvError::Lagged(_)) => return Err(behind()),
             }
-            if ids.len() >= 64 {
-                break;
-            }
         }
-        let inner = self.hub.read();
-        self.waiting.extend(ids.into_iter().filter_map(|id| self.asked.changed(&inner.collector, id)));
-        Ok(true)
+    }
+
+    /// Those that have waited longest.
+    fn some(&mut self) -> Vec<Announced> {
+        let some = self.order.len().min(TOGETHER);
+        self.order.drain(..some).filter_map(|id| self.last.remove(&id)).collect()
     }
 }
 

@@ -1,11 +1,13 @@
 //! The text that Prometheus reads (exposition format 0.0.4).
 
 use core::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering;
 
 use vanflow::record::{Attribute, Class, RecordType};
 
 use super::totals::{BOUNDS_US, Histogram, Labels, Sums};
-use crate::hub::{FeedState, Inner};
+use crate::hub::{Counters, FeedState, Inner};
+use crate::ndjson::FlowWriter;
 use crate::view::table::{Cell, Table, column};
 use crate::view::{Links, Network, Sites, identity, name, shown, site_of};
 
@@ -61,11 +63,18 @@ fn escaped(text: &str) -> String {
 }
 
 /// All metrics.
-pub(crate) fn render(inner: &Inner) -> String {
+pub(crate) fn render(inner: &Inner, http: &Counters) -> String {
     let mut page = Page { text: String::new() };
     traffic(&mut page, inner);
     network(&mut page, &Network::new(&inner.collector));
     own(&mut page, inner);
+    for (name, help, counter) in [
+        ("questions", "Questions that were worked on; the others were answered with what was made before.", &http.questions),
+        ("told", "Changed records written out for those who watch, once for all of them.", &http.told),
+        ("refused", "Requests and connections refused because of a limit.", &http.refused),
+    ] {
+        page.one(&format!("van_collector_http_{name}_total"), "counter", help, counter.load(Ordering::Relaxed));
+    }
     page.text
 }
 
@@ -186,7 +195,7 @@ fn own(page: &mut Page, inner: &Inner) {
         ("lost_changes", "Changes of records that went before they were looked at.", stats.lost_changes),
         ("lost_commands", "What the connection had to do, and was not told in time.", stats.lost_commands),
         ("unsummed_flows", "Flows that went before enough was known to count them.", inner.totals.unsummed),
-        ("flow_lines_lost", "Flows that could not be written.", inner.flows.as_ref().map_or(0, |flows| flows.lost)),
+        ("flow_lines_lost", "Flows that could not be written.", inner.flows.as_ref().map_or(0, FlowWriter::lost)),
     ] {
         page.one(&format!("van_collector_{name}_total"), "counter", help, value);
     }

@@ -6,7 +6,7 @@ use flowcodec::{Text, Timestamp};
 use vanflow::collector::{Collector, Connection, RecordChange, RecordId, RecordView, Request};
 use vanflow::record::Class;
 
-use crate::hub::Told;
+use crate::hub::{LINGER, Told};
 use crate::view::{group_of, identity, name, process_name, shown};
 
 /// Who speaks with whom.
@@ -72,9 +72,6 @@ pub(crate) struct Totals {
 /// Series that are told apart; others are summed under empty labels. Names come from peers and may be without end.
 const MOST_LABELS: usize = 10_000;
 const MOST_METHODS: usize = 64;
-/// How long to wait for the other side of a pair, for sites and for processes, in nanoseconds: longer than a source takes to answer FLUSH,
-/// and than a client may be unknown before it is inferred.
-const LINGER: i64 = 20_000_000_000;
 
 /// How many seconds fell under which bound; one bound may be 0, since what a network adds may be negative.
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,11 +107,6 @@ impl Totals {
         }
     }
 
-    /// `new` is the same connection or request as `old`, which goes.
-    pub(crate) fn replaced(&mut self, old: RecordId, new: RecordId) {
-        self.carry(old, new);
-    }
-
     /// Adds what was held back long enough.
     pub(crate) fn settle(&mut self, collector: &Collector) {
         while let Some(&(_, id)) = self.waiting.front().filter(|(due, _)| *due <= collector.now()) {
@@ -135,8 +127,7 @@ impl Totals {
     }
 
     /// Changes were lost: lets go of the accounts of what is gone. What is held is to be told anew by [`change`](Self::change).
-    pub(crate) fn retain(&mut self, collector: &Collector) {
-        let held: HashSet<u64> = collector.records_of_class(Class::Flow).map(|view| view.id().serial()).collect();
+    pub(crate) fn retain(&mut self, held: &HashSet<u64>) {
         let unsummed = &mut self.unsummed;
         self.accounts.retain(|serial, account| {
             let stays = held.contains(serial);
@@ -153,8 +144,9 @@ impl Totals {
         }
     }
 
-    /// One account for what had two: the connector's side of a v1 pair stands for it until the listener's is known.
-    fn carry(&mut self, from: RecordId, to: RecordId) {
+    /// One account for what had two: the connector's side of a v1 pair stands for it until the listener's is known, and a source that was
+    /// silent describes what it has anew.
+    pub(crate) fn carry(&mut self, from: RecordId, to: RecordId) {
         let Some(from) = self.accounts.remove(&from.serial()) else { return };
         let to_account = self.accounts.entry(to.serial()).or_default();
         to_account.labels = to_account.labels.or(from.labels);

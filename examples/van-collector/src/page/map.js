@@ -1,7 +1,7 @@
 // The picture: boxes are HTML, so that texts break and shrink as texts do; what runs between them is one SVG over each board.
 
 import { drawn } from "./model.js";
-import { classes, count, el, octets, routerName, svg } from "./text.js";
+import { about, breakable, classes, count, el, octets, routerName, svg } from "./text.js";
 
 /// What both boards need: the model, what is picked, and what to do when something is.
 export function drawMap(view) {
@@ -31,7 +31,7 @@ function drawTopology(view, board) {
     const box = el("div", { class: classes("site", on && "on", site.endTime && "ended", !found(view, site.name, ...routers.map((router) => router.name)) && "missed") },
       el("button", { type: "button", onclick },
         el("span", { class: "name" }, site.name),
-        el("span", { class: "about" }, [site.platform, site.namespace, count(known, "process", "processes")].filter(Boolean).join(" · ")),
+        about(site.platform, site.namespace, count(known, "process", "processes")),
         site.complete === false && el("span", { class: "marks" }, el("span", { class: "mark warn" }, "partial"))),
       el("div", { class: "routers" }, ...routers.map((router) => {
         const { on, onclick } = picker(view, "router", router.identity);
@@ -100,6 +100,8 @@ function marks(sums, more = []) {
   return list.length > 0 && el("span", { class: "marks" }, ...list);
 }
 
+const traffic = (sums) => (sums.connections > 0 ? [count(sums.connections, "connection"), volume(sums)] : ["not called yet"]);
+
 const volume = (sums) => octets(sums.octets + sums.octetsReverse);
 
 function drawTraffic(view, board) {
@@ -113,7 +115,7 @@ function drawTraffic(view, board) {
       class: classes("node", node.inferred && "inferred", node.partial && "partial", node.ended && "ended", nodesOn.has(side + node.key) && "on", !found(view, node.name, node.group, node.host) && "missed"),
     },
       el("span", { class: "name" }, node.name),
-      el("span", { class: "about" }, [node.group, node.sums.connections > 0 ? `${count(node.sums.connections, "connection")}, ${volume(node.sums)}` : "not called yet"].filter(Boolean).join(" · ")),
+      about(node.group, ...traffic(node.sums)),
       marks(node.sums));
     boxes.set(`${side}${node.key}`, box);
     return box;
@@ -152,8 +154,8 @@ function drawTraffic(view, board) {
     const live = service.ends.filter((end) => !end.ended);
     const [listeners, connectors] = [live.filter((end) => end.listener).length, live.filter((end) => !end.listener).length];
     const box = el("button", { type: "button", onclick, title: service.name, class: classes("node", "service", service.unknown && "partial", servicesOn.has(service.id) && "on", !found(view, service.name, service.protocol) && "missed") },
-      el("span", { class: "name" }, service.name),
-      el("span", { class: "about" }, [service.protocol, service.sums.connections > 0 ? `${count(service.sums.connections, "connection")}, ${volume(service.sums)}` : "not called yet"].filter(Boolean).join(" · ")),
+      el("span", { class: "name" }, ...breakable(service.name)),
+      about(service.protocol, ...traffic(service.sums)),
       marks(service.sums, [
         !service.unknown && listeners === 0 && el("span", { class: "mark warn" }, "no listener"),
         !service.unknown && connectors === 0 && el("span", { class: "mark warn" }, "no connector"),

@@ -18,6 +18,15 @@ export function svg(tag, attributes = {}) {
   return element;
 }
 
+/// What is said below a name: parts that go to the next line as a whole.
+export function about(...parts) {
+  const bits = parts.filter(Boolean).flatMap((part, place) => [place > 0 && el("span", { class: "sep" }, " · "), el("span", { class: "bit" }, part)]);
+  return el("span", { class: "about" }, ...bits);
+}
+
+/// A name that goes on in the next line before its port, and not within it.
+export const breakable = (name) => name.split(/(?=:)/).flatMap((part, place) => (place > 0 ? [el("wbr"), part] : [part]));
+
 export const classes = (...names) => names.filter(Boolean).join(" ");
 
 export function count(number, one, many = `${one}s`) {

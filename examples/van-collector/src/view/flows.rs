@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use flowcodec::Text;
-use vanflow::collector::{Connection, Request};
+use vanflow::collector::{Connection, RecordId, Request};
 
 use super::pairs::{component_pair, process_pair, site_pair};
 use super::table::{Cell, Column, Table, columns};
@@ -59,6 +59,14 @@ impl Table for Connections {
         network.collector.connections().collect()
     }
 
+    fn handle(connection: Connection<'_>) -> Option<RecordId> {
+        connection.id()
+    }
+
+    fn found<'a>(network: &'a Network<'a>, id: RecordId) -> Option<Connection<'a>> {
+        network.collector.record(id)?.connection()
+    }
+
     fn span(connection: Connection<'_>) -> (u64, u64) {
         span_of(&connection)
     }
@@ -103,6 +111,14 @@ impl Table for Requests {
 
     fn rows<'a>(network: &'a Network<'a>) -> Vec<Request<'a>> {
         network.collector.requests().collect()
+    }
+
+    fn handle(request: Request<'_>) -> Option<RecordId> {
+        request.id()
+    }
+
+    fn found<'a>(network: &'a Network<'a>, id: RecordId) -> Option<Request<'a>> {
+        network.collector.record(id)?.request()
     }
 
     fn span(request: Request<'_>) -> (u64, u64) {

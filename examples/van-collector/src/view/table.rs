@@ -6,6 +6,8 @@ use std::cmp::Ordering;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use vanflow::collector::RecordId;
+
 use super::Network;
 
 /// One field of one row.
@@ -76,6 +78,16 @@ pub(crate) trait Table: 'static {
     fn rows<'a>(network: &'a Network<'a>) -> Vec<Self::Row<'a>>;
     /// Begin and end, for time ranges: microseconds; 0 is not known, or not over.
     fn span(row: Self::Row<'_>) -> (u64, u64);
+
+    /// The record that a row is read from, in a collection that may have a row for each flow held: such are not written all at once.
+    fn handle(_: Self::Row<'_>) -> Option<RecordId> {
+        None
+    }
+
+    /// The row of a record, if it is held still.
+    fn found<'a>(_: &'a Network<'a>, _: RecordId) -> Option<Self::Row<'a>> {
+        None
+    }
 }
 
 /// How a column is read from a row.

@@ -1,8 +1,11 @@
 //! A network of any size: sites, each with a router and a controller, processes in components, services, connections, requests; some
 //! fail, some are known in part.
 
+use std::sync::Arc;
+
 use flowcodec::Timestamp;
-use van_collector::hub::Hub;
+use van_collector::hub::{Clock, Hub};
+use vanflow::collector::Settings;
 use vanflow::message::{beacon, heartbeat, records};
 use vanflow::record::{Attribute, RecordType, Scalar};
 
@@ -31,6 +34,13 @@ fn send(hub: &Hub, address: &str, kind: RecordType, identity: &str, attributes: 
     let base = address.trim_end_matches(".flows");
     let to = if kind.class() == Some(vanflow::record::Class::Flow) { format!("{base}.flows") } else { base.to_owned() };
     hub.message(NOW, &to, &records(None, &to, &[(kind, identity, attributes)]));
+}
+
+/// A hub that was told all of it.
+pub(crate) fn of(big: Big) -> Arc<Hub> {
+    let hub = Hub::new(Settings::default(), Clock::Recording, "generated", None);
+    tell(&hub, big);
+    hub
 }
 
 /// Tells the hub all of it.

@@ -5,12 +5,14 @@ pub(crate) mod big;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use van_collector::feed::{Pace, Recording};
-use van_collector::http::app;
+use van_collector::http::{Limits, serve};
 use van_collector::hub::{Clock, Hub};
 use vanflow::collector::Settings;
 
@@ -71,9 +73,13 @@ impl Answer {
 
 impl Server {
     pub(crate) async fn of(hub: Arc<Hub>) -> Self {
+        Self::within(hub, Limits::default()).await
+    }
+
+    pub(crate) async fn within(hub: Arc<Hub>, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(async move { axum::serve(listener, app(hub)).await.unwrap() });
+        tokio::spawn(async move { serve(listener, hub, limits).await.unwrap() });
         Self { address }
     }
 
@@ -125,4 +131,25 @@ impl Server {
 /// A name as it stands in a path or a query.
 pub(crate) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// What comes until the connection ends.
+pub(crate) async fn rest(mut stream: TcpStream) -> String {
+    let mut octets = Vec::new();
+    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut octets)).await.expect("it ends");
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+/// Reads until something stands there, and leaves the connection open.
+pub(crate) async fn until(stream: &mut TcpStream, wanted: &str) -> String {
+    let (mut text, mut octets) = (String::new(), vec![0; 1 << 16]);
+    let reading = async {
+        while !text.contains(wanted) {
+            let read = stream.read(&mut octets).await.unwrap();
+            assert!(read > 0, "{wanted} did not come: {text}");
+            text.push_str(&String::from_utf8_lossy(&octets[..read]));
+        }
+    };
+    timeout(Duration::from_secs(20), reading).await.unwrap_or_else(|_| panic!("{wanted} did not come"));
+    text
 }

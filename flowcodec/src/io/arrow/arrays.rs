@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::{
-    ArrayRef, BinaryViewArray, DurationNanosecondArray, FixedSizeBinaryArray, Float64Array, ListArray, StringViewArray,
-    TimestampNanosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    ArrayRef, BinaryViewArray, DurationNanosecondArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray,
+    StringViewArray, TimestampNanosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
@@ -33,6 +33,8 @@ pub(super) fn array(kind: Kind, cells: Cells<'_>, nulls: Option<NullBuffer>) -> 
         Kind::U16 => Arc::new(UInt16Array::try_new(values.into(), nulls)?),
         Kind::U32 => Arc::new(UInt32Array::try_new(values.into(), nulls)?),
         Kind::U64 => Arc::new(UInt64Array::try_new(values.into(), nulls)?),
+        Kind::I64 => Arc::new(Int64Array::try_new(values.into(), nulls)?),
+        Kind::Difference => Arc::new(DurationNanosecondArray::try_new(values.into(), nulls)?),
         Kind::Double => Arc::new(Float64Array::try_new(values.into(), nulls)?),
         Kind::Time => Arc::new(TimestampNanosecondArray::try_new(values.into(), nulls)?.with_timezone(Arc::clone(&UTC))),
         Kind::Duration => {

@@ -298,6 +298,7 @@ fn put_field(
         }
         (FieldValue::Address(address), _) => ElementValue::Address(address),
         (FieldValue::Unsigned(number), _) => ElementValue::Unsigned(number),
+        (FieldValue::Signed(number), _) => ElementValue::Signed(number),
         (FieldValue::Double(number), _) => ElementValue::Float(number),
         (FieldValue::Time(time), DataType::Unsigned32) => {
             ElementValue::Unsigned(u64::from(uptime(time).ok_or(EncodeError::TimeRange)?))
@@ -397,7 +398,7 @@ fn way(column: ColumnType, source: &Source, data_type: DataType, times: TimeForm
         (ColumnType::U64, _) => number(8),
         (ColumnType::Address, DataType::Ipv4Address) | (ColumnType::Double, DataType::Float32) => Some((0, 4)),
         (ColumnType::Address, DataType::Ipv6Address) => Some((0, 16)),
-        (ColumnType::Double, DataType::Float64) => Some((0, 8)),
+        (ColumnType::I64, DataType::Signed64) | (ColumnType::Double, DataType::Float64) => Some((0, 8)),
         (ColumnType::Mac, DataType::MacAddress) => Some((0, 6)),
         (ColumnType::Address | ColumnType::Text, DataType::String) | (ColumnType::Octets, DataType::OctetArray) => {
             Some((0, VARIABLE))

@@ -35,9 +35,10 @@ impl Store {
     /// The scope of a message that begins, if there is one: it becomes the youngest of its exporter.
     #[inline]
     pub(crate) fn enter(&mut self, key: &ScopeKey) -> Option<ScopeId> {
-        let last = self.owners.get(key.owner.0)?.entered;
-        let scope = match self.scopes.get(last.0) {
-            Some(state) if state.key == *key => last,
+        // Nearly always the one of its last message.
+        let entered = self.owners.get(key.owner.0)?.entered;
+        let scope = match self.scopes.get(entered.0) {
+            Some(state) if state.key == *key => entered,
             _ => self.find_scope(key)?,
         };
         if let (Some(state), Some(owner)) = (self.scopes.get(scope.0), self.owners.get_mut(key.owner.0)) {

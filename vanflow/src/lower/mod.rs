@@ -22,6 +22,8 @@
 //! # Ok::<(), flowcodec::model::SchemaError>(())
 //! ```
 
+mod legs;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -32,6 +34,8 @@ use flowcodec::{Flow, Protocol, Text, Timestamp};
 use crate::collector::{Connection, Process, RecordView, Reference, Request};
 use crate::record::Attribute;
 
+pub use legs::{Endpoint, Leg, LegEnd, legs};
+
 /// Number of TCP: all that Skupper carries.
 const TCP: u64 = 6;
 
@@ -40,7 +44,7 @@ macro_rules! fields {
         /// The fields that this crate adds to the schema.
         pub mod field {
             #[allow(unused_imports, reason = "not every table uses every type")]
-            use flowcodec::model::{Double, FieldDef, String, U8, U64, Unit};
+            use flowcodec::model::{FieldDef, I64, String, U8, U64, Unit};
             $(#[doc = $doc]
             pub static $konst: FieldDef<$type> = FieldDef::new($name, Unit::$unit, $doc, &[]);)*
         }
@@ -88,8 +92,8 @@ fields! {
     PROXY_PORT proxy_port "van_proxy_port": String, None, "Port of that end.";
     LATENCY latency "van_latency": U64, Nanos, "From the first octet (or the request) in to the first octet back, at the listener.";
     PROCESS_LATENCY process_latency "van_process_latency": U64, Nanos, "The same at the connector: what the server took.";
-    ADDED_LATENCY added_latency "van_added_latency": Double, Nanos, "What the network added: the difference of the two, which may be negative.";
-    CLOCK_OFFSET clock_offset "van_clock_offset": Double, Nanos, "What to add to start and end to have them by the receiver's clock.";
+    ADDED_LATENCY added_latency "van_added_latency": I64, Nanos, "What the network added: the difference of the two, which may be negative.";
+    CLOCK_OFFSET clock_offset "van_clock_offset": I64, Nanos, "What to add to start and end to have them by the receiver's clock.";
     TRACE trace "van_trace": String, None, "Names of the routers passed, with | between them, without the connector's own.";
     LISTENER_ERROR listener_error "van_listener_error": String, None, "Error at the listener's side.";
     CONNECTOR_ERROR connector_error "van_connector_error": String, None, "Error at the connector's side.";
@@ -285,10 +289,8 @@ impl<T: Target> Row<'_, T> {
         self.put(Some(field), host.and_then(address).map(FieldValue::Address));
     }
 
-    /// A signed number has no column of its own: as one with a fraction it is exact to 104 days of nanoseconds.
     fn signed(&mut self, field: Option<FieldId>, number: Option<i64>) {
-        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "said above")]
-        self.put(field, number.map(|number| FieldValue::Double(number as f64)));
+        self.put(field, number.map(FieldValue::Signed));
     }
 
     /// What the records themselves say.
@@ -302,90 +304,6 @@ impl<T: Target> Row<'_, T> {
         let trace = trace(listener).or_else(|| trace(connector));
         self.text(to.trace, trace.as_deref().map(Text::new));
     }
-}
-
-/// One end's local part of a connection: what an IP flow seen in that site would show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Leg<'a> {
-    /// Which end.
-    pub end: LegEnd,
-    /// Identity of the site. The same address is another host in another site.
-    pub site: Option<Text<'a>>,
-    /// Who connects: the client, or the connector's router.
-    pub source: Endpoint<'a>,
-    /// Where to: the listener, or the server.
-    pub destination: Endpoint<'a>,
-    /// When the connection began, by the receiver's clock.
-    pub start: Option<Timestamp>,
-    /// When it ended, by the receiver's clock; `None` while it lives.
-    pub until: Option<Timestamp>,
-}
-
-/// Which end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LegEnd {
-    /// Client to listener.
-    Client,
-    /// Connector to server.
-    Server,
-}
-
-/// Host and port, as they were told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Endpoint<'a> {
-    /// The host: an address or a name.
-    pub host: Option<Text<'a>>,
-    /// The port: a number or a service's name.
-    pub port: Option<Text<'a>>,
-}
-
-impl Endpoint<'_> {
-    /// The host, if it is an address.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        self.host.and_then(address)
-    }
-
-    /// The port, if it is a number.
-    #[must_use]
-    pub fn port(&self) -> Option<u16> {
-        self.port.and_then(number).and_then(|port| u16::try_from(port).ok())
-    }
-}
-
-/// The two legs of a connection: client to listener in the listener's site, and the connector's own end to the server in its site.
-#[must_use]
-pub fn legs<'a>(connection: &Connection<'a>) -> [Leg<'a>; 2] {
-    let listener = connection.listener().and_then(|listener| listener.record());
-    let of_listener = |attribute| listener.and_then(|view| view.text(attribute));
-    let side = connection.listener_side().or_else(|| connection.connector_side());
-    let source = side.and_then(|view| view.source());
-    let corrected = |time: Option<Timestamp>| Some(source.map_or(time?, |source| source.corrected(time.unwrap_or_default())));
-    // An end that was inferred is by the receiver's clock already.
-    let told = side.is_some_and(|view| view.ended() == Some(crate::collector::EndedBy::Source));
-    let (start, end) = (corrected(connection.start()), connection.end());
-    let until = if told { corrected(end) } else { end };
-    [
-        Leg {
-            end: LegEnd::Client,
-            site: identity(connection.client_site()),
-            source: Endpoint { host: connection.client_host(), port: connection.client_port() },
-            destination: Endpoint { host: of_listener(Attribute::DEST_HOST), port: of_listener(Attribute::DEST_PORT) },
-            start,
-            until,
-        },
-        Leg {
-            end: LegEnd::Server,
-            site: identity(connection.server_site()),
-            source: Endpoint { host: connection.proxy_host(), port: connection.proxy_port() },
-            destination: Endpoint { host: connection.server_host(), port: connection.server_port() },
-            start,
-            until,
-        },
-    ]
 }
 
 fn identity(reference: Option<Reference<'_>>) -> Option<Text<'_>> {

@@ -1,0 +1,120 @@
+//! What is shared by all who ask, and how much of it there is.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::pieces::Held;
+use super::shared::{Addresses, Shared};
+use crate::error::ApiError;
+use crate::hub::Hub;
+
+/// How many may ask at once, and how long is waited for them. Over a limit the answer is 503 with `Retry-After`.
+///
+/// ```
+/// let mut limits = van_collector::http::Limits::default();
+/// limits.watchers = 16;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections. Default 512: half of the handles that a process usually has.
+    pub connections: usize,
+    /// Of these, such that watch. Default 128.
+    pub watchers: usize,
+    /// Questions that are worked on at once; others wait in turn. Default 4.
+    pub questions: usize,
+    /// How long a question waits for its turn. Default 10 seconds.
+    pub turn: Duration,
+    /// Octets of answers that wait to be taken. Default 256 MiB; an answer that is larger than all of it goes alone.
+    pub answers: usize,
+    /// How long the head of a request may take, and a connection be idle. Default 15 seconds.
+    pub head: Duration,
+    /// How long a reader may take nothing. Default 30 seconds.
+    pub stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            watchers: 128,
+            questions: 4,
+            turn: Duration::from_secs(10),
+            answers: 256 << 20,
+            head: Duration::from_secs(15),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What handlers share.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) hub: Arc<Hub>,
+    pub(super) network: Shared<Bytes>,
+    pub(super) addresses: [Shared<Arc<Addresses>>; 2],
+    limits: Limits,
+    questions: Arc<Semaphore>,
+    watchers: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+}
+
+/// Octets are counted in such pieces: a semaphore gives out no more than 2^32 at once.
+const PIECE: usize = 1_024;
+
+impl Served {
+    pub(super) fn new(hub: Arc<Hub>, limits: Limits) -> Self {
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        Self {
+            hub,
+            network: Shared::default(),
+            addresses: Default::default(),
+            questions: semaphore(limits.questions),
+            watchers: semaphore(limits.watchers),
+            answers: semaphore(limits.answers / PIECE),
+            limits,
+        }
+    }
+
+    /// Works on a question, on a thread of its own and when it is its turn: it may take a while, and must not hold up the feed.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Hub) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = timeout(self.limits.turn, Arc::clone(&self.questions).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(self.refused("too many questions are being worked on")) };
+        let hub = Arc::clone(&self.hub);
+        let worked = tokio::task::spawn_blocking(move || {
+            // Whoever asked may have gone: the work goes on, and so does its turn.
+            let _turn = turn;
+            hub.http.questions.fetch_add(1, Ordering::Relaxed);
+            question(&hub)
+        });
+        worked.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
+    }
+
+    /// Room for one that watches.
+    pub(super) fn watcher(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.watchers)
+            .try_acquire_owned()
+            .map_err(|_| self.refused(format!("{} watch already; ask without watch=1, or later", self.limits.watchers)))
+    }
+
+    /// Room for what was answered, until it is taken.
+    pub(super) fn held(&self, octets: usize) -> Result<Held, ApiError> {
+        let all = self.limits.answers / PIECE;
+        let wanted = u32::try_from((octets / PIECE + 1).min(all)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.answers).try_acquire_many_owned(wanted);
+        room.map(Held).map_err(|_| self.refused("too many answers wait to be taken"))
+    }
+
+    fn refused(&self, what: impl Into<String>) -> ApiError {
+        self.hub.http.refused.fetch_add(1, Ordering::Relaxed);
+        ApiError::busy(what)
+    }
+}
