@@ -45,7 +45,8 @@ fn a_few_hundred_octets_a_pod() {
         let before = held();
         let mut cluster = Cluster::default();
         cluster.load((0..20_000).map(|n| pod(n, dual_stack)), Timestamp::EPOCH);
-        let each = (held() - before) / 20_000;
+        let all = held() - before;
+        let each = all / 20_000;
         println!("{each} octets a pod, {} stack, owners' names and tables included", if dual_stack { "dual" } else { "single" });
         assert!(each < most, "{each} octets a pod");
         // Heartbeats change nothing and hold nothing.
@@ -53,7 +54,8 @@ fn a_few_hundred_octets_a_pod() {
             cluster.apply(pod(n, dual_stack), Timestamp::EPOCH);
         }
         cluster.publish();
-        assert!((held() - before) / 20_000 <= each);
+        let now = held() - before;
+        assert!(now < all + 4_096, "{now} octets after heartbeats, {all} before (the test's own output holds some)");
         // And what went is given back.
         for n in 0..20_000 {
             cluster.delete(pod(n, dual_stack), Timestamp::EPOCH);
