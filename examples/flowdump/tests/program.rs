@@ -382,7 +382,7 @@ fn help_and_wrong_command_lines() {
     let help = shown(&["--help"], &[]);
     let help = lines(&help);
     assert!(help.contains(&"Examples:"));
-    assert!(help.iter().any(|line| line.contains("tcpdump -w - udp port 4739 | flowdump -")));
+    assert!(help.iter().any(|line| line.contains("tcpdump -U -w - udp port 4739 | flowdump -")));
     assert_eq!(run(&[], &[]).status.code(), Some(2));
     assert_eq!(run(&["--format", "xml"], &[&recording()]).status.code(), Some(2));
 }
