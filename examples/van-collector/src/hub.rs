@@ -275,6 +275,7 @@ impl Hub {
     }
 
     fn settle(&self, inner: &mut RwLockWriteGuard<'_, Inner>) {
+        let mut lost = 0;
         while let Some(change) = inner.collector.poll_change() {
             inner.version += 1;
             match change {
@@ -300,12 +301,14 @@ impl Hub {
                         flows.replaced(old, new);
                     }
                 }
-                Change::Lost(changes) => {
-                    eprintln!("van-collector: {changes} changes came faster than they were read: all records are read again");
-                    inner.read_again();
-                }
+                Change::Lost(changes) => lost = changes,
                 _ => {}
             }
+        }
+        // Those that were not lost come first: what they say is gone has its accounts still, and is not missed twice.
+        if lost > 0 {
+            eprintln!("van-collector: {lost} changes came faster than they were read: all records are read again");
+            inner.read_again();
         }
         let Inner { collector, totals, flows, .. } = &mut **inner;
         totals.settle(collector);

@@ -251,4 +251,55 @@ mod tests {
         assert_eq!(lines.len(), 10);
         assert!(closed.unwrap_err().to_string().starts_with("15 flows were evicted"));
     }
+
+    /// Connections of numbers, all in one message.
+    fn many(bench: &Bench, second: u64, numbers: core::ops::Range<u32>) {
+        let ids: Vec<_> = numbers.map(|number| format!("a:{number}")).collect();
+        let attributes = [(Attribute::START_TIME, us(2))];
+        let specs: Vec<RecordSpec<'_>> = ids.iter().map(|id| (RecordType::BIFLOW_TPORT, &**id, &attributes[..])).collect();
+        bench.send(second, FLOWS, &specs);
+    }
+
+    /// A source of more flows than changes can wait falls silent, and is forgotten.
+    #[test]
+    fn what_was_written_is_not_missed_when_changes_are_lost() {
+        let bench = Bench::new(|settings| settings.changes = 100);
+        for first in (100..400).step_by(20) {
+            many(&bench, 3, first..first + 20);
+        }
+        bench.silence(4);
+        bench.hub.tick(at(5_000));
+        bench.hub.look(|collector| {
+            assert_eq!(collector.all_records().count(), 0);
+            assert!(collector.stats().lost_changes >= 2 * 200, "of ends and of removals: {:?}", collector.stats());
+        });
+        assert_eq!(bench.lines().len(), 300);
+    }
+
+    /// Each flow that goes unwritten is counted, once, whether the change that says so is lost or not.
+    #[test]
+    fn what_goes_is_counted_once_when_changes_are_lost() {
+        // While they wait to be written, their source goes for another.
+        let bench = Bench::new(|settings| (settings.changes, settings.sources) = (20, 1));
+        for first in (100..150).step_by(10) {
+            many(&bench, 3, first..first + 10);
+        }
+        bench.hub.tick_through(at(34));
+        bench.hub.message(at(35), "mc/sfe.all", &beacon("ROUTER", "b:0", "mc/sfe.b:0", "sfe.b:0"));
+        assert!(bench.hub.look(|collector| collector.stats().lost_changes) >= 30 + 30);
+        let (lines, closed) = bench.close();
+        assert_eq!(lines.len(), 0);
+        assert!(closed.unwrap_err().to_string().starts_with("50 flows were evicted"));
+
+        // While they live, as many others come at once.
+        let bench = Bench::new(|settings| (settings.changes, settings.flows) = (20, 50));
+        for first in (100..150).step_by(10) {
+            many(&bench, 3, first..first + 10);
+        }
+        many(&bench, 4, 200..250);
+        assert!(bench.hub.look(|collector| collector.stats().lost_changes) >= 80);
+        let (lines, closed) = bench.close();
+        assert_eq!(lines.len(), 50);
+        assert!(closed.unwrap_err().to_string().starts_with("50 flows were evicted"));
+    }
 }
