@@ -249,12 +249,16 @@ impl FlowWriter {
             }
             flow.set(self.correction, FieldValue::Unsigned(account.lines.into()));
         }
-        (account.seal, account.lines) = (seal, account.lines.saturating_add(1));
         let mut line = String::new();
         write_flow(&mut line, &flow);
         line.push('\n');
-        let counter = if self.out.push(line) { &mut self.lines } else { &mut self.refused };
-        *counter += 1;
+        if self.out.push(line) {
+            (account.seal, account.lines) = (seal, account.lines.saturating_add(1));
+            self.lines += 1;
+        } else {
+            // Its loss is counted here, and no later line has to correct it.
+            self.refused += 1;
+        }
     }
 
     /// Tells lines apart that say something else. When a flow was last heard of, and how far its clock is off, is not what is said of it.
