@@ -272,4 +272,20 @@ mod tests {
         let answer = server.ask("GET", "/page/network", &format!("If-None-Match: {tag}\r\n")).await;
         assert!(answer.status == 200 && answer.body.contains("third"), "{answer:?}");
     }
+
+    /// Before the router has said anything, the page knows that it is there.
+    #[tokio::test]
+    async fn a_connection_is_news() {
+        let hub = Hub::new(Settings::default(), Clock::Live, "router", None);
+        let server = Server::of(Arc::clone(&hub)).await;
+        let before = server.get("/page/network").await;
+        assert_eq!(before.json()["feed"]["state"], "connecting", "{}", before.body);
+        hub.connected(hub.now());
+        // Older ones are not given any more.
+        sleep(Duration::from_millis(600)).await;
+        let seen = format!("If-None-Match: {}\r\n", before.header("etag").unwrap());
+        let answer = server.ask("GET", "/page/network", &seen).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["feed"]["state"], "connected", "{}", answer.body);
+    }
 }
