@@ -135,6 +135,28 @@ mod tests {
         served_at_last(&server, "/api/v2alpha1/connections").await;
     }
 
+    /// Limits of nothing and of everything: both are limits, and none is an error.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_least_and_the_most_are_limits() {
+        let hub = of(Big { sites: 6, processes: 200, services: 10, connections: 10_000 });
+        let all = limits(|limits| {
+            (limits.connections, limits.watchers, limits.questions, limits.answers) =
+                (usize::MAX, usize::MAX, usize::MAX, usize::MAX);
+            (limits.turn, limits.stall) = (Duration::MAX, Duration::MAX);
+        });
+        let server = Server::within(Arc::clone(&hub), all).await;
+        assert_eq!(server.get("/api/v2alpha1/connections").await.status, 200);
+        let none = limits(|limits| (limits.watchers, limits.questions, limits.answers) = (0, 0, 0));
+        let server = Server::within(hub, none).await;
+        let request = "GET /api/v2alpha1/connections HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut first = server.open(request).await;
+        assert!(until(&mut first, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+        // It is not taken: there is no room for a second.
+        assert!(is_busy(&server.get("/api/v2alpha1/connections").await));
+        drop(first);
+        served_at_last(&server, "/api/v2alpha1/connections").await;
+    }
+
     /// What goes while an answer is on its way is left out, and the counts say so.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn rows_that_go_meanwhile_are_left_out() {

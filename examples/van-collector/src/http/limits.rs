@@ -13,7 +13,7 @@ use super::shared::{Addresses, Shared};
 use crate::error::ApiError;
 use crate::hub::Hub;
 
-/// How many may ask at once, and how long is waited for them. Over a limit the answer is 503 with `Retry-After`.
+/// How many may ask at once, and how long is waited for them. Over a limit the answer is 503 with `Retry-After`. A limit of 0 is one of 1.
 ///
 /// ```
 /// let mut limits = van_collector::http::Limits::default();
@@ -67,16 +67,20 @@ pub(super) struct Served {
 /// Octets are counted in such pieces: a semaphore gives out no more than 2^32 at once.
 const PIECE: usize = 1_024;
 
+/// Room for so many, and for one at least: where there is none, nobody is ever served.
+pub(super) fn room(for_so_many: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(for_so_many.clamp(1, Semaphore::MAX_PERMITS)))
+}
+
 impl Served {
     pub(super) fn new(hub: Arc<Hub>, limits: Limits) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
         Self {
             hub,
             network: Shared::default(),
             addresses: Default::default(),
-            questions: semaphore(limits.questions),
-            watchers: semaphore(limits.watchers),
-            answers: semaphore(limits.answers / PIECE),
+            questions: room(limits.questions),
+            watchers: room(limits.watchers),
+            answers: room(limits.answers / PIECE),
             limits,
         }
     }
@@ -100,14 +104,15 @@ impl Served {
 
     /// Room for one that watches.
     pub(super) fn watcher(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let most = self.limits.watchers.max(1);
         Arc::clone(&self.watchers)
             .try_acquire_owned()
-            .map_err(|_| self.refused(format!("{} watch already; ask without watch=1, or later", self.limits.watchers)))
+            .map_err(|_| self.refused(format!("{most} watch already; ask without watch=1, or later")))
     }
 
     /// Room for what was answered, until it is taken.
     pub(super) fn held(&self, octets: usize) -> Result<Held, ApiError> {
-        let all = self.limits.answers / PIECE;
+        let all = (self.limits.answers / PIECE).max(1);
         let wanted = u32::try_from((octets / PIECE + 1).min(all)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.answers).try_acquire_many_owned(wanted);
         room.map(Held).map_err(|_| self.refused("too many answers wait to be taken"))
