@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -90,8 +90,16 @@ impl Served {
         &self,
         question: impl FnOnce(&Hub) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let turn = timeout(self.limits.turn, Arc::clone(&self.questions).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(self.refused("too many questions are being worked on")) };
+        self.work_since(Instant::now(), question).await
+    }
+
+    /// The same for who has waited since `asked` already.
+    pub(super) async fn work_since<T: Send + 'static>(
+        &self,
+        asked: Instant,
+        question: impl FnOnce(&Hub) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.in_turn(asked, Arc::clone(&self.questions).acquire_owned()).await?.map_err(ApiError::internal)?;
         let hub = Arc::clone(&self.hub);
         let worked = tokio::task::spawn_blocking(move || {
             // Whoever asked may have gone: the work goes on, and so does its turn.
@@ -100,6 +108,12 @@ impl Served {
             question(&hub)
         });
         worked.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
+    }
+
+    /// Waits for something, as long as who asked at `asked` may wait for all of it together.
+    pub(super) async fn in_turn<T>(&self, asked: Instant, what: impl Future<Output = T>) -> Result<T, ApiError> {
+        let left = self.limits.turn.saturating_sub(asked.elapsed());
+        timeout(left, what).await.map_err(|_| self.refused("too many questions are being worked on"))
     }
 
     /// Room for one that watches.

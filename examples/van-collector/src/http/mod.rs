@@ -6,6 +6,8 @@ mod pieces;
 mod serve;
 mod shared;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod v1;
 mod v2;
 mod watch;
