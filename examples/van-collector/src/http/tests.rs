@@ -6,13 +6,21 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
+use flowcodec::Timestamp;
+use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 use vanflow::collector::Settings;
+use vanflow::message::records;
+use vanflow::record::RecordType;
 
 use super::limits::{Limits, Served};
 use super::shared::RECENT;
+use super::v1::Asked;
+use super::watch::watch;
 use crate::error::ApiError;
-use crate::hub::{Clock, Hub};
+use crate::hub::{Clock, Hub, WATCH_BEHIND};
+
+const FLOWS: &str = "mc/sfe.a:0.flows";
 
 fn served(change: impl FnOnce(&mut Limits)) -> Arc<Served> {
     let mut limits = Limits::default();
@@ -33,6 +41,15 @@ async fn busy(served: &Arc<Served>) -> (Sender<()>, JoinHandle<Result<(), ApiErr
     });
     begun.await.unwrap();
     (end, worked)
+}
+
+/// More changes than a watcher may be behind.
+fn much_happens(hub: &Hub) {
+    for number in 0..=WATCH_BEHIND {
+        let id = format!("a:{number}");
+        let record = records(None, FLOWS, &[(RecordType::BIFLOW_TPORT, &id, &[])]);
+        hub.message(Timestamp::from_seconds(1_800_000_000), FLOWS, &record);
+    }
 }
 
 fn is_busy(error: ApiError) -> bool {
@@ -56,4 +73,35 @@ async fn the_last_in_the_queue_waits_no_longer_than_the_first() {
     end.send(()).unwrap();
     worked.await.unwrap().unwrap();
     assert!(ask(served).await.is_ok());
+}
+
+/// What happens before a watcher sees everything is in what it sees.
+#[tokio::test]
+async fn a_watcher_is_not_behind_before_it_has_begun() {
+    let served = served(|limits| limits.questions = 1);
+    let (end, worked) = busy(&served).await;
+    let asked = Asked::read(&["connections"], &[("watch".into(), "1".into())]).unwrap();
+    let watching = tokio::spawn({
+        let served = Arc::clone(&served);
+        async move { watch(&served, asked).await }
+    });
+    tokio::task::yield_now().await;
+    much_happens(&served.hub);
+    end.send(()).unwrap();
+    worked.await.unwrap().unwrap();
+    let mut body = watching.await.unwrap().unwrap().into_body().into_data_stream();
+    let (mut seen, last) = (String::new(), format!("\"a:{WATCH_BEHIND}\""));
+    while !seen.contains(&last) {
+        seen += &String::from_utf8_lossy(&body.next().await.unwrap().unwrap());
+    }
+}
+
+/// Who watches addresses is told of no records, and behind none.
+#[tokio::test]
+async fn a_watcher_of_addresses_is_behind_nothing() {
+    let served = served(|_| ());
+    let asked = Asked::read(&["vanaddrs"], &[("watch".into(), "1".into())]).unwrap();
+    let mut body = watch(&served, asked).await.unwrap().into_body().into_data_stream();
+    much_happens(&served.hub);
+    assert_eq!(body.next().await.unwrap().unwrap(), "[]");
 }
