@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::pieces::Held;
+use super::pieces::{Held, SharedText};
 use super::shared::{Addresses, Shared};
 use crate::error::ApiError;
 use crate::hub::Hub;
@@ -56,7 +55,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) hub: Arc<Hub>,
-    pub(super) network: Shared<Bytes>,
+    pub(super) network: Shared<Arc<SharedText>>,
     pub(super) addresses: [Shared<Arc<Addresses>>; 2],
     limits: Limits,
     questions: Arc<Semaphore>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse as _;
 use flowcodec::Timestamp;
 use futures_util::StreamExt as _;
@@ -14,6 +14,8 @@ use vanflow::message::records;
 use vanflow::record::RecordType;
 
 use super::limits::{Limits, Served};
+use super::network;
+use super::pieces::SharedText;
 use super::shared::RECENT;
 use super::v1::Asked;
 use super::watch::watch;
@@ -63,7 +65,8 @@ async fn the_last_in_the_queue_waits_no_longer_than_the_first() {
     let served = served(|limits| (limits.questions, limits.turn) = (1, TURN));
     let (end, worked) = busy(&served).await;
     let asked = Instant::now();
-    let ask = |served: Arc<Served>| async move { served.network.get(&served, RECENT, |_| Ok("made".into())).await };
+    let ask =
+        |served: Arc<Served>| async move { served.network.get(&served, RECENT, |_| Ok(SharedText::new("made".into()))).await };
     let asking: Vec<_> = (0..6).map(|_| tokio::spawn(ask(Arc::clone(&served)))).collect();
     for answer in asking {
         assert!(is_busy(answer.await.unwrap().unwrap_err()));
@@ -104,4 +107,22 @@ async fn a_watcher_of_addresses_is_behind_nothing() {
     let mut body = watch(&served, asked).await.unwrap().into_body().into_data_stream();
     much_happens(&served.hub);
     assert_eq!(body.next().await.unwrap().unwrap(), "[]");
+}
+
+/// What all pages hold together is there once, and counts once, as long as one of them holds it.
+#[tokio::test]
+async fn one_text_for_many_counts_once() {
+    // An answer as large as all there is room for.
+    let served = served(|limits| limits.answers = 1);
+    let (page, ()) = Request::new(()).into_parts();
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        pages.push(network(&served, &page).await.unwrap());
+    }
+    assert!(is_busy(served.held(1).unwrap_err()), "there is no room beside it");
+    pages.truncate(1);
+    assert!(is_busy(served.held(1).unwrap_err()), "one holds it still");
+    pages.clear();
+    drop(served.held(1).unwrap());
+    assert!(network(&served, &page).await.is_ok());
 }
