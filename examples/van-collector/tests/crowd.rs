@@ -186,6 +186,39 @@ mod tests {
         assert!(numbers.max().unwrap() < 20_000, "and none that came later is among them");
     }
 
+    /// What ends while an answer is on its way is no row of those that live, unless it was written before; what ended is asked for by name.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rows_that_end_meanwhile_are_left_out_of_those_that_live() {
+        let hub = Hub::new(Settings::default(), Clock::Recording, "ending", None);
+        let flows = format!("{BASE}.flows");
+        let tell = |said: (Attribute, Scalar<'_>)| {
+            for number in 0..20_000 {
+                let id = format!("a:{number}");
+                hub.message(NOW, &flows, &records(None, &flows, &[(RecordType::BIFLOW_TPORT, &id, &[said])]));
+            }
+        };
+        // All of them are more than a connection holds.
+        tell((Attribute::TRACE, Scalar::Text((&*"x".repeat(300)).into())));
+        let server = Server::of(Arc::clone(&hub)).await;
+        let mut answers = Vec::new();
+        for parameters in ["", "?includeDeleted=1"] {
+            let mut stream = server.open(&format!("GET /api/v1alpha1/connections{parameters} HTTP/1.0\r\n\r\n")).await;
+            answers.push((until(&mut stream, "[").await, stream));
+        }
+        sleep(Duration::from_millis(500)).await;
+        tell((Attribute::END_TIME, Scalar::Number(1_800_000_000_000_000)));
+        let mut counts = Vec::new();
+        for (begun, stream) in answers {
+            let whole = begun + &rest(stream).await;
+            let rows: Json = serde_json::from_str(whole.split_once("\r\n\r\n").unwrap().1).unwrap();
+            let rows = rows.as_array().unwrap();
+            counts.push((rows.len(), rows.iter().filter(|row| row.get("endTime").is_some()).count()));
+        }
+        let [(live, ended), (all, of_all_ended)] = counts[..] else { panic!("{counts:?}") };
+        assert!((1..20_000).contains(&live) && ended == 0, "{counts:?}");
+        assert!(all == 20_000 && of_all_ended > 0, "{counts:?}");
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn only_so_many_watch() {
         let server = Server::within(small(), limits(|limits| limits.watchers = 3)).await;
