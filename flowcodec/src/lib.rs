@@ -62,6 +62,8 @@ pub use decoder::{
 };
 pub use error::{Fault, FaultKind, Layer, LimitedBy};
 pub use exporter::{Exporter, Protocol, Session};
+#[doc(hidden)]
+pub use kernel::prefetch;
 pub use limits::Limits;
 pub use model::{Flow, FlowRecord, field};
 pub use record::{Element, Elements, Fields, List, ListItem, ListItems, ListKind, Record, RecordSet, Records, Value};

@@ -1,6 +1,7 @@
 //! Time as nanoseconds since the Unix epoch, and the wire forms it arrives in.
 
 use core::fmt;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -185,6 +186,17 @@ const fn saturating(value: u64, scale: i64) -> i64 {
     if value > (i64::MAX / scale) as u64 { i64::MAX } else { value as i64 * scale }
 }
 
+/// Exact; moments before 1970 too, and what is outside the range is held at its ends.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let nanos = |length: Duration| i64::try_from(length.as_nanos()).unwrap_or(i64::MAX);
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Self(nanos(since)),
+            Err(before) => Self(nanos(before.duration()).saturating_neg()),
+        }
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Civil { year, month, day, hour, minute, second, nanosecond } = self.to_civil();
@@ -208,6 +220,20 @@ mod tests {
         assert_eq!(Timestamp::EPOCH.to_string(), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(Timestamp::from_seconds(951_782_400).to_string(), "2000-02-29T00:00:00.000000000Z");
+    }
+
+    #[test]
+    fn clocks_of_the_system_before_and_behind_1970() {
+        let at = |nanos: i64| {
+            let length = Duration::from_nanos(nanos.unsigned_abs());
+            if nanos < 0 { SystemTime::UNIX_EPOCH - length } else { SystemTime::UNIX_EPOCH + length }
+        };
+        for nanos in [0, 1, -1, 1_700_000_000_123_456_789, -951_782_400_000_000_001, i64::MAX, i64::MIN + 1] {
+            assert_eq!(Timestamp::from(at(nanos)), Timestamp::from_nanos(nanos));
+        }
+        let far = Duration::from_secs(1 << 40);
+        assert_eq!(Timestamp::from(SystemTime::UNIX_EPOCH + far).as_nanos(), i64::MAX);
+        assert_eq!(Timestamp::from(SystemTime::UNIX_EPOCH - far).as_nanos(), -i64::MAX);
     }
 
     #[test]

@@ -232,6 +232,36 @@ fn a_field_may_be_negative() {
     assert!(!Flow::new(schema).set(offset.id(), FieldValue::Unsigned(1)), "a kind of its own");
 }
 
+/// An element that is known to be unsigned is not taken for negative; what is too large for a signed number is no value.
+#[test]
+fn a_signed_field_of_an_unsigned_element() {
+    let mut settings = Settings::default();
+    settings.elements.define(ElementId::enterprise(99_999, 3), "height", DataType::Unsigned64).unwrap();
+    settings.schema = Schema::common().with([OFFSET.spec()]).unwrap();
+    let (schema, offset) = (Arc::clone(&settings.schema), settings.schema.resolve(&OFFSET).unwrap());
+    for (octets, wanted) in [(&[200][..], Some(200)), (&[0xee, 0x6b, 0x28, 0], Some(4_000_000_000)), (&[0xff; 8], None)] {
+        let length = u16::try_from(octets.len()).unwrap();
+        for portable in [false, true] {
+            let batch = FlowBatch::builder(Arc::clone(&schema)).fields([offset.id()]);
+            let mut batch = if portable { batch.portable() } else { batch }.build().unwrap();
+            one(settings.clone(), &[(99_999, 3, length)], octets, |record| {
+                assert_eq!((record.get(offset), record.to_flow(&schema).get(offset)), (wanted, wanted));
+                assert!(batch.push_flow(&record.to_flow(&schema)));
+            });
+            let bytes =
+                message(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
+            Decoder::new(settings.clone())
+                .datagram(Exporter::from(std::net::SocketAddr::from(([192, 0, 2, 1], 4739))), Timestamp::EPOCH, &bytes)
+                .for_each(|event| {
+                    if let Event::Flows(set) = event {
+                        assert!(batch.append(set).is_none());
+                    }
+                });
+            assert_eq!(batch.column(offset).unwrap().iter().collect::<Vec<_>>(), [wanted; 2], "portable: {portable}");
+        }
+    }
+}
+
 #[test]
 fn a_number_too_large_for_its_field_is_no_value_of_it() {
     let mut settings = Settings::default();

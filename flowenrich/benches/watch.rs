@@ -5,39 +5,16 @@
 #[path = "../tests/stand_in/mod.rs"]
 mod stand_in;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "../tests/counting/mod.rs"]
+mod counting;
+
 use std::time::{Duration, Instant};
 
+use counting::{held, most};
 use flowenrich::Source as _;
 use flowenrich::kube::Watch;
 use serde_json::{Value, json};
 use stand_in::{StandIn, follow};
-
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to `System` with the arguments it came with, so the promises of `GlobalAlloc` are those of `System`; the counters
-// are atomics, and neither allocate nor unwind.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `ptr` came from `alloc` above, which is `System`'s, with this layout.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const PODS: u32 = 20_000;
 
@@ -70,8 +47,8 @@ fn main() {
     std::fs::remove_file(&path).unwrap();
     let Some(server) = server else { return };
     for (how, watch) in [("pages of 500", Watch::new()), ("streaming lists", Watch::new().streaming_lists())] {
-        let before = HELD.load(Ordering::Relaxed);
-        MOST.store(before, Ordering::Relaxed);
+        let before = held();
+        most();
         let start = Instant::now();
         let followed = follow(server.port(), watch, |_| ());
         while !followed.live.current().is_synced() {
@@ -85,8 +62,8 @@ fn main() {
         println!(
             "{how}: {PODS} pods of {} octets of JSON known after {took:?}; {} octets a pod held, {} at most meanwhile",
             size / u64::from(PODS),
-            each(HELD.load(Ordering::Relaxed)),
-            each(MOST.load(Ordering::Relaxed))
+            each(held()),
+            each(most())
         );
     }
 }

@@ -91,7 +91,7 @@ impl<S: Source<Index: Annotate>> ByAddress<S> {
 }
 
 /// Questions asked at once: what they need fits the nearest cache, and their look-ups wait for memory together.
-const BLOCK: usize = 128;
+const BLOCK: usize = 64;
 
 impl<S: Source<Index: Annotate>> Enricher for ByAddress<S> {
     fn fields(&self) -> Vec<FieldSpec> {
@@ -133,12 +133,7 @@ impl<S: Source<Index: Annotate>> Enricher for ByAddress<S> {
                         Asked::Absent => outcome.absent = outcome.absent.saturating_add(1),
                     }
                 }
-                index.lookup_all(&asked, |number, found| {
-                    outcome.count(&found);
-                    if let Some(row) = rows.get(number) {
-                        S::Index::write(found, &mut columns.row(*row));
-                    }
-                });
+                outcome += index.write_all(&asked, &rows, &mut columns);
             }
             outcome += columns.put(batch);
         }

@@ -5,7 +5,7 @@ use flowcodec::batch::{FlowBatch, NewColumn};
 use flowcodec::model::{FieldId, FieldSpec, FieldValue, Flow};
 
 use crate::enricher::Outcome;
-use crate::lookup::{Found, Lookup};
+use crate::lookup::{Found, Lookup, Question};
 
 /// An index whose answers can be written as fields.
 pub trait Annotate: Lookup {
@@ -14,6 +14,20 @@ pub trait Annotate: Lookup {
 
     /// Writes an answer; `cells` has the places of [`fields`](Self::fields), in their order.
     fn write(found: Found<Self::Answer<'_>>, cells: &mut Cells<'_>);
+
+    /// Asks for many rows of a batch, and writes the answers: `rows` are those of the questions, in ascending order. Provided by
+    /// [`lookup_all`](Lookup::lookup_all) and [`write`](Self::write); an index whose answers have many fields writes them column by
+    /// column.
+    fn write_all(&self, questions: &[Question<'_>], rows: &[usize], columns: &mut Columns) -> Outcome {
+        let mut outcome = Outcome::default();
+        self.lookup_all(questions, |number, found| {
+            outcome.count(&found);
+            if let Some(row) = rows.get(number) {
+                Self::write(found, &mut columns.row(*row));
+            }
+        });
+        outcome
+    }
 }
 
 /// Where an answer is written to: the added fields of one flow, or of one row of a batch.
@@ -110,6 +124,32 @@ impl Columns {
     #[must_use]
     pub const fn row(&mut self, row: usize) -> Cells<'_> {
         Cells { to: To::Row { columns: self, row }, refused: 0 }
+    }
+
+    /// Puts texts into one column: rows, which ascend, and what stands in them.
+    pub fn texts<'t>(&mut self, place: usize, texts: impl Iterator<Item = (usize, &'t str)>) {
+        self.fill_all(place, texts, |column, row, text| column.set_text(row, text.as_bytes()));
+    }
+
+    /// Puts values into one column, likewise.
+    pub fn values<'t>(&mut self, place: usize, values: impl Iterator<Item = (usize, FieldValue<'t>)>) {
+        self.fill_all(place, values, NewColumn::set);
+    }
+
+    /// A column that the batch does not have costs nothing.
+    #[inline]
+    fn fill_all<T>(
+        &mut self,
+        place: usize,
+        cells: impl Iterator<Item = (usize, T)>,
+        mut set: impl FnMut(&mut NewColumn, usize, T) -> bool,
+    ) {
+        let refused = match self.columns.get_mut(place) {
+            Some(Column::Here(column)) => cells.filter_map(|(row, value)| (!set(column, row, value)).then_some(())).count(),
+            Some(Column::Elsewhere) => 0,
+            None => cells.count(),
+        };
+        self.refused = self.refused.saturating_add(u64::try_from(refused).unwrap_or(u64::MAX));
     }
 
     /// Puts the columns into the batch. What was refused of them stands in the outcome.

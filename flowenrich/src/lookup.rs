@@ -20,12 +20,14 @@ impl<'s> Scope<'s> {
 
     /// Its name, empty for the default.
     #[must_use]
+    #[inline]
     pub const fn name(self) -> &'s str {
         self.0
     }
 
     /// Whether it is the default.
     #[must_use]
+    #[inline]
     pub const fn is_default(self) -> bool {
         self.0.is_empty()
     }
@@ -61,36 +63,42 @@ pub struct AddrKey<'s> {
 impl<'s> AddrKey<'s> {
     /// An address in the default scope, its port unknown.
     #[must_use]
+    #[inline]
     pub const fn new(addr: IpAddr) -> Self {
         Self { addr: addr.to_canonical(), scope: Scope::DEFAULT, port: None }
     }
 
     /// The same address in a scope.
     #[must_use]
+    #[inline]
     pub const fn in_scope(self, scope: Scope<'s>) -> Self {
         Self { scope, ..self }
     }
 
     /// The same address, and the port that was spoken to or from; `protocol` is the IP protocol number.
     #[must_use]
+    #[inline]
     pub const fn at_port(self, number: u16, protocol: Option<u8>) -> Self {
         Self { port: Some(Port { number, protocol }), ..self }
     }
 
     /// The address; never an IPv4-mapped one.
     #[must_use]
+    #[inline]
     pub const fn addr(&self) -> IpAddr {
         self.addr
     }
 
     /// The scope.
     #[must_use]
+    #[inline]
     pub const fn scope(&self) -> Scope<'s> {
         self.scope
     }
 
     /// The port, when known.
     #[must_use]
+    #[inline]
     pub const fn port(&self) -> Option<Port> {
         self.port
     }
@@ -132,6 +140,17 @@ impl<T> Found<T> {
         match self {
             Self::One(answer) => Some(answer),
             _ => None,
+        }
+    }
+
+    /// The same finding, its answer borrowed.
+    #[must_use]
+    pub const fn as_ref(&self) -> Found<&T> {
+        match self {
+            Self::One(answer) => Found::One(answer),
+            Self::Ambiguous(answer) => Found::Ambiguous(answer),
+            Self::Nothing => Found::Nothing,
+            Self::NotSynced => Found::NotSynced,
         }
     }
 

@@ -24,10 +24,6 @@ impl<T: Clone> Shards<T> {
         self.0.get(piece(hash))?.find(hash, is)
     }
 
-    pub(crate) fn find_mut(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        self.piece_mut(hash)?.find_mut(hash, is)
-    }
-
     /// Puts `value` in the place of the one that `is` it, or beside the others; gives back the one that was there.
     pub(crate) fn insert(&mut self, hash: u64, value: T, is: impl FnMut(&T) -> bool, rehash: impl Fn(&T) -> u64) -> Option<T> {
         let table = self.piece_mut(hash)?;
@@ -95,7 +91,7 @@ mod tests {
         assert_eq!(live.insert(spread(7), (7, 2), |(k, _)| *k == 7, |(k, _)| spread(*k)), Some((7, 1)));
         assert_eq!(live.remove(spread(8), |(k, _)| *k == 8), Some((8, 1)));
         assert_eq!(live.remove(spread(8), |(k, _)| *k == 8), None);
-        live.find_mut(spread(9), |(k, _)| *k == 9).unwrap().1 = 3;
+        assert_eq!(live.insert(spread(9), (9, 3), |(k, _)| *k == 9, |(k, _)| spread(*k)), Some((9, 1)));
         assert_eq!((before.len(), live.len(), live.iter().count()), (1000, 999, 999));
         for key in 0..1000 {
             assert_eq!(before.find(spread(key), |(k, _)| *k == key), Some(&(key, 1)));

@@ -7,14 +7,13 @@ mod stand_in;
 use std::time::{Duration, Instant, SystemTime};
 
 use flowcodec::Timestamp;
-use flowenrich::kube::{Index, Watch};
+use flowenrich::kube::{By, Cluster, Dump, Index, Watch};
 use flowenrich::{AddrKey, Found, Lookup, Source as _};
 use serde_json::{Value, json};
 use stand_in::{Followed, eventually, follow};
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap())
+    SystemTime::now().into()
 }
 
 fn who(index: &Index, addr: &str) -> String {
@@ -130,6 +129,66 @@ fn changes_cuts_expiry_and_a_restart_lose_nothing() {
     followed.becomes("10.244.0.5", PROVISIONER);
     server.event("ADDED", &pod("last", "10.244.9.21"));
     followed.becomes("10.244.9.21", "a/last");
+}
+
+/// Behind services may be addresses that are no pod's. A slice that is watched says what it says in a dump.
+#[test]
+fn endpoint_slices_are_followed_like_all_else() {
+    let Some(mut server) = stand_in::start(&["--slices"]) else { return };
+    let slice = |name: &str, addrs: &[&str]| {
+        let endpoints: Vec<Value> =
+            addrs.iter().map(|addr| json!({"addresses": [addr], "conditions": {"ready": true}})).collect();
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"namespace": "a", "name": name, "uid": name, "resourceVersion": "900", "creationTimestamp": "2026-11-20T08:00:00Z",
+                "labels": {"kubernetes.io/service-name": "mainframe"}}, "endpoints": endpoints})
+    };
+    // One is there from the beginning, listed; its pod has a better claim to the second address.
+    let mut objects = server.objects();
+    objects.push(slice("mainframe-1", &["198.51.100.7", "10.244.0.5"]));
+    server.stop();
+    server.restart(&objects);
+    let by = |followed: &Followed, addr: &str| {
+        let index = followed.live.current();
+        index.lookup(AddrKey::new(addr.parse().unwrap()), now()).one().and_then(|answer| answer.by()).map(By::name)
+    };
+    let followed = follow(server.port(), Watch::new(), not_synced);
+    followed.becomes("198.51.100.7", "a/mainframe");
+    followed.becomes("10.244.0.5", PROVISIONER);
+    assert_eq!((by(&followed, "198.51.100.7"), by(&followed, "10.244.0.5")), (Some("endpoint"), None));
+    assert_eq!(followed.told.lock().unwrap().troubles, [""; 0], "the server has slices, and all else");
+
+    // Others come, change and go while they are watched; a cut, and a list after lost history, tell the same.
+    let start = Instant::now();
+    server.event("ADDED", &slice("mainframe-2", &["198.51.100.8"]));
+    followed.becomes("198.51.100.8", "a/mainframe");
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    server.event("MODIFIED", &slice("mainframe-2", &["198.51.100.9"]));
+    followed.becomes("198.51.100.9", "a/mainframe");
+    server.post("/_cut", "");
+    server.event("DELETED", &slice("mainframe-2", &["198.51.100.9"]));
+    server.event("ADDED", &slice("mainframe-3", &["198.51.100.10"]));
+    server.post("/_expire", "");
+    followed.becomes("198.51.100.10", "a/mainframe");
+    eventually("the deleted one departed", || (followed.told.lock().unwrap().counts.departed >= 1).then_some(()));
+    // Pods move, and so do endpoints: who went answers for the time it was there, not for now.
+    let later = now().offset(10_000_000_000);
+    eventually("not its any more", || {
+        let index = followed.live.current();
+        matches!(index.lookup(AddrKey::new("198.51.100.9".parse().unwrap()), later), Found::Nothing).then_some(())
+    });
+
+    // A dump of the same objects gives the same answers.
+    objects.push(slice("mainframe-3", &["198.51.100.10"]));
+    let dump = Dump::from_slice(&serde_json::to_vec(&objects).unwrap()).unwrap();
+    let mut cluster = Cluster::default();
+    cluster.load(dump.objects, now());
+    for addr in ["198.51.100.7", "198.51.100.8", "198.51.100.10", "10.244.0.5", "10.96.0.1", "203.0.113.99"] {
+        let told = |index: &Index| match index.lookup(AddrKey::new(addr.parse().unwrap()), later).answer() {
+            Some(answer) => format!("{:?} {:?}", answer.candidates(), answer.by()),
+            None => "-".to_owned(),
+        };
+        assert_eq!(told(&followed.live.current()), told(&cluster.live().current()), "{addr}");
+    }
 }
 
 #[test]

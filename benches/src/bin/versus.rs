@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use benches::lookups::LOOKUPS;
+use benches::lookups::{LOOKUPS, LookupLine};
 use benches::paths::{BATCH, Copies, Ours, PATHS, Path};
 use benches::workload::{Size, Workload};
 use clap::Parser;
@@ -127,29 +127,32 @@ fn main() -> anyhow::Result<()> {
                 None => !arguments.json || sizes.last() == Some(&size),
             };
             let Some(line) = wanted.then(|| compare(&path, size, effort)).transpose()?.flatten() else { continue };
-            if arguments.json {
-                serde_json::to_writer(&mut out, &line)?;
-                writeln!(out)?;
-            } else {
-                line.print(&mut out)?;
-            }
-            out.flush()?;
+            tell(&mut out, arguments.json, &line, Line::print)?;
         }
     }
     for path in LOOKUPS {
         if !arguments.paths.is_empty() && !arguments.paths.iter().any(|name| name == path.name) {
             continue;
         }
-        let line = path.compare(effort.rounds)?;
-        if arguments.json {
-            serde_json::to_writer(&mut out, &line)?;
-            writeln!(out)?;
-        } else {
-            line.print(&mut out)?;
-        }
-        out.flush()?;
+        tell(&mut out, arguments.json, &path.compare(effort.rounds)?, LookupLine::print)?;
     }
     Ok(())
+}
+
+/// Writes what was measured of a path: as JSON, or as `print` does.
+fn tell<W: Write, T: Serialize>(
+    out: &mut W,
+    json: bool,
+    line: &T,
+    print: impl FnOnce(&T, &mut W) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, line)?;
+        writeln!(out)?;
+    } else {
+        print(line, out)?;
+    }
+    Ok(out.flush()?)
 }
 
 impl Line {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use flowenrich::kube::{Cluster, Index};
 use flowenrich::subnet::{PrefixTable, Subnets};
 use flowenrich::{AddrKey, BoundChain, ByAddress, Chain, Lookup, Mapping, Question, Source as _};
 use ipnetwork::IpNetwork;
-use prefix_trie::PrefixMap;
+use prefix_trie::{Prefix, PrefixMap};
 
 use super::Sides;
 use super::made::{
@@ -26,8 +26,8 @@ const PODS: u32 = 100_000;
 const NETWORKS: u32 = 1_000_000;
 /// Questions of a turn: so many that what the other side has left in the caches does not count.
 const ASKED: u64 = 1 << 21;
-/// Records of a turn.
-const RECORDS: u64 = 1 << 18;
+/// Records of a turn: four batches, which are used again and again, as the other side's memory is.
+const RECORDS: u64 = 1 << 15;
 /// Questions asked at once, rows of a batch.
 const AT_ONCE: usize = 8_192;
 
@@ -37,70 +37,70 @@ fn index() -> Arc<Index> {
     cluster.live().current()
 }
 
-/// Addresses of pods, and of one in five that is none.
+/// Addresses of all pods, and one in five that is none, in no order.
 fn asked_pods() -> Vec<IpAddr> {
-    (0..ASKED).map(|n| pod_addr(low(mixed(n)) % (PODS + PODS / 4))).collect()
+    let mut numbers: Vec<u32> = (0..PODS + PODS / 4).collect();
+    numbers.sort_unstable_by_key(|n| mixed(u64::from(*n)));
+    numbers.into_iter().map(pod_addr).collect()
 }
 
-/// 100,000 addresses, each of a pod, with time: who has it.
+/// 100,000 addresses, each of a pod, with time: who has it. Both sides have what they ask for at hand: ours questions, which are asked in
+/// blocks as an enricher does with the rows of a batch, theirs addresses. So many are asked again and again, as what is asked lies in a cache
+/// where it was just made.
 pub(super) fn lookup_exact() -> Sides {
+    const BLOCK: usize = 8_192;
+    const AGAIN: u64 = 16;
     let index = index();
-    let now = Timestamp::from_seconds(1_000);
+    let at = Timestamp::from_seconds(1_000);
     let plain: HashMap<IpAddr, String> = (0..PODS).map(|n| (pod_addr(n), pod_name(n))).collect();
     let addresses = asked_pods();
-    let questions: Vec<Question<'_>> = addresses.iter().map(|addr| Question { key: AddrKey::new(*addr), at: now }).collect();
+    let questions: Vec<Question<'_>> = addresses.iter().map(|addr| Question { key: AddrKey::new(*addr), at }).collect();
+    let (again, times) = (0..AGAIN, 0..AGAIN);
     Sides {
         peer: "std_hashmap",
-        records: ASKED,
+        records: u64::from(PODS + PODS / 4) * AGAIN,
         batch: None,
         before: Box::new(|| {}),
         ours: Box::new(move || {
             let mut found = 0_u64;
-            for block in questions.chunks(AT_ONCE) {
+            for block in times.clone().flat_map(|_| questions.chunks(BLOCK)) {
                 index.lookup_all(block, |_, one| found += u64::from(one.one().is_some()));
             }
             found
         }),
-        theirs: Box::new(move || addresses.iter().map(|addr| u64::from(plain.contains_key(addr))).sum()),
+        theirs: Box::new(move || {
+            let all = again.clone().flat_map(|_| &addresses);
+            all.map(|addr| u64::from(plain.contains_key(addr))).sum()
+        }),
     }
-}
-
-fn sum(found: impl Iterator<Item = Option<u32>>) -> u64 {
-    found.map(|value| value.map_or(0, u64::from)).sum()
 }
 
 /// A million IPv4 networks: the label of the longest that an address is in.
 pub(super) fn prefix4() -> Sides {
-    let networks: Vec<_> = (0..u64::from(NETWORKS)).map(network4).collect();
-    let ours: PrefixTable<u32> = networks.iter().zip(0..).map(|(network, n)| (IpNetwork::V4(*network), label(n))).collect();
-    let theirs: PrefixMap<(u32, u8), u32> =
-        networks.iter().zip(0..).map(|(net, n)| ((net.network().to_bits(), net.prefix()), label(n))).collect();
-    let addresses: Vec<Ipv4Addr> = (0..ASKED).map(|n| Ipv4Addr::from(low(mixed(n ^ 0xabcd_0000)))).collect();
-    let asked: Vec<IpAddr> = addresses.iter().map(|addr| IpAddr::V4(*addr)).collect();
-    Sides {
-        peer: "prefix_trie",
-        records: ASKED,
-        batch: None,
-        before: Box::new(|| {}),
-        ours: Box::new(move || {
-            let mut found = 0_u64;
-            for block in asked.chunks(AT_ONCE) {
-                ours.values(block, |_, value| found += value.map_or(0, |value| u64::from(*value)));
-            }
-            found
-        }),
-        theirs: Box::new(move || sum(addresses.iter().map(|addr| theirs.get_lpm(&(addr.to_bits(), 32)).map(|(_, n)| *n)))),
-    }
+    let networks =
+        (0..u64::from(NETWORKS)).map(network4).map(|net| (IpNetwork::V4(net), (net.network().to_bits(), net.prefix())));
+    prefix(networks, (0..ASKED).map(|n| Ipv4Addr::from(low(mixed(n ^ 0xabcd_0000)))), |addr| (addr.to_bits(), 32))
 }
 
 /// A million IPv6 networks: the same.
 pub(super) fn prefix6() -> Sides {
-    let networks: Vec<_> = (0..u64::from(NETWORKS)).map(network6).collect();
-    let ours: PrefixTable<u32> = networks.iter().zip(0..).map(|(network, n)| (IpNetwork::V6(*network), label(n))).collect();
-    let theirs: PrefixMap<(u128, u8), u32> =
-        networks.iter().zip(0..).map(|(net, n)| ((net.network().to_bits(), net.prefix()), label(n))).collect();
-    let addresses: Vec<Ipv6Addr> = (0..ASKED).map(address6).collect();
-    let asked: Vec<IpAddr> = addresses.iter().map(|addr| IpAddr::V6(*addr)).collect();
+    let networks =
+        (0..u64::from(NETWORKS)).map(network6).map(|net| (IpNetwork::V6(net), (net.network().to_bits(), net.prefix())));
+    prefix(networks, (0..ASKED).map(address6), |addr| (addr.to_bits(), 128))
+}
+
+/// `host` makes the peer's key of an address.
+fn prefix<P: Prefix + Clone + 'static, A: Copy + Into<IpAddr> + 'static>(
+    networks: impl Iterator<Item = (IpNetwork, P)>,
+    addresses: impl Iterator<Item = A>,
+    host: impl Fn(A) -> P + 'static,
+) -> Sides {
+    let networks: Vec<_> = networks.zip(0..).map(|((ours, theirs), n)| (ours, theirs, label(n))).collect();
+    let ours: PrefixTable<u32> = networks.iter().map(|(network, _, label)| (*network, *label)).collect();
+    let theirs: PrefixMap<P, u32> = networks.into_iter().map(|(_, network, label)| (network, label)).collect();
+    let addresses: Vec<A> = addresses.collect();
+    let asked: Vec<IpAddr> = addresses.iter().map(|addr| (*addr).into()).collect();
+    let sum = |found: Option<&u32>| found.map_or(0, |label| u64::from(*label));
     Sides {
         peer: "prefix_trie",
         records: ASKED,
@@ -109,11 +109,11 @@ pub(super) fn prefix6() -> Sides {
         ours: Box::new(move || {
             let mut found = 0_u64;
             for block in asked.chunks(AT_ONCE) {
-                ours.values(block, |_, value| found += value.map_or(0, |value| u64::from(*value)));
+                ours.values(block, |_, value| found += sum(value));
             }
             found
         }),
-        theirs: Box::new(move || sum(addresses.iter().map(|addr| theirs.get_lpm(&(addr.to_bits(), 128)).map(|(_, n)| *n)))),
+        theirs: Box::new(move || addresses.iter().map(|addr| sum(theirs.get_lpm(&host(*addr)).map(|(_, n)| n))).sum()),
     }
 }
 

@@ -195,8 +195,7 @@ impl At {
 
 /// The clock's time.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(since.as_nanos().try_into().unwrap_or(i64::MAX))
+    SystemTime::now().into()
 }
 
 /// Members that hold times, the best first: name, nanoseconds of its unit.

@@ -117,7 +117,7 @@ impl NewColumn {
             validity.extend(row.saturating_sub(filled), false);
             cells.resize(row.saturating_mul(self.width), 0);
         }
-        validity.extend(1, true);
+        validity.there();
         cells.extend_from_slice(octets);
         true
     }

@@ -252,9 +252,27 @@ pub(super) const MOST: usize = 0x7fff_ffff;
 /// Arrow's view of octets: 4 octets of length, then all of them, or the first four, the number of the buffer (0), and the place there.
 #[inline]
 pub(crate) fn view_of(octets: &[u8], place: usize) -> Option<u128> {
-    let mut head = [0_u8; 16];
-    head.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
-    view(head, octets.len(), place)
+    view(head(octets), octets.len(), place)
+}
+
+/// The first octets, and zeros behind the last: by two reads that overlap, not octet by octet.
+#[inline]
+fn head(octets: &[u8]) -> [u8; 16] {
+    if let Some(head) = octets.first_chunk() {
+        return *head;
+    }
+    // Bits of the second read that the first has already.
+    let known = |both: usize| u32::try_from(both.saturating_sub(octets.len()).saturating_mul(8)).unwrap_or(0);
+    let whole = if let (Some(first), Some(last)) = (octets.first_chunk::<8>(), octets.last_chunk::<8>()) {
+        let behind = u64::from_le_bytes(*last).unbounded_shr(known(16));
+        u128::from(u64::from_le_bytes(*first)) | u128::from(behind) << 64
+    } else if let (Some(first), Some(last)) = (octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
+        let behind = u32::from_le_bytes(*last).unbounded_shr(known(8));
+        u128::from(u32::from_le_bytes(*first)) | u128::from(behind) << 32
+    } else {
+        octets.iter().rev().fold(0, |whole, octet| whole << 8 | u128::from(*octet))
+    };
+    whole.to_le_bytes()
 }
 
 /// The same of `len` octets that begin with those of `head`. Both forms are made, and one is kept: which one cannot be foretold.
@@ -296,4 +314,20 @@ pub(crate) fn octets_of<'a>(view: &'a u128, text: &'a [u8]) -> Option<&'a [u8]> 
     }
     let place = usize::try_from(view >> 96).ok()?;
     text.get(place..place.checked_add(len)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_any_length() {
+        let octets: Vec<u8> = (1..=40).collect();
+        for (from, len) in (0..8).flat_map(|from| (0..=32).map(move |len| (from, len))) {
+            let text = &octets[from..from + len];
+            let mut naive = [0; 16];
+            naive.iter_mut().zip(text).for_each(|(to, octet)| *to = *octet);
+            assert_eq!(head(text), naive);
+        }
+    }
 }

@@ -54,6 +54,22 @@ impl Validity {
         self.filled = to;
     }
 
+    /// Settles the next row as there.
+    #[inline]
+    pub(super) fn there(&mut self) {
+        if self.nulls == 0 {
+            self.filled = self.filled.saturating_add(1);
+            return;
+        }
+        let (octet, bit) = (self.filled / 8, self.filled % 8);
+        match self.bits.get_mut(octet) {
+            // What stands above is of a longer use before.
+            Some(octet) => *octet = *octet & !u8::MAX.unbounded_shl(u32::try_from(bit).unwrap_or(0)) | 1 << bit,
+            None => self.bits.push(1 << bit),
+        }
+        self.filled = self.filled.saturating_add(1);
+    }
+
     /// Settles the next `count` rows, 64 at most, by a bit each.
     pub(super) fn push(&mut self, mask: u64, count: usize) {
         let all = u64::MAX.unbounded_shr(64_u32.saturating_sub(u32::try_from(count).unwrap_or(0)));
@@ -123,7 +139,10 @@ mod tests {
             let (mut validity, mut told) = (Validity::default(), Vec::new());
             for round in 0..2 {
                 for &(run, mask, count) in &steps {
-                    if run {
+                    if count == 1 && mask % 4 == 1 {
+                        validity.there();
+                        told.push(true);
+                    } else if run {
                         validity.extend(count, mask % 2 == 0);
                         told.extend(std::iter::repeat_n(mask % 2 == 0, count));
                     } else {

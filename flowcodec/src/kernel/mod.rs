@@ -17,6 +17,7 @@ mod arena;
 mod machine;
 
 pub(crate) use arena::{ALIGNMENT, Arena};
+pub use machine::prefetch;
 pub(crate) use machine::{Clock, Rows, Tiles};
 
 /// Octets of a row.

@@ -138,6 +138,7 @@ impl<'a> RecordRef<'a> {
             Extract::DurationMillis => FieldValue::Time(self.after_start(unsigned(octets)?.saturating_mul(1_000_000))?),
             Extract::DurationMicros => FieldValue::Time(self.after_start(unsigned(octets)?.saturating_mul(1_000))?),
             Extract::Signed => FieldValue::Signed(signed(octets)?),
+            Extract::Positive => FieldValue::Signed(i64::try_from(unsigned(octets)?).ok()?),
             Extract::Float => FieldValue::Double(match octets.len() {
                 4 => f64::from(f32::from_be_bytes(*octets.first_chunk()?)),
                 _ => f64::from_be_bytes(*octets.first_chunk()?),

@@ -12,6 +12,8 @@ pub(crate) enum Extract {
     Unsigned,
     /// Signed number of 1 to 8 octets.
     Signed,
+    /// Unsigned number of 1 to 8 octets, for a field that is signed; none that is too large for it.
+    Positive,
     /// Its upper octet of two.
     HighOctet,
     /// Its lower octet of two.
@@ -192,7 +194,8 @@ impl Plan {
         Self { shape, bindings, rows, always, sampling, shuffle }
     }
 
-    /// What it was compiled of: of one schema, and not of a fixed layout, all plans of a shape are alike.
+    /// What it was compiled of: of one schema, and not of a fixed layout, all plans of a shape are alike. Types that were learned later and
+    /// no field of the schema reads are not in it.
     pub(crate) const fn shape(&self) -> &[Shape] {
         &self.shape
     }
@@ -414,7 +417,12 @@ fn extract(from: &TemplateField, column: ColumnType, take: Take) -> Option<Extra
         },
         (_, Take::IcmpLowOctet) => fixed(2..=2, Extract::IcmpLowOctet),
         (ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64, _) => fixed(1..=8, Extract::Unsigned),
-        (ColumnType::I64, _) => fixed(1..=8, Extract::Signed),
+        (ColumnType::I64, _) => match from.data_type() {
+            DataType::Unsigned8 | DataType::Unsigned16 | DataType::Unsigned32 | DataType::Unsigned64 => {
+                fixed(1..=8, Extract::Positive)
+            }
+            _ => fixed(1..=8, Extract::Signed),
+        },
         (ColumnType::Address, _) => match (from.data_type(), length) {
             (DataType::String, _) => Some(Extract::AddressText),
             (_, 4) => Some(Extract::Ipv4),

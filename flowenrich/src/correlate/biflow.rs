@@ -190,16 +190,14 @@ impl Biflows {
             self.stats.already = self.stats.already.saturating_add(1);
             return out(copied(record, &row, &self.schema));
         }
-        let found = self.table.entries.find(&key).map(|(handle, _)| handle).next();
-        let handle = match found {
+        let handle = match self.table.first(&key) {
             Some(handle) => handle,
             None => {
                 while let Some(last) = self.table.crowded() {
                     self.give_up(last, &mut out);
                 }
-                let room = !self.table.is_hopeless();
                 let conversation = Conversation { first: now, heard: now, ways: [None, None], forward: None };
-                let Some(handle) = room.then(|| self.table.entries.insert(key, conversation)).flatten() else {
+                let Ok(handle) = self.table.insert(key, conversation) else {
                     self.stats.refused = self.stats.refused.saturating_add(1);
                     return out(copied(record, &row, &self.schema));
                 };

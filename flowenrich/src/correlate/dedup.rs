@@ -61,6 +61,14 @@ pub struct DedupStats {
     pub given: u64,
 }
 
+impl DedupStats {
+    /// Records from another place than the chosen one.
+    const fn duplicate(&mut self, records: u64, octets: u64) {
+        self.duplicates = self.duplicates.saturating_add(records);
+        self.duplicate_octets = self.duplicate_octets.saturating_add(octets);
+    }
+}
+
 /// Lets one place speak for each flow: an exporter, its domain, the interfaces and the direction.
 ///
 /// Open vSwitch reports a packet where it comes in and at every port it leaves by; routers along a path each report the flow. The first
@@ -232,16 +240,14 @@ impl Dedup {
             self.stats.unkeyed = self.stats.unkeyed.saturating_add(1);
             return self.give(copied(record, &row, &self.schema), 0, &mut out);
         };
-        let found = self.table.entries.find(&key).map(|(handle, _)| handle).next();
-        let handle = match found {
+        let handle = match self.table.first(&key) {
             Some(handle) => handle,
             None => {
                 while let Some(last) = self.table.crowded() {
                     self.give_up(last, &mut out);
                 }
-                let room = !self.table.is_hopeless();
                 let group = Group { first: now, heard: now, places: Vec::new(), seen: Vec::new(), chosen: None };
-                let Some(handle) = room.then(|| self.table.entries.insert(key, group)).flatten() else {
+                let Ok(handle) = self.table.insert(key, group) else {
                     self.stats.refused = self.stats.refused.saturating_add(1);
                     return self.give(copied(record, &row, &self.schema), 0, &mut out);
                 };
@@ -273,8 +279,7 @@ impl Dedup {
                     return Some(group.seen.len());
                 }
                 Some((_, heard)) if now.since(*heard) <= idle => {
-                    stats.duplicates = stats.duplicates.saturating_add(1);
-                    stats.duplicate_octets = stats.duplicate_octets.saturating_add(row.octets().unwrap_or(0));
+                    stats.duplicate(1, row.octets().unwrap_or(0));
                     return None;
                 }
                 Some(_) => {
@@ -287,8 +292,7 @@ impl Dedup {
                 Some(sum) => sum.take(record, row, when, schema, texts),
                 None => {
                     stats.crowded = stats.crowded.saturating_add(1);
-                    stats.duplicates = stats.duplicates.saturating_add(1);
-                    stats.duplicate_octets = stats.duplicate_octets.saturating_add(row.octets().unwrap_or(0));
+                    stats.duplicate(1, row.octets().unwrap_or(0));
                 }
             }
             None
@@ -346,8 +350,7 @@ impl Dedup {
                     group.chosen = Some((place, group.heard));
                     flow = Some((sum.flow(schema, texts), group.seen.len()));
                 } else {
-                    stats.duplicates = stats.duplicates.saturating_add(sum.records);
-                    stats.duplicate_octets = stats.duplicate_octets.saturating_add(sum.octets());
+                    stats.duplicate(sum.records, sum.octets());
                 }
                 sum.kept.release(texts);
             }
@@ -400,8 +403,7 @@ impl Group {
                     }
                     if let Some((_, mut worst)) = self.places.pop() {
                         stats.crowded = stats.crowded.saturating_add(worst.records);
-                        stats.duplicates = stats.duplicates.saturating_add(worst.records);
-                        stats.duplicate_octets = stats.duplicate_octets.saturating_add(worst.octets());
+                        stats.duplicate(worst.records, worst.octets());
                         worst.kept.release(texts);
                     }
                 }

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use flowcodec::batch::FlowBatch;
 use flowcodec::model::{FieldId, FieldValue, FlowRecord, Schema};
 use flowcodec::{Flow, Record, Timestamp};
 
-/// A record of the common model: an owned [`Flow`], or a [`Record`] that is borrowed from its datagram.
+/// A record of the common model: an owned [`Flow`], a [`Record`] that is borrowed from its datagram, or a [row](BatchRow) of a batch.
 pub trait Common {
     /// The part that is a row.
     fn row(&self) -> FlowRecord;
@@ -39,6 +40,83 @@ impl Common for Record<'_> {
     fn beside(&self, schema: &Schema, each: &mut dyn FnMut(FieldId, FieldValue<'_>)) {
         for (id, value) in self.fields(schema).filter(|(id, _)| !FlowRecord::holds(*id)) {
             each(id, value);
+        }
+    }
+}
+
+/// The rows of a batch, to be offered one by one without making a flow of each.
+///
+/// ```
+/// use flowcodec::batch::FlowBatch;
+/// use flowcodec::model::{FieldValue, Schema};
+/// use flowcodec::{Timestamp, field};
+/// use flowenrich::correlate::{BatchRows, Dedup, DedupSettings};
+///
+/// let mut dedup = Dedup::new(DedupSettings::default(), &Schema::common())?;
+/// let mut batch = FlowBatch::builder(dedup.schema().clone()).all().build()?;
+/// for interface in [3, 7] {
+///     let mut row = batch.row().unwrap();
+///     row.set(field::SRC_ADDR.id(), FieldValue::Address([10, 99, 0, 1].into()));
+///     row.set(field::DST_ADDR.id(), FieldValue::Address([10, 99, 0, 2].into()));
+///     row.set(field::OUT_IF.id(), FieldValue::Unsigned(interface));
+/// }
+/// let (now, mut given) = (Timestamp::from_seconds(1_795_176_010), Vec::new());
+/// for row in BatchRows::new(&batch).iter() {
+///     dedup.offer(now, &row, |flow| given.push(flow));
+/// }
+/// dedup.finish(|flow| given.push(flow));
+/// assert_eq!((given.len(), given[0].get(field::OUT_IF)), (1, Some(3)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct BatchRows<'b> {
+    batch: &'b FlowBatch,
+    /// Its columns that rows have, and the others, in the schema's order.
+    of_row: Vec<FieldId>,
+    beside: Vec<FieldId>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchRow<'b> {
+    rows: &'b BatchRows<'b>,
+    number: usize,
+}
+
+impl<'b> BatchRows<'b> {
+    /// Those of `batch`. What it has no column for is not known of its rows.
+    #[must_use]
+    pub fn new(batch: &'b FlowBatch) -> Self {
+        let (of_row, mut beside): (Vec<_>, Vec<_>) = batch.fields().partition(|id| FlowRecord::holds(*id));
+        beside.sort_unstable();
+        Self { batch, of_row, beside }
+    }
+
+    /// In order.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = BatchRow<'_>> {
+        (0..self.batch.len()).map(|number| BatchRow { rows: self, number })
+    }
+}
+
+impl Common for BatchRow<'_> {
+    fn row(&self) -> FlowRecord {
+        let mut row = FlowRecord::EMPTY;
+        for id in &self.rows.of_row {
+            if let Some(value) = self.rows.batch.value(*id, self.number) {
+                row.set(*id, value);
+            }
+        }
+        row
+    }
+
+    fn beside(&self, schema: &Schema, each: &mut dyn FnMut(FieldId, FieldValue<'_>)) {
+        let BatchRows { batch, beside, .. } = self.rows;
+        let known = if batch.schema().tag() == schema.tag() { usize::MAX } else { Schema::common().fields().len() };
+        for id in beside.iter().filter(|id| id.index() < known) {
+            if let Some(value) = batch.value(*id, self.number) {
+                each(*id, value);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::texts::Texts;
 pub struct Limits {
     /// Entries. 200,000: a minute of 3,000 flows a second, where `bytes` suffice for them.
     pub entries: usize,
-    /// Octets, with names and tables. 256 MiB: of halves with the names of pods, some 165,000.
+    /// Octets, with names and tables. 256 MiB: of halves with the names of their pod, its node and namespace, and its labels, some 150,000.
     pub bytes: usize,
 }
 
@@ -43,6 +43,16 @@ impl<K: std::hash::Hash + Eq, V: Heap> Table<K, V> {
     pub(super) fn crowded(&mut self) -> Option<Handle> {
         while !self.entries.is_full() && self.is_hopeless() && self.entries.give_back() {}
         self.is_hopeless().then(|| self.entries.next()).flatten()
+    }
+
+    /// The first entry of a key.
+    pub(super) fn first(&self, key: &K) -> Option<Handle> {
+        self.entries.find(key).map(|(handle, _)| handle).next()
+    }
+
+    /// Adds an entry, for which room [was made](Self::crowded). It comes back when there is none even so.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Result<Handle, (K, V)> {
+        if self.is_hopeless() { Err((key, value)) } else { self.entries.insert(key, value) }
     }
 
     /// Whether an entry more would be too much.

@@ -17,7 +17,9 @@
 //!   it cannot be told from two that are alike, unless it comes from another place.
 //! - **Constant work** for each record, however much is held: a timer wheel, and no walk over everything.
 //!
-//! Nothing is dropped in silence: what found no partner is given out and says so, and a leg that there is no room for at all is counted.
+//! Records are offered as they are: owned flows, [records](flowcodec::Record) of a set, or the [rows](BatchRows) of a batch.
+//!
+//! Nothing is dropped in silence: what found no partner is given out and says so, and so is what there is no room for at all.
 
 mod biflow;
 mod dedup;
@@ -34,6 +36,6 @@ mod wheel;
 pub use biflow::{BiflowSettings, BiflowStats, Biflows};
 pub use dedup::{Dedup, DedupSettings, DedupStats};
 pub use halves::Correlator;
-pub use input::Common;
+pub use input::{BatchRow, BatchRows, Common};
 pub use join::Join;
 pub use limits::Limits;

@@ -127,17 +127,14 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         if self.free == NONE { BLOCK * size_of::<Slot<K, V>>() } else { 0 }
     }
 
-    /// Adds an entry, whose timer is not set yet. `None` when it would be one too many.
-    pub(super) fn insert(&mut self, key: K, value: V) -> Option<Handle> {
-        if self.is_full() {
-            return None;
-        }
-        if self.free == NONE {
-            self.grow()?;
+    /// Adds an entry, whose timer is not set yet. It comes back when it would be one too many.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Result<Handle, (K, V)> {
+        if self.is_full() || (self.free == NONE && self.grow().is_none()) {
+            return Err((key, value));
         }
         let (place, bucket) = (self.free, self.bucket(&key));
-        let list = self.buckets.get_mut(usize::try_from(bucket).ok()?)?;
-        let slot = self.slots.get_mut(place)?;
+        let list = usize::try_from(bucket).ok().and_then(|bucket| self.buckets.get_mut(bucket));
+        let (Some(list), Some(slot)) = (list, self.slots.get_mut(place)) else { return Err((key, value)) };
         self.heap = self.heap.saturating_add(value.heap());
         let free = slot.next;
         let (generation, before) = (self.turn, list.last);
@@ -154,7 +151,7 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
             slot.before = NONE;
         }
         self.len = self.len.saturating_add(1);
-        Some(Handle { place, generation })
+        Ok(Handle { place, generation })
     }
 
     fn grow(&mut self) -> Option<()> {
@@ -340,7 +337,7 @@ mod tests {
         let mut table: Pending<u8, Vec<u8>> = Pending::new(200);
         let start = table.bytes();
         let handles: Vec<_> = (0_u8..200).map(|n| table.insert(n % 3, vec![n]).unwrap()).collect();
-        assert!(table.is_full() && table.insert(9, Vec::new()).is_none());
+        assert!(table.is_full() && table.insert(9, Vec::new()) == Err((9, Vec::new())));
         let of = |table: &Pending<u8, Vec<u8>>, key: u8| table.find(&key).map(|(_, value)| value[0]).collect::<Vec<_>>();
         assert_eq!(of(&table, 1), (0..200).filter(|n| n % 3 == 1).collect::<Vec<_>>());
         let full = table.bytes();
@@ -384,7 +381,7 @@ mod tests {
                     }
                     // A burst that goes, so that there is something to give back.
                     _ if pick % 50 == 0 => {
-                        let burst: Vec<_> = (0..200).map_while(|_| table.insert(pick % 5, vec![0])).collect();
+                        let burst: Vec<_> = (0..200).map_while(|_| table.insert(pick % 5, vec![0]).ok()).collect();
                         for handle in burst {
                             table.remove(handle);
                         }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use super::entry::{By, Claim, Holder, OwnerName};
+use super::chains::Chain;
+use super::claims::Claim;
+use super::entry::{By, Holder, OwnerName, PodEntry};
 use super::index::{Candidates, Index};
+use super::settings::Settings;
 
 /// Kind of what has an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,8 +129,23 @@ impl<'a> Answer<'a> {
     #[must_use]
     pub fn node(&self) -> Option<&'a str> {
         match &self.who.one()?.holder {
-            Holder::Pod(pod) => pod.node.as_deref(),
+            Holder::Pod(pod) => pod.node.as_ref().map(|node| &*node.name),
             Holder::Node(node) => Some(&node.head.name),
+            _ => None,
+        }
+    }
+
+    /// What is known before any of it is read.
+    #[inline]
+    pub(super) const fn claim(&self) -> Option<&'a Claim> {
+        self.who.one()
+    }
+
+    /// The pod, if it is one.
+    #[inline]
+    pub(super) fn pod(&self) -> Option<&'a PodEntry> {
+        match &self.who.one()?.holder {
+            Holder::Pod(pod) => Some(pod),
             _ => None,
         }
     }
@@ -176,35 +193,24 @@ impl<'a> Answer<'a> {
     /// What owns it, upward as far as objects are known; the last one named need not be. At every step the owner that controls it, else
     /// the first. Looked up now, so that it does not matter in which order the objects came.
     pub fn owners(&self) -> impl Iterator<Item = Owner<'a>> + use<'a> {
-        let first = match self.who.one().map(|claim| &claim.holder) {
-            Some(Holder::Pod(pod)) => pod.owner.as_ref(),
-            _ => None,
-        };
-        Owners { index: self.index, next: first, seen: [None; MOST_OWNERS] }
+        Owners::new(self.index, self.pod().and_then(|pod| pod.owner.as_deref()))
+    }
+
+    /// The same, and the workload among them, as text that the index keeps.
+    #[inline]
+    pub(super) fn chain(&self) -> Option<&'a Chain> {
+        self.index.chain(self.pod()?)
     }
 
     /// The workload: the highest owner that is of one of the configured kinds, else the highest owner there is, else the thing itself.
     /// A node is not a workload (it owns its static pods).
     #[must_use]
     pub fn workload(&self) -> Option<Owner<'a>> {
-        self.workload_among(self.owners())
-    }
-
-    /// The same, by owners that were found already.
-    pub(super) fn workload_among(&self, owners: impl Iterator<Item = Owner<'a>>) -> Option<Owner<'a>> {
-        let kinds = &self.index.settings.workload_kinds;
-        let (mut known, mut highest) = (None, None);
-        for owner in owners.filter(|owner| !is_node(owner.group, owner.kind)) {
-            highest = Some(owner);
-            if kinds.iter().any(|kind| **kind == *owner.kind) {
-                known = Some(owner);
-            }
-        }
         let itself = || {
             let Candidate { kind, name, .. } = Candidate::new(self.who.one()?);
             Some(Owner { group: "", kind: kind.name(), name })
         };
-        known.or(highest).or_else(itself)
+        workload_among(&self.index.settings, self.owners()).or_else(itself)
     }
 
     fn common<T: PartialEq>(&self, of: impl Fn(&'a Claim) -> T) -> Option<T> {
@@ -214,20 +220,40 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// No real chain is longer than five.
-pub(super) const MOST_OWNERS: usize = 16;
+/// The workload among owners; `None` where there is none.
+pub(super) fn workload_among<'a>(settings: &Settings, owners: impl Iterator<Item = Owner<'a>>) -> Option<Owner<'a>> {
+    let (mut known, mut highest) = (None, None);
+    for owner in owners.filter(|owner| !is_node(owner.group, owner.kind)) {
+        highest = Some(owner);
+        if settings.workload_kinds.iter().any(|kind| **kind == *owner.kind) {
+            known = Some(owner);
+        }
+    }
+    known.or(highest)
+}
 
-struct Owners<'a> {
+/// No real chain is longer than five.
+const MOST_OWNERS: usize = 16;
+
+/// An owner and those above it.
+pub(super) struct Owners<'a> {
     index: &'a Index,
-    next: Option<&'a Arc<OwnerName>>,
+    next: Option<&'a OwnerName>,
     seen: [Option<&'a OwnerName>; MOST_OWNERS],
 }
 
-impl<'a> Iterator for Owners<'a> {
-    type Item = Owner<'a>;
+impl<'a> Owners<'a> {
+    pub(super) const fn new(index: &'a Index, first: Option<&'a OwnerName>) -> Self {
+        Self { index, next: first, seen: [None; MOST_OWNERS] }
+    }
 
-    fn next(&mut self) -> Option<Owner<'a>> {
-        let owner = &**self.next.take()?;
+    /// As they are named.
+    pub(super) fn names(mut self) -> impl Iterator<Item = &'a OwnerName> {
+        std::iter::from_fn(move || self.step())
+    }
+
+    fn step(&mut self) -> Option<&'a OwnerName> {
+        let owner = self.next.take()?;
         // References can form a ring: who was named already is not named again.
         let same = |seen: &OwnerName| seen.name == owner.name && seen.kind == owner.kind && seen.group == owner.group;
         if self.seen.iter().flatten().any(|seen| same(seen)) {
@@ -235,9 +261,17 @@ impl<'a> Iterator for Owners<'a> {
         }
         *self.seen.iter_mut().find(|place| place.is_none())? = Some(owner);
         if !is_node(&owner.group, &owner.kind) {
-            self.next = self.index.above(owner);
+            self.next = self.index.above(owner).map(|above| &**above);
         }
-        Some(Owner { group: &owner.group, kind: &owner.kind, name: &owner.name })
+        Some(owner)
+    }
+}
+
+impl<'a> Iterator for Owners<'a> {
+    type Item = Owner<'a>;
+
+    fn next(&mut self) -> Option<Owner<'a>> {
+        self.step().map(|owner| Owner { group: &owner.group, kind: &owner.kind, name: &owner.name })
     }
 }
 

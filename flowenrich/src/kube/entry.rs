@@ -1,10 +1,11 @@
 //! What is kept of objects: names shared, addresses parsed, nothing else.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use flowcodec::Timestamp;
+use flowcodec::{Timestamp, prefetch};
 
 use super::index::Index;
 use super::object::ServicePort;
@@ -17,17 +18,17 @@ pub(super) const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 
 /// A unique id, told apart from others of objects of the same name only; 0 is "not known".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Uid(u128);
+pub(super) struct Uid(u64);
 
 impl Uid {
     /// FNV-1a of the text: ids are opaque, and compared only between objects of one kind and name.
     pub(super) fn new(text: &str) -> Self {
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-        const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
         if text.is_empty() {
             return Self(0);
         }
-        Self(text.bytes().fold(BASIS, |hash, octet| (hash ^ u128::from(octet)).wrapping_mul(PRIME)))
+        Self(text.bytes().fold(BASIS, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(PRIME)))
     }
 
     pub(super) const fn is_known(self) -> bool {
@@ -59,7 +60,7 @@ impl PartialEq for Head {
 impl Eq for Head {}
 
 /// A reference upward; shared by all that have the same owner.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(super) struct OwnerName {
     pub(super) group: Arc<str>,
     pub(super) kind: Arc<str>,
@@ -69,21 +70,58 @@ pub(super) struct OwnerName {
     pub(super) uid: Uid,
     /// Where it is found itself: in its namespace, or in none.
     pub(super) hashes: [u64; 2],
+    /// Of its [chain](super::chains::Chains); no part of the name.
+    pub(super) number: u32,
+}
+
+impl PartialEq for OwnerName {
+    fn eq(&self, other: &Self) -> bool {
+        let same = self.uid == other.uid && self.hashes == other.hashes && self.name == other.name;
+        same && self.kind == other.kind && self.group == other.group && self.namespace == other.namespace
+    }
+}
+
+impl Eq for OwnerName {}
+
+impl Hash for OwnerName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.hashes, self.uid).hash(state);
+    }
+}
+
+/// The node of a pod, and where it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NodeName {
+    pub(super) name: Arc<str>,
+    pub(super) hash: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PodEntry {
     pub(super) head: Head,
-    pub(super) node: Option<Arc<str>>,
+    pub(super) node: Option<NodeName>,
     /// As its status says; the node knows better where it is known.
     pub(super) host_addr: Option<IpAddr>,
     pub(super) owner: Option<Arc<OwnerName>>,
+    /// The number of that, said again so that its chain is found without reading it.
+    pub(super) chain: Option<u32>,
     /// When its deletion was asked for, else [`NEVER`].
     pub(super) terminating: Timestamp,
     /// When its last container ended, if it is done for good, else [`NEVER`].
     pub(super) ended: Timestamp,
     pub(super) addrs: Box<[IpAddr]>,
     pub(super) networks: Box<[(Arc<str>, IpAddr)]>,
+}
+
+impl PodEntry {
+    /// Sends for what is told of a pod.
+    #[inline]
+    pub(super) fn send_for(&self) {
+        prefetch(&self.head.name);
+        prefetch(&self.node);
+        prefetch(&self.chain);
+        prefetch(&self.host_addr);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,79 +299,6 @@ impl Holder {
             (Self::Endpoints(a), Self::Endpoints(b)) => Arc::ptr_eq(a, b),
             (Self::Slice(a), Self::Slice(b)) => Arc::ptr_eq(a, b),
             _ => false,
-        }
-    }
-}
-
-/// An address is held by somebody until a time.
-#[derive(Debug, Clone)]
-pub(super) struct Claim {
-    pub(super) holder: Holder,
-    /// Creation of the holder, said again so that a look-up needs to read nothing else.
-    pub(super) from: Timestamp,
-    /// The first moment at which it is not held any more.
-    pub(super) until: Timestamp,
-    /// Whether it ended because the object went away, which is known to within the time an event takes; a pod's containers end exactly.
-    pub(super) departed: bool,
-}
-
-impl Claim {
-    pub(super) fn new(holder: Holder, until: Timestamp) -> Self {
-        Self { from: holder.head().created, holder, until, departed: false }
-    }
-
-    pub(super) fn holds_at(&self, at: Timestamp) -> bool {
-        self.from <= at && at < self.until
-    }
-
-    /// Whether it would hold if clocks were `tolerance` nanoseconds apart.
-    pub(super) fn nearly_holds_at(&self, at: Timestamp, tolerance: i64) -> bool {
-        let late = if self.departed { tolerance } else { 0 };
-        self.from.offset(tolerance.saturating_neg()) <= at && at < self.until.offset(late)
-    }
-}
-
-/// All claims to one address: nearly always one.
-#[derive(Debug, Clone)]
-pub(super) enum Claims {
-    One(Claim),
-    Many(Vec<Claim>),
-}
-
-impl Claims {
-    pub(super) const fn as_slice(&self) -> &[Claim] {
-        match self {
-            Self::One(claim) => std::slice::from_ref(claim),
-            Self::Many(claims) => claims.as_slice(),
-        }
-    }
-
-    pub(super) const fn as_mut_slice(&mut self) -> &mut [Claim] {
-        match self {
-            Self::One(claim) => std::slice::from_mut(claim),
-            Self::Many(claims) => claims.as_mut_slice(),
-        }
-    }
-
-    pub(super) fn push(&mut self, claim: Claim) {
-        match self {
-            Self::One(only) => *self = Self::Many(vec![only.clone(), claim]),
-            Self::Many(claims) => claims.push(claim),
-        }
-    }
-
-    /// Keeps some; `false` when none is left.
-    pub(super) fn retain(&mut self, keep: impl Fn(&Claim) -> bool) -> bool {
-        match self {
-            Self::One(claim) => keep(claim),
-            Self::Many(claims) => {
-                claims.retain(keep);
-                if let [only] = claims.as_slice() {
-                    *self = Self::One(only.clone());
-                    return true;
-                }
-                !claims.is_empty()
-            }
         }
     }
 }

@@ -1,11 +1,17 @@
 //! The fields an answer adds to a flow.
 
-use flowcodec::model::{Address, FieldDef, FieldSpec, FieldValue, String, Unit};
+use std::net::IpAddr;
 
-use super::answer::{Answer, MOST_OWNERS, Owner};
+use flowcodec::model::{Address, FieldDef, FieldSpec, FieldValue, String, Unit};
+use flowcodec::prefetch;
+
+use super::answer::{Answer, Kind};
+use super::chains::Chain;
+use super::entry::By;
 use super::index::Index;
-use crate::cells::{Annotate, Cells};
-use crate::lookup::Found;
+use crate::cells::{Annotate, Cells, Columns};
+use crate::enricher::Outcome;
+use crate::lookup::{Found, Lookup, Question};
 
 const fn text(name: &'static str, doc: &'static str) -> FieldDef<String> {
     FieldDef::new(name, Unit::None, doc, &[])
@@ -26,6 +32,9 @@ static OWNERS: FieldDef<String> = text("k8s_owners", "Owners upward, as kind/nam
 static AMBIGUOUS: FieldDef<String> = text("k8s_ambiguous", "All who have equal right, as namespace/name, joined by commas.");
 static STATUS: FieldDef<String> = text("k8s_status", "`ambiguous` or `not synced`; absent otherwise.");
 
+/// Fields in front of [`AMBIGUOUS`]: texts that the index keeps.
+const KEPT: usize = 10;
+
 impl Annotate for Index {
     fn fields() -> Vec<FieldSpec> {
         let texts =
@@ -34,44 +43,83 @@ impl Annotate for Index {
     }
 
     fn write(found: Found<Answer<'_>>, cells: &mut Cells<'_>) {
-        match &found {
-            Found::NotSynced => cells.text(11, "not synced"),
-            Found::Ambiguous(answer) => {
-                cells.text(11, "ambiguous");
-                cells.text(10, &joined(answer.candidates().iter().map(ToString::to_string)));
-            }
-            Found::One(_) | Found::Nothing => {}
+        let card = Card::of(&found);
+        for (place, text) in card.kept.into_iter().enumerate() {
+            cells.text_if(place, text);
         }
-        let Some(answer) = found.answer() else { return };
-        cells.text_if(0, answer.kind().map(super::Kind::name));
-        cells.text_if(1, answer.name());
-        cells.text_if(2, answer.namespace());
-        cells.text_if(3, answer.node());
-        let (host, zone) = answer.host();
-        cells.text_if(4, zone);
-        cells.text_if(5, answer.by().map(super::By::name));
-        cells.text_if(6, answer.network());
-        // Each step upward is a look-up: taken once, for the workload and for the list.
-        let mut owners = [None; MOST_OWNERS];
-        for (place, owner) in owners.iter_mut().zip(answer.owners()) {
-            *place = Some(owner);
+        cells.text_if(KEPT, card.ambiguous.as_deref());
+        cells.text_if(KEPT + 1, card.status);
+        if let Some(host) = card.host {
+            cells.put(KEPT + 2, FieldValue::Address(host));
         }
-        let owners = owners.iter().map_while(|owner| *owner);
-        if let Some(Owner { kind, name, .. }) = answer.workload_among(owners.clone()) {
-            cells.text(7, name);
-            cells.text(8, kind);
-        }
-        let parts = owners.enumerate().flat_map(|(number, owner)| {
-            let comma = if number == 0 { "" } else { "," };
-            [comma, owner.kind, "/", owner.name]
+    }
+
+    /// Step by step for all of them, and then column by column: what is read next is on its way from memory for many rows at once.
+    fn write_all(&self, questions: &[Question<'_>], rows: &[usize], columns: &mut Columns) -> Outcome {
+        let (mut outcome, mut all) = (Outcome::default(), Vec::with_capacity(questions.len()));
+        self.lookup_all(questions, |_, found| {
+            outcome.count(&found);
+            all.push(found);
         });
-        cells.joined(9, parts);
-        if let Some(host) = host {
-            cells.put(12, FieldValue::Address(host));
+        // What is read in one step is sent for in the one before, for all rows.
+        all.iter().filter_map(|found| found.as_ref().one()?.claim()).for_each(prefetch);
+        let pods: Vec<_> = all.iter().filter_map(|found| found.as_ref().one()?.pod()).collect();
+        for pod in &pods {
+            pod.send_for();
         }
+        for pod in &pods {
+            self.chains.send_for(pod.chain);
+            pod.head.name.as_bytes().first().into_iter().for_each(prefetch);
+        }
+        for text in pods.iter().filter_map(|pod| Some(self.chain(pod)?.text())) {
+            text.as_bytes().first().into_iter().for_each(prefetch);
+        }
+        let cards: Vec<_> = all.iter().map(Card::of).collect();
+        let of_rows = || rows.iter().copied().zip(&cards);
+        for place in 0..KEPT {
+            columns.texts(place, of_rows().filter_map(|(row, card)| Some((row, card.kept.get(place).copied().flatten()?))));
+        }
+        columns.texts(KEPT, of_rows().filter_map(|(row, card)| Some((row, card.ambiguous.as_deref()?))));
+        columns.texts(KEPT + 1, of_rows().filter_map(|(row, card)| Some((row, card.status?))));
+        let hosts = of_rows().filter_map(|(row, card)| Some((row, FieldValue::Address(card.host?))));
+        columns.values(KEPT + 2, hosts);
+        outcome
     }
 }
 
-fn joined(parts: impl Iterator<Item = std::string::String>) -> std::string::String {
-    parts.collect::<Vec<_>>().join(",")
+/// What is written of an answer.
+#[derive(Debug, Default)]
+struct Card<'a> {
+    kept: [Option<&'a str>; KEPT],
+    ambiguous: Option<std::string::String>,
+    status: Option<&'static str>,
+    host: Option<IpAddr>,
+}
+
+impl<'a> Card<'a> {
+    #[inline]
+    fn of(found: &Found<Answer<'a>>) -> Self {
+        match found {
+            Found::Nothing => Self::default(),
+            Found::NotSynced => Self { status: Some("not synced"), ..Self::default() },
+            Found::One(answer) => Self::new(answer),
+            Found::Ambiguous(answer) => {
+                let all: Vec<_> = answer.candidates().iter().map(ToString::to_string).collect();
+                Self { status: Some("ambiguous"), ambiguous: Some(all.join(",")), ..Self::new(answer) }
+            }
+        }
+    }
+
+    #[inline]
+    fn new(answer: &Answer<'a>) -> Self {
+        let (host, zone) = answer.host();
+        let (kind, name, chain) = (answer.kind().map(Kind::name), answer.name(), answer.chain());
+        let (workload_kind, workload) = match chain.and_then(Chain::workload) {
+            Some((kind, name)) => (Some(kind), Some(name)),
+            None => (kind.filter(|_| name.is_some()), name),
+        };
+        let (node, by, owners) = (answer.node(), answer.by().map(By::name), chain.map(Chain::text));
+        let kept = [kind, name, answer.namespace(), node, zone, by, answer.network(), workload, workload_kind, owners];
+        Self { kept, host, ..Self::default() }
+    }
 }

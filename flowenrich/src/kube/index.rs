@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use flowcodec::Timestamp;
 use foldhash::fast::RandomState;
 
+use super::addrs::{Addrs, Asked};
 use super::answer::{Answer, Candidate};
-use super::entry::{
-    By, Claim, Claims, EndpointsEntry, Entry, Head, Holder, NodeEntry, OwnedEntry, OwnerName, PodEntry, ServiceEntry,
-};
+use super::chains::{Chain, Chains};
+use super::claims::{Claim, Claims};
+use super::entry::{By, EndpointsEntry, Entry, Head, Holder, NodeEntry, NodeName, OwnedEntry, OwnerName, PodEntry, ServiceEntry};
 use super::settings::Settings;
 use crate::lookup::{AddrKey, Found, Lookup, Port, Question, Scope};
 use crate::shards::Shards;
@@ -34,17 +34,7 @@ pub struct Index {
     pub(super) endpoints: Shards<Arc<EndpointsEntry<false>>>,
     pub(super) slices: Shards<Arc<EndpointsEntry<true>>>,
     pub(super) owned: Shards<Arc<OwnedEntry>>,
-}
-
-/// Claims by address (IPv4 as mapped).
-pub(super) type Addrs = Shards<(u128, Claims)>;
-
-/// An address as a key.
-pub(super) const fn octets(addr: IpAddr) -> u128 {
-    match addr {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
+    pub(super) chains: Chains,
 }
 
 impl Lookup for Index {
@@ -54,7 +44,7 @@ impl Lookup for Index {
         if !self.synced {
             return Found::NotSynced;
         }
-        self.answer(self.claims(key), key, at)
+        self.tell(self.ask(&key), &Question { key, at }, |found| found)
     }
 
     fn lookup_all<'a>(&'a self, questions: &[Question<'_>], mut each: impl FnMut(usize, Found<Answer<'a>>)) {
@@ -62,22 +52,21 @@ impl Lookup for Index {
             (0..questions.len()).for_each(|place| each(place, Found::NotSynced));
             return;
         }
-        // First the claims of all, so that the processor fetches many at once; then what they say.
-        let mut claims = [NOBODY; AT_ONCE];
-        for (block, first) in questions.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
-            for (claims, question) in claims.iter_mut().zip(block) {
-                *claims = self.claims(question.key);
+        // First some dozens are begun, so that the processor fetches many at once; then what came is read.
+        let mut begun = [Asked::default(); AT_ONCE];
+        for (block, first) in questions.chunks(AT_ONCE).zip((0_usize..).step_by(AT_ONCE)) {
+            for (asked, question) in begun.iter_mut().zip(block) {
+                *asked = self.ask(&question.key);
             }
-            for (place, (claims, Question { key, at })) in claims.iter().zip(block).enumerate() {
-                each(place.saturating_add(first), self.answer(claims, *key, *at));
+            for (place, (asked, question)) in begun.iter().zip(block).enumerate() {
+                self.tell(*asked, question, |found| each(first.saturating_add(place), found));
             }
         }
     }
 }
 
-/// Questions whose claims are fetched together.
+/// Questions that wait for memory together.
 const AT_ONCE: usize = 64;
-const NOBODY: &[Claim] = &[];
 
 impl Index {
     /// Whether all lists it is made of were complete once.
@@ -93,38 +82,48 @@ impl Index {
     }
 
     #[inline]
-    fn answer<'a>(&'a self, claims: &'a [Claim], key: AddrKey<'_>, at: Timestamp) -> Found<Answer<'a>> {
-        if claims.is_empty() {
-            return Found::Nothing;
-        }
-        let network = if key.scope().is_default() { None } else { self.network(key.scope()) };
-        match self.holders(claims, key.port(), at) {
-            Found::One(candidates) | Found::Ambiguous(candidates) if candidates.is_empty() => Found::Nothing,
-            found => found.map(|candidates| Answer::new(self, candidates, network)),
-        }
-    }
-
-    #[inline]
-    fn claims(&self, key: AddrKey<'_>) -> &[Claim] {
+    fn ask(&self, key: &AddrKey<'_>) -> Asked<'_> {
         let addrs = if key.scope().is_default() { Some(&self.addrs) } else { self.networks.get(key.scope().name()) };
-        let wanted = octets(key.addr());
-        let found = addrs.and_then(|addrs| addrs.find(self.hasher.hash_one(wanted), |(addr, _)| *addr == wanted));
-        found.map_or(&[], |(_, claims)| claims.as_slice())
+        addrs.map_or_else(Asked::default, |addrs| addrs.ask(key.addr()))
     }
 
-    /// The name of a network as it is kept here.
+    /// What is found. Each case by itself, so that the first, which nearly all are, needs no answer in memory.
+    #[inline]
+    fn tell<'a, T>(&'a self, asked: Asked<'a>, question: &Question<'_>, mut found: impl FnMut(Found<Answer<'a>>) -> T) -> T {
+        let Some(known) = asked.known(|| question.key.addr()) else { return found(Found::Nothing) };
+        match known.alone_at(question.at) {
+            Some(claim) => found(Found::One(self.alone(claim, &question.key))),
+            None => found(self.judged(known.claims(), question)),
+        }
+    }
+
+    /// Nearly every address: nobody to compare it with.
+    #[inline]
+    fn alone<'a>(&'a self, claim: &'a Claim, key: &AddrKey<'_>) -> Answer<'a> {
+        Answer::new(self, Candidates::of(claim), self.network(key.scope()))
+    }
+
+    /// Where there is more than one claim, or an end.
+    #[cold]
+    fn judged<'a>(&'a self, claims: &'a [Claim], question: &Question<'_>) -> Found<Answer<'a>> {
+        let Question { key, at } = question;
+        match self.holders(claims, key.port(), *at) {
+            Found::One(candidates) | Found::Ambiguous(candidates) if candidates.is_empty() => Found::Nothing,
+            found => found.map(|candidates| Answer::new(self, candidates, self.network(key.scope()))),
+        }
+    }
+
+    /// The name of a network as it is kept here; the cluster's own has none.
+    #[inline]
     fn network(&self, scope: Scope<'_>) -> Option<&str> {
+        if scope.is_default() {
+            return None;
+        }
         self.networks.get_key_value(scope.name()).map(|(name, _)| &**name)
     }
 
     /// Who has right to an address that somebody claims: pods before nodes before services, and only then what clocks may have got wrong.
     fn holders<'a>(&'a self, claims: &'a [Claim], port: Option<Port>, at: Timestamp) -> Found<Candidates<'a>> {
-        if let [claim @ Claim { holder: Holder::Pod(_), .. }] = claims
-            && claim.holds_at(at)
-        {
-            // Nearly every address: nobody to compare it with.
-            return Found::One(Candidates::of(claim));
-        }
         let pods = newest(claims, |claim| match &claim.holder {
             Holder::Pod(pod) if claim.holds_at(at) => Some((pod.terminating > at, pod.head.created)),
             _ => None,
@@ -198,7 +197,7 @@ impl Index {
             |entry| hash_name(hasher, &entry.head().namespace, &entry.head().name)
         }
         let hasher = &self.hasher;
-        self.addrs.shrink(|(addr, _)| hasher.hash_one(addr));
+        self.addrs.shrink();
         self.pods.shrink(named(hasher));
         self.services.shrink(named(hasher));
         self.owned.shrink(|it| hash_owner(hasher, &it.group, &it.kind, &it.head.namespace, &it.head.name));
@@ -209,8 +208,15 @@ impl Index {
         E::table_mut(self).remove(hash, |other| Arc::ptr_eq(other, entry));
     }
 
-    pub(super) fn node(&self, name: &str) -> Option<&NodeEntry> {
-        self.find_entry("", name).map(|node: &Arc<NodeEntry>| &**node)
+    pub(super) fn node(&self, node: &NodeName) -> Option<&NodeEntry> {
+        let is = |entry: &Arc<NodeEntry>| entry.head.namespace.is_empty() && *entry.head.name == *node.name;
+        self.nodes.find(node.hash, is).map(|node| &**node)
+    }
+
+    /// What owns a pod, upward.
+    #[inline]
+    pub(super) fn chain(&self, pod: &PodEntry) -> Option<&Chain> {
+        self.chains.find(pod.chain?, || Chain::of(self, pod.owner.as_deref()))
     }
 
     /// The owner of an owner, when that object is known.

@@ -32,13 +32,17 @@
 //! | other networks | in the [scope](crate::Scope) of the network's name (`vms/blue`) only |
 //! | owners | the controlling reference, else the first; upward through objects known; looked up when asked |
 
+mod addrs;
 mod answer;
+mod chains;
+mod claims;
 mod cluster;
 mod dump;
 mod entry;
 mod fields;
 mod index;
 mod object;
+mod read;
 mod settings;
 mod views;
 #[cfg(feature = "kube")]

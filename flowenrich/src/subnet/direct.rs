@@ -3,6 +3,8 @@
 //! Smaller tables of nodes that count bits were tried (12 and 28 MiB for a million prefixes): so much is reckoned for each address that the
 //! processor fetches fewer of them side by side, and a look-up takes twice as long.
 
+use flowcodec::prefetch;
+
 use super::flat::{Step, Word};
 
 const HALVES: usize = 1 << 24;
@@ -69,6 +71,13 @@ impl Direct {
     #[inline]
     pub(super) fn find(&self, addr: u32) -> Word {
         self.word(self.entry(addr), addr)
+    }
+
+    /// Sends for the entry of an address.
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "24 bits fit")]
+    pub(super) fn send_for(&self, addr: u32) {
+        self.entries.get((addr >> 8) as usize).into_iter().for_each(prefetch);
     }
 
     /// The entry of an address: the read that has to wait for memory.

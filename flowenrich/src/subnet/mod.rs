@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use flowcodec::Timestamp;
 use flowcodec::model::{FieldDef, FieldSpec, String as TextField, Unit};
-use ipnetwork::IpNetwork;
+use ipnetwork::{IpNetwork, Ipv4Network};
 
 pub use table::PrefixTable;
 
@@ -146,9 +146,8 @@ impl Annotate for Subnets {
             cells.text(0, label);
             match network {
                 IpNetwork::V4(network) => {
-                    let [a, b, c, d] = network.network().octets();
-                    let [a, b, c, d, length] = [a, b, c, d, network.prefix()].map(|number| DECIMALS.text(number));
-                    cells.joined(1, [a, ".", b, ".", c, ".", d, "/", length].into_iter());
+                    let (text, len) = written(network);
+                    cells.text(1, text.get(..len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default());
                 }
                 IpNetwork::V6(_) => cells.text(1, &network.to_string()),
             }
@@ -156,11 +155,29 @@ impl Annotate for Subnets {
     }
 }
 
-/// Numbers of an octet as text: formatting four of them for each row would cost more than finding the network.
-struct Decimals([[u8; 3]; 256]);
+/// A network as text, and how many octets that is: formatting four numbers for each row would cost more than finding the network.
+fn written(network: Ipv4Network) -> ([u8; 20], usize) {
+    let [a, b, c, d] = network.network().octets();
+    let (mut text, mut at) = ([0; 20], 0_usize);
+    for (number, behind) in [(a, b'.'), (b, b'.'), (c, b'.'), (d, b'/'), (network.prefix(), 0)] {
+        let (digits, count) = DECIMALS.get(usize::from(number)).copied().unwrap_or_default();
+        // Three digits are written always; of fewer the next number takes the places.
+        let (Some(to), Some(sign)) = (text.get_mut(at..at.saturating_add(3)), at.checked_add(count)) else { break };
+        to.copy_from_slice(&digits);
+        at = sign;
+        if behind != 0
+            && let Some(to) = text.get_mut(at)
+        {
+            *to = behind;
+            at = at.saturating_add(1);
+        }
+    }
+    (text, at)
+}
 
-static DECIMALS: Decimals = {
-    let (mut all, mut number) = ([[0; 3]; 256], 0_u8);
+/// Numbers of an octet: digits, and how many there are.
+static DECIMALS: [([u8; 3], usize); 256] = {
+    let (mut all, mut number) = ([([0; 3], 0); 256], 0_u8);
     loop {
         #[expect(
             clippy::indexing_slicing,
@@ -168,21 +185,19 @@ static DECIMALS: Decimals = {
             reason = "evaluated by the compiler, which refuses what is out of bounds"
         )]
         {
-            all[number as usize] = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
+            let [a, b, c] = [b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10];
+            all[number as usize] = match number {
+                100.. => ([a, b, c], 3),
+                10.. => ([b, c, 0], 2),
+                _ => ([c, 0, 0], 1),
+            };
         }
         if number == u8::MAX {
-            break Decimals(all);
+            break all;
         }
         number += 1;
     }
 };
-
-impl Decimals {
-    fn text(&self, number: u8) -> &str {
-        let zeros = usize::from(number < 100) + usize::from(number < 10);
-        self.0.get(usize::from(number)).and_then(|digits| str::from_utf8(digits.get(zeros..)?).ok()).unwrap_or_default()
-    }
-}
 
 /// A label with its quotes taken off; `None` when they do not fit.
 fn unquoted(label: &str) -> Option<String> {

@@ -1,5 +1,7 @@
 //! IPv6: steps by the upper halves of addresses, ten to a leaf together with what they lead to, so that most look-ups end in one place.
 
+use flowcodec::prefetch;
+
 use super::flat::{Step, Word};
 
 const LEAF: usize = 10;
@@ -118,6 +120,15 @@ impl Six {
             // More than 2^31 do not fit in memory.
             BESIDE | u32::try_from(self.beside.len() - 1).unwrap_or(NONE)
         })
+    }
+
+    /// Sends for the leaf that an address falls into; to find it out something has to be read already.
+    #[inline]
+    pub(super) fn send_for(&self, addr: u128) {
+        if let Some(Leaf { keys: [first, .., last], .. }) = self.leaf(halves(addr).0) {
+            prefetch(first);
+            prefetch(last);
+        }
     }
 
     /// What an address leads to.

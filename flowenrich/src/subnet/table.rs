@@ -71,32 +71,25 @@ impl<V> PrefixTable<V> {
         });
     }
 
-    /// What addresses lead to: what has to be read of some dozens of them first, then what it says.
+    /// What addresses lead to: what has to be read of some dozens of them is sent for first.
+    #[inline]
     fn words(&self, addrs: impl Iterator<Item = IpAddr>, mut each: impl FnMut(usize, IpAddr, Word)) {
         const AT_ONCE: usize = 64;
         let mut block = [IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED); AT_ONCE];
-        let mut entries = [0; AT_ONCE];
         let mut addrs = addrs.map(|addr| addr.to_canonical());
         for first in (0_usize..).step_by(AT_ONCE) {
             let mut count = 0;
             for (place, addr) in block.iter_mut().zip(&mut addrs) {
                 *place = addr;
                 count += 1;
-            }
-            let block = block.get(..count).unwrap_or_default();
-            if let Four::Direct(direct) = &self.four {
-                for (entry, addr) in entries.iter_mut().zip(block) {
-                    if let IpAddr::V4(v4) = addr {
-                        *entry = direct.entry(v4.to_bits());
-                    }
+                match (addr, &self.four) {
+                    (IpAddr::V4(v4), Four::Direct(direct)) => direct.send_for(v4.to_bits()),
+                    (IpAddr::V4(_), Four::Sorted { .. }) => {}
+                    (IpAddr::V6(v6), _) => self.six.send_for(v6.to_bits()),
                 }
             }
-            for (place, (addr, entry)) in block.iter().zip(&entries).enumerate() {
-                let word = match (addr, &self.four) {
-                    (IpAddr::V4(v4), Four::Direct(direct)) => direct.word(*entry, v4.to_bits()),
-                    _ => self.word(*addr),
-                };
-                each(first.saturating_add(place), *addr, word);
+            for (number, addr) in block.iter().take(count).enumerate() {
+                each(first.saturating_add(number), *addr, self.word(*addr));
             }
             if count < AT_ONCE {
                 return;

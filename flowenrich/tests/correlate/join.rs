@@ -275,10 +275,6 @@ fn under_a_small_cap_nothing_is_lost() {
         assert_eq!(stats.legs_matched + stats.legs_ambiguous + stats.legs_alone, stats.legs);
         assert!(stats.evicted >= 21 - 2 * u64::try_from(entries).unwrap(), "{stats:?}");
     }
-    let mut settings = Settings::default();
-    settings.limits.bytes = 100;
-    let (rows, stats, _) = run(&order, settings);
-    assert_eq!((rows.len(), stats.refused, stats.legs), (11, 21, 0));
 }
 
 #[test]
@@ -377,4 +373,25 @@ fn legs_of_a_real_recording_find_the_flows_made_of_them() {
         );
         assert_eq!((text(&row, "join").as_deref(), row.get(core::SRC_USER)), (Some("matched"), Some(found.as_str().into())));
     }
+}
+
+/// Where there is no room for any entry, flows and legs come out at once, and each says what it is.
+#[test]
+fn what_cannot_be_held_is_given_out() {
+    let mut settings = Settings::default();
+    settings.limits.bytes = 1;
+    let order: Vec<_> = (0..10 + FLOWS.len()).collect();
+    let (rows, stats, _) = run(&order, settings);
+    assert_eq!((stats.flows, stats.legs, stats.refused), (11, 0, 21));
+    let (legs, flows): (Vec<_>, Vec<_>) = rows.iter().partition(|row| text(row, "join").as_deref() == Some("leg"));
+    assert_eq!((legs.len(), flows.len()), (10, 11));
+    // All that is known of a leg that found no flow stands in its row.
+    let (held, _, _) = run(&(0..10).collect::<Vec<_>>(), Settings::default());
+    let sorted = |rows: &[&Flow]| {
+        let mut lines: Vec<_> = rows.iter().map(|row| format!("{:?}", row.fields().collect::<Vec<_>>())).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&legs), sorted(&held.iter().collect::<Vec<_>>()));
+    assert!(flows.iter().all(|row| text(row, "join").is_none() && row.row().src_port().is_some()));
 }

@@ -1,6 +1,7 @@
 //! Records that belong together, against recordings and by properties.
 #![cfg(test)]
 
+mod batch;
 mod biflow;
 mod common;
 mod dedup;

@@ -1,5 +1,6 @@
 //! The stand-in for the API server: `data/k8s/fakeapi.py`.
 
+use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ pub(crate) struct StandIn {
     port: u16,
     script: PathBuf,
     objects: PathBuf,
+    more: Vec<String>,
 }
 
 impl StandIn {
@@ -24,12 +26,13 @@ impl StandIn {
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Self::spawn(script, objects, port, more);
-        let this = Self { child, port, script: script.to_owned(), objects: objects.to_owned() };
+        let more = more.iter().map(|&word| word.to_owned()).collect();
+        let this = Self { child, port, script: script.to_owned(), objects: objects.to_owned(), more };
         this.await_ready();
         Some(this)
     }
 
-    fn spawn(script: &Path, objects: &Path, port: u16, more: &[&str]) -> Child {
+    fn spawn(script: &Path, objects: &Path, port: u16, more: &[impl AsRef<OsStr>]) -> Child {
         Command::new("python3").arg(script).arg(objects).args(["--port", &port.to_string()]).args(more).spawn().unwrap()
     }
 
@@ -46,7 +49,7 @@ impl StandIn {
     pub(crate) fn restart(&mut self, objects: &[Value]) {
         let path = std::env::temp_dir().join(format!("flowenrich-stand-in-{}.json", self.port));
         std::fs::write(&path, serde_json::to_vec(objects).unwrap()).unwrap();
-        self.child = Self::spawn(&self.script, &path, self.port, &[]);
+        self.child = Self::spawn(&self.script, &path, self.port, &self.more);
         self.await_ready();
         std::fs::remove_file(path).unwrap();
     }

@@ -86,7 +86,11 @@ impl Store {
         }
         let uid = TemplateUid::new(self.uids.wrapping_add(1));
         let known = |id| elements.get(&id).map(|element| ElementRef::Runtime(Arc::clone(element)));
-        if entry.template.learn(uid, known, schema) {
+        // What the schema reads of it gives it another plan.
+        self.plans.leave(&entry.template);
+        let changed = entry.template.learn(uid, known, schema);
+        self.plans.share(&mut entry.template);
+        if changed {
             self.uids = uid.number();
             entry.unknown = entry.template.has_unknown();
             let before = entry.cost;

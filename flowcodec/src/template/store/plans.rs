@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use super::super::{Plan, Template};
 use super::{Hasher, indexed, shrink};
 
-/// What sharing costs for each template at most.
-pub(super) const PLAN_COST: usize = 2 * indexed::<u64, Weak<Plan>>();
+/// What sharing costs for each template at most: two places in the table, and a plan that is gone but for its name there.
+pub(super) const PLAN_COST: usize = 2 * indexed::<u64, Weak<Plan>>() + size_of::<Plan>() + size_of::<[usize; 2]>();
 
 const FIRST_SWEEP: usize = 64;
 

@@ -194,9 +194,7 @@ impl Correlator {
                 while let Some(last) = self.table.crowded() {
                     self.give_up(last, now, &mut out);
                 }
-                let room = !self.table.is_hopeless();
-                let inserted = room.then(|| self.table.entries.insert(key, Life::new(now))).flatten();
-                let Some(handle) = inserted else {
+                let Ok(handle) = self.table.insert(key, Life::new(now)) else {
                     self.stats.refused = self.stats.refused.saturating_add(1);
                     let status = if part == Part::Half { "partial" } else { "single" };
                     return self.pass(record, &row, Some(status), out);

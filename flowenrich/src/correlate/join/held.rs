@@ -86,6 +86,21 @@ impl Held {
 }
 
 impl HeldLeg {
+    pub(super) const fn new(leg: &Leg<'_>, id: TextId, site: TextId, now: Timestamp) -> Self {
+        Self {
+            id,
+            site,
+            end: leg.end,
+            destination: leg.destination,
+            start: leg.start,
+            until: None,
+            kept: Kept::new(),
+            heard: now,
+            matched: false,
+            ambiguous: false,
+        }
+    }
+
     /// While it lives it has no end.
     pub(super) fn when(&self) -> Interval {
         let end = self.until.unwrap_or(Timestamp::from_nanos(i64::MAX));

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use flowcodec::model::Schema;
 use flowcodec::{Flow, Text, Timestamp};
 
 /// Which end of a connection.
@@ -87,5 +88,10 @@ impl<'a> Leg<'a> {
     #[must_use]
     pub const fn telling(self, connection: &'a Flow) -> Self {
         Self { connection: Some(connection), ..self }
+    }
+
+    /// What is to say of the connection, if it is said in this schema.
+    pub(super) fn told_in(&self, schema: &Schema) -> Option<&'a Flow> {
+        self.connection.filter(|connection| connection.schema().tag() == schema.tag())
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use flowcodec::Timestamp;
 use flowcodec::model::{
-    Field, FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit,
+    Field, FieldDef, FieldId, FieldSpec, FieldValue, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit,
 };
 
 pub use leg::{End, Leg};
@@ -94,7 +94,8 @@ pub struct Stats {
     /// Flows and legs that were decided before their time, because there was no room; and legs, because there were too many of one
     /// source.
     pub evicted: u64,
-    /// Flows and legs that could not be held at all: the limits do not suffice for one entry.
+    /// Flows and legs that could not be held at all, as the limits do not suffice for one entry: flows were given out as they were, legs as
+    /// `leg`.
     pub refused: u64,
     /// Legs whose connection was of another schema than the join's, and is not told of.
     pub foreign: u64,
@@ -231,14 +232,24 @@ impl Join {
         // It looks for legs; nothing looks for it. So it has a key of its own, and a busy server's flows do not stand in one row.
         self.turn = self.turn.wrapping_add(1);
         let key = Endpoint::of_none(self.turn);
-        self.hold(key, Held::Flow(HeldFlow { site, ends, when, kept }), now.offset(nanos(self.settings.wait)), now);
+        let held = Held::Flow(HeldFlow { site, ends, when, kept });
+        match self.table.entries.insert(key, held) {
+            Ok(handle) => self.table.entries.set_timer(handle, now.offset(nanos(self.settings.wait)), now),
+            Err((_, held)) => {
+                held.release(&mut self.table.texts);
+                self.stats.refused = self.stats.refused.saturating_add(1);
+                out(copied(record, &row, &self.schema));
+            }
+        }
         self.shrink(&mut out);
     }
 
     /// Takes a leg, or what is new of one. Cost: one look-up, and a pass over the connection's fields.
     pub fn leg(&mut self, now: Timestamp, leg: &Leg<'_>, mut out: impl FnMut(Flow)) {
+        let foreign = leg.connection.is_some() && leg.told_in(&self.schema).is_none();
+        self.stats.foreign = self.stats.foreign.saturating_add(foreign.into());
         self.make_room(&mut out);
-        let Some(site) = self.table.texts.hold(leg.site.as_bytes()) else { return };
+        let Some(site) = self.table.texts.hold(leg.site.as_bytes()) else { return self.refuse(leg, &mut out) };
         let at = Endpoint::new(site, leg.source);
         let known = self.table.entries.find(&at).find_map(|(handle, held)| match held {
             Held::Leg(held) if held.is(leg, &self.table.texts) => Some(handle),
@@ -253,35 +264,32 @@ impl Join {
                 self.keep_few(&at, &mut out);
                 let Some(id) = self.room().then(|| self.table.texts.hold(leg.id.as_bytes())).flatten() else {
                     self.table.texts.release(site);
-                    self.stats.refused = self.stats.refused.saturating_add(1);
-                    return;
+                    return self.refuse(leg, &mut out);
                 };
-                self.stats.legs = self.stats.legs.saturating_add(1);
-                let (end, destination, start) = (leg.end, leg.destination, leg.start);
-                let held = HeldLeg {
-                    id,
-                    site,
-                    end,
-                    destination,
-                    start,
-                    until: None,
-                    kept: Kept::new(),
-                    heard: now,
-                    matched: false,
-                    ambiguous: false,
-                };
-                let Some(handle) = self.hold(at, Held::Leg(held), now, now) else { return };
-                handle
+                match self.table.entries.insert(at, Held::Leg(HeldLeg::new(leg, id, site, now))) {
+                    Ok(handle) => {
+                        self.stats.legs = self.stats.legs.saturating_add(1);
+                        handle
+                    }
+                    Err((_, held)) => {
+                        held.release(&mut self.table.texts);
+                        return self.refuse(leg, &mut out);
+                    }
+                }
             }
         };
         self.update(handle, now, leg);
         self.shrink(&mut out);
     }
 
+    /// A leg that cannot be held is given out as one without flows: no flow will be told of its connection.
+    fn refuse(&mut self, leg: &Leg<'_>, out: &mut impl FnMut(Flow)) {
+        self.stats.refused = self.stats.refused.saturating_add(1);
+        out(self.row_of(leg));
+    }
+
     fn update(&mut self, handle: Handle, now: Timestamp, leg: &Leg<'_>) {
-        let ours = leg.connection.filter(|connection| connection.schema().tag() == self.schema.tag());
-        self.stats.foreign = self.stats.foreign.saturating_add(u64::from(leg.connection.is_some() && ours.is_none()));
-        let (core, texts) = (Schema::common().fields().len(), &mut self.table.texts);
+        let (ours, texts) = (leg.told_in(&self.schema), &mut self.table.texts);
         self.table.entries.edit(handle, |_, held| {
             let Held::Leg(held) = held else { return };
             held.heard = held.heard.max(now);
@@ -289,8 +297,7 @@ impl Join {
             held.until = held.until.max(leg.until);
             let (addr, port) = leg.destination;
             held.destination = (addr.or(held.destination.0), port.or(held.destination.1));
-            let fields = ours.into_iter().flat_map(Flow::fields).filter(|(id, _)| id.index() >= core);
-            for (id, value) in fields {
+            for (id, value) in ours.into_iter().flat_map(of_connection) {
                 held.kept.take(texts, id, value, now);
             }
         });
@@ -376,12 +383,6 @@ impl Join {
         self.decide(handle, out);
     }
 
-    fn hold(&mut self, at: Endpoint, held: Held, until: Timestamp, now: Timestamp) -> Option<Handle> {
-        let handle = self.table.entries.insert(at, held)?;
-        self.table.entries.set_timer(handle, until, now);
-        Some(handle)
-    }
-
     /// Ends the wait of a flow or leg.
     fn decide(&mut self, handle: Handle, out: &mut impl FnMut(Flow)) {
         if let Some(Held::Flow(flow)) = self.table.entries.get(handle) {
@@ -418,6 +419,12 @@ impl Join {
         }
         held.release(&mut self.table.texts);
     }
+}
+
+/// What there is to say of a connection that is not said of its IP flows themselves.
+fn of_connection(connection: &Flow) -> impl Iterator<Item = (FieldId, FieldValue<'_>)> {
+    let core = Schema::common().fields().len();
+    connection.fields().filter(move |(id, _)| id.index() >= core)
 }
 
 /// The two ends of a flow that may be one of a leg.

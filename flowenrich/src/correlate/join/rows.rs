@@ -1,12 +1,14 @@
 //! What fits together, and the rows that tell of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use flowcodec::Text;
 use flowcodec::model::{FieldValue, Flow, field};
 
 use super::held::{Endpoint, Held, HeldFlow, HeldLeg};
-use super::{Join, TCP};
+use super::leg::Leg;
+use super::{Join, TCP, of_connection};
 use crate::correlate::input::address;
 use crate::correlate::limits::nanos;
 use crate::correlate::pending::Handle;
@@ -71,19 +73,36 @@ impl Join {
 
     /// The row of a leg without flows.
     pub(super) fn alone(&self, at: Endpoint, leg: &HeldLeg) -> Flow {
-        let (texts, places) = (&self.table.texts, &self.places);
+        let texts = &self.table.texts;
         let mut row = Flow::new(Arc::clone(&self.schema));
         leg.kept.put(texts, &mut row);
-        put_text(&mut row, places.join, Some("leg"));
-        put_text(&mut row, places.end, Some(leg.end.name()));
-        put(&mut row, places.site, Some(FieldValue::Text(Text::new(texts.get(leg.site)))));
-        put(&mut row, Some(field::SRC_ADDR.id()), Some(FieldValue::Address(address(at.addr))));
-        put_number(&mut row, Some(field::SRC_PORT.id()), Some(at.port.into()));
-        put(&mut row, Some(field::DST_ADDR.id()), leg.destination.0.map(FieldValue::Address));
-        put_number(&mut row, Some(field::DST_PORT.id()), leg.destination.1.map(u64::from));
-        put_number(&mut row, Some(field::IP_PROTOCOL.id()), Some(TCP.into()));
-        put_time(&mut row, field::START.id(), Some(leg.start));
-        put_time(&mut row, field::END.id(), leg.until);
+        let source = SocketAddr::new(address(at.addr), at.port);
+        let told = Leg::new(Text::new(texts.get(leg.id)), leg.end, Text::new(texts.get(leg.site)), source, leg.start);
+        self.tell(&mut row, &told.to(leg.destination.0, leg.destination.1).until(leg.until));
         row
+    }
+
+    /// The same of one that is not held.
+    pub(super) fn row_of(&self, leg: &Leg<'_>) -> Flow {
+        let mut row = Flow::new(Arc::clone(&self.schema));
+        for (id, value) in leg.told_in(&self.schema).into_iter().flat_map(of_connection) {
+            put(&mut row, Some(id), Some(value));
+        }
+        self.tell(&mut row, leg);
+        row
+    }
+
+    fn tell(&self, row: &mut Flow, leg: &Leg<'_>) {
+        let places = &self.places;
+        put_text(row, places.join, Some("leg"));
+        put_text(row, places.end, Some(leg.end.name()));
+        put(row, places.site, Some(FieldValue::Text(leg.site)));
+        put(row, Some(field::SRC_ADDR.id()), Some(FieldValue::Address(leg.source.ip().to_canonical())));
+        put_number(row, Some(field::SRC_PORT.id()), Some(leg.source.port().into()));
+        put(row, Some(field::DST_ADDR.id()), leg.destination.0.map(FieldValue::Address));
+        put_number(row, Some(field::DST_PORT.id()), leg.destination.1.map(u64::from));
+        put_number(row, Some(field::IP_PROTOCOL.id()), Some(TCP.into()));
+        put_time(row, field::START.id(), Some(leg.start));
+        put_time(row, field::END.id(), leg.until);
     }
 }

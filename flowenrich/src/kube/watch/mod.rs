@@ -258,6 +258,5 @@ impl WatchedKind {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(since.as_nanos().try_into().unwrap_or(i64::MAX))
+    SystemTime::now().into()
 }
