@@ -168,10 +168,10 @@ impl FlowWriter {
     /// Changes were lost, and those that were not are told: lets go of what is not held any more. What is held is to be told anew by
     /// [`change`](Self::change).
     pub(crate) fn retain(&mut self, held: &HashSet<u64>) {
-        let evicted = &mut self.evicted;
-        self.accounts.retain(|serial, account| {
+        let Self { accounts, sides, evicted, .. } = self;
+        accounts.retain(|serial, account| {
             let stays = held.contains(serial);
-            *evicted += u64::from(!stays && account.stand != Stand::Written);
+            *evicted += u64::from(!stays && account.stand != Stand::Written && !sides.contains(serial));
             stays
         });
         self.sides.retain(|serial| held.contains(serial));
