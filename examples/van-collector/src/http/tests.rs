@@ -32,16 +32,16 @@ fn served(change: impl FnOnce(&mut Limits)) -> Arc<Served> {
 
 /// A question that is worked on until it is told to end.
 async fn busy(served: &Arc<Served>) -> (Sender<()>, JoinHandle<Result<(), ApiError>>) {
-    let ((end, ended), (begin, begun), served) = (channel(), tokio::sync::oneshot::channel(), Arc::clone(served));
+    let ((end, ended), (told, working), served) = (channel(), tokio::sync::oneshot::channel(), Arc::clone(served));
     let worked = tokio::spawn(async move {
         let wait = move |_: &Hub| {
-            let _ = begin.send(());
+            let _ = told.send(());
             let _ = ended.recv();
             Ok(())
         };
         served.work(wait).await
     });
-    begun.await.unwrap();
+    working.await.unwrap();
     (end, worked)
 }
 
