@@ -17,8 +17,9 @@ pub(crate) enum Answer {
     Rows(Rows),
 }
 
-/// An array that is written piece by piece: records may be many, and each piece is read from the collector when it is its turn. A record
-/// that went meanwhile is left out.
+/// An array that is written piece by piece: records may be many, and each piece is read from the collector when it is its turn. Which
+/// records they are is of one moment, what is said of each of a later one: it may not fit any more what was asked for. A record that went
+/// meanwhile is left out.
 pub(crate) struct Rows {
     /// What comes first, and was made already.
     pub(crate) made: Vec<Json>,

@@ -117,7 +117,7 @@ pub(crate) struct Inner {
     /// Messages that a connection did not take, too large or aborted.
     pub(crate) passed_over: u64,
     pub(crate) happenings: VecDeque<Happening>,
-    /// Counts writes: whoever has seen this number has seen all.
+    /// Counts what is seen: whoever has seen this number has seen all.
     pub(crate) version: u64,
     pub(crate) flows: Option<FlowWriter>,
 }
@@ -161,7 +161,6 @@ impl Hub {
     /// Takes a message. What cannot be read costs only itself, is counted, and now and then said.
     pub fn message(&self, now: Timestamp, link: &str, octets: &[u8]) {
         self.write(|inner| {
-            inner.version += 1;
             if let Err(fault) = inner.collector.message(now, link, octets) {
                 let bad = inner.collector.stats().bad_messages;
                 if bad.is_power_of_two() {
@@ -173,7 +172,7 @@ impl Hub {
 
     /// Makes time pass.
     pub fn tick(&self, now: Timestamp) {
-        self.write(|inner| inner.collector.tick(now));
+        self.pass(|inner| inner.collector.tick(now));
     }
 
     /// Makes time pass up to `now`, one step after the other, as a clock would.
@@ -218,7 +217,6 @@ impl Hub {
                 inner.happens(now, "connection lost", reason.clone());
             }
             inner.feed = state;
-            inner.version += 1;
         });
     }
 
@@ -267,7 +265,16 @@ impl Hub {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Changes something that is seen.
     fn write(&self, change: impl FnOnce(&mut Inner)) {
+        self.pass(|inner| {
+            inner.version += 1;
+            change(inner);
+        });
+    }
+
+    /// The same where time passes, which is seen only by the changes it makes.
+    fn pass(&self, change: impl FnOnce(&mut Inner)) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut inner);
         self.settle(&mut inner);
@@ -275,6 +282,7 @@ impl Hub {
     }
 
     fn settle(&self, inner: &mut RwLockWriteGuard<'_, Inner>) {
+        let mut lost = 0;
         while let Some(change) = inner.collector.poll_change() {
             inner.version += 1;
             match change {
@@ -300,12 +308,14 @@ impl Hub {
                         flows.replaced(old, new);
                     }
                 }
-                Change::Lost(changes) => {
-                    eprintln!("van-collector: {changes} changes came faster than they were read: all records are read again");
-                    inner.read_again();
-                }
+                Change::Lost(changes) => lost = changes,
                 _ => {}
             }
+        }
+        // Those that were not lost come first: what they say is gone has its accounts still, and is not missed twice.
+        if lost > 0 {
+            eprintln!("van-collector: {lost} changes came faster than they were read: all records are read again");
+            inner.read_again();
         }
         let Inner { collector, totals, flows, .. } = &mut **inner;
         totals.settle(collector);

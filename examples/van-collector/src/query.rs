@@ -164,7 +164,8 @@ struct Page<R> {
     time_range_count: usize,
 }
 
-/// Writes the row of a record, unless the record is gone.
+/// Writes the row of a record as it is by then, unless the record is gone. Filters are not asked again: which rows there are, in which
+/// order, and how many on all pages, is of one moment.
 fn write<'a, T: Table>(network: &'a Network<'a>, id: RecordId, out: &mut Vec<u8>) -> serde_json::Result<bool> {
     T::found(network, id).map_or(Ok(false), |row| answer::row(out, Shown::<T> { network, row }))
 }

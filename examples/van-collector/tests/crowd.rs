@@ -135,6 +135,28 @@ mod tests {
         served_at_last(&server, "/api/v2alpha1/connections").await;
     }
 
+    /// Limits of nothing and of everything: both are limits, and none is an error.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_least_and_the_most_are_limits() {
+        let hub = of(Big { sites: 6, processes: 200, services: 10, connections: 10_000 });
+        let all = limits(|limits| {
+            (limits.connections, limits.watchers, limits.questions, limits.answers) =
+                (usize::MAX, usize::MAX, usize::MAX, usize::MAX);
+            (limits.turn, limits.stall) = (Duration::MAX, Duration::MAX);
+        });
+        let server = Server::within(Arc::clone(&hub), all).await;
+        assert_eq!(server.get("/api/v2alpha1/connections").await.status, 200);
+        let none = limits(|limits| (limits.watchers, limits.questions, limits.answers) = (0, 0, 0));
+        let server = Server::within(hub, none).await;
+        let request = "GET /api/v2alpha1/connections HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut first = server.open(request).await;
+        assert!(until(&mut first, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+        // It is not taken: there is no room for a second.
+        assert!(is_busy(&server.get("/api/v2alpha1/connections").await));
+        drop(first);
+        served_at_last(&server, "/api/v2alpha1/connections").await;
+    }
+
     /// What goes while an answer is on its way is left out, and the counts say so.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn rows_that_go_meanwhile_are_left_out() {
@@ -162,6 +184,39 @@ mod tests {
         assert!((1..20_000).contains(&rows.len()), "{}", rows.len());
         let numbers = rows.iter().map(|row| row["identity"].as_str().unwrap()[2..].parse::<u32>().unwrap());
         assert!(numbers.max().unwrap() < 20_000, "and none that came later is among them");
+    }
+
+    /// What ends while an answer is on its way is no row of those that live, unless it was written before; what ended is asked for by name.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rows_that_end_meanwhile_are_left_out_of_those_that_live() {
+        let hub = Hub::new(Settings::default(), Clock::Recording, "ending", None);
+        let flows = format!("{BASE}.flows");
+        let tell = |said: (Attribute, Scalar<'_>)| {
+            for number in 0..20_000 {
+                let id = format!("a:{number}");
+                hub.message(NOW, &flows, &records(None, &flows, &[(RecordType::BIFLOW_TPORT, &id, &[said])]));
+            }
+        };
+        // All of them are more than a connection holds.
+        tell((Attribute::TRACE, Scalar::Text((&*"x".repeat(300)).into())));
+        let server = Server::of(Arc::clone(&hub)).await;
+        let mut answers = Vec::new();
+        for parameters in ["", "?includeDeleted=1"] {
+            let mut stream = server.open(&format!("GET /api/v1alpha1/connections{parameters} HTTP/1.0\r\n\r\n")).await;
+            answers.push((until(&mut stream, "[").await, stream));
+        }
+        sleep(Duration::from_millis(500)).await;
+        tell((Attribute::END_TIME, Scalar::Number(1_800_000_000_000_000)));
+        let mut counts = Vec::new();
+        for (begun, stream) in answers {
+            let whole = begun + &rest(stream).await;
+            let rows: Json = serde_json::from_str(whole.split_once("\r\n\r\n").unwrap().1).unwrap();
+            let rows = rows.as_array().unwrap();
+            counts.push((rows.len(), rows.iter().filter(|row| row.get("endTime").is_some()).count()));
+        }
+        let [(live, ended), (all, of_all_ended)] = counts[..] else { panic!("{counts:?}") };
+        assert!((1..20_000).contains(&live) && ended == 0, "{counts:?}");
+        assert!(all == 20_000 && of_all_ended > 0, "{counts:?}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,5 +326,21 @@ mod tests {
         sleep(Duration::from_millis(600)).await;
         let answer = server.ask("GET", "/page/network", &format!("If-None-Match: {tag}\r\n")).await;
         assert!(answer.status == 200 && answer.body.contains("third"), "{answer:?}");
+    }
+
+    /// Before the router has said anything, the page knows that it is there.
+    #[tokio::test]
+    async fn a_connection_is_news() {
+        let hub = Hub::new(Settings::default(), Clock::Live, "router", None);
+        let server = Server::of(Arc::clone(&hub)).await;
+        let before = server.get("/page/network").await;
+        assert_eq!(before.json()["feed"]["state"], "connecting", "{}", before.body);
+        hub.connected(hub.now());
+        // Older ones are not given any more.
+        sleep(Duration::from_millis(600)).await;
+        let seen = format!("If-None-Match: {}\r\n", before.header("etag").unwrap());
+        let answer = server.ask("GET", "/page/network", &seen).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["feed"]["state"], "connected", "{}", answer.body);
     }
 }

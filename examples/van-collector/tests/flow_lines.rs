@@ -51,9 +51,13 @@ mod tests {
 
     impl Bench {
         fn new(change: impl FnOnce(&mut Settings)) -> Self {
+            Self::paced(WhenFull::Wait, change)
+        }
+
+        fn paced(pace: WhenFull, change: impl FnOnce(&mut Settings)) -> Self {
             let (mut settings, sink) = (Settings::default(), Sink::default());
             change(&mut settings);
-            let writer = FlowWriter::new(Box::new(sink.clone()), WhenFull::Wait).unwrap();
+            let writer = FlowWriter::new(Box::new(sink.clone()), pace).unwrap();
             let bench = Self { hub: Hub::new(settings, Clock::Recording, "test", Some(writer)), sink };
             bench.announce(0);
             bench
@@ -92,6 +96,10 @@ mod tests {
         }
 
         fn connection(&self, second: u64, octets: u64, end: Option<u64>) {
+            self.connection_of("a:7", second, octets, end);
+        }
+
+        fn connection_of(&self, id: &str, second: u64, octets: u64, end: Option<u64>) {
             let mut attributes = vec![
                 (Attribute::PARENT, text("a:1")),
                 (Attribute::START_TIME, us(2)),
@@ -101,7 +109,7 @@ mod tests {
             ];
             attributes.extend(end.map(|end| (Attribute::END_TIME, us(end))));
             attributes.sort();
-            self.send(second, FLOWS, &[(RecordType::BIFLOW_TPORT, "a:7", &attributes)]);
+            self.send(second, FLOWS, &[(RecordType::BIFLOW_TPORT, id, &attributes)]);
         }
 
         /// Until its source has been silent for so long that what it described is taken for ended, and all that waits is due.
@@ -250,5 +258,93 @@ mod tests {
         let (lines, closed) = bench.close();
         assert_eq!(lines.len(), 10);
         assert!(closed.unwrap_err().to_string().starts_with("15 flows were evicted"));
+    }
+
+    /// Connections of numbers, all in one message.
+    fn many(bench: &Bench, second: u64, numbers: core::ops::Range<u32>, end: Option<u64>) {
+        let ids: Vec<_> = numbers.map(|number| format!("a:{number}")).collect();
+        let mut attributes = vec![(Attribute::START_TIME, us(2))];
+        attributes.extend(end.map(|end| (Attribute::END_TIME, us(end))));
+        let specs: Vec<RecordSpec<'_>> = ids.iter().map(|id| (RecordType::BIFLOW_TPORT, &**id, &*attributes)).collect();
+        bench.send(second, FLOWS, &specs);
+    }
+
+    /// A source of more flows than changes can wait falls silent, and is forgotten.
+    #[test]
+    fn what_was_written_is_not_missed_when_changes_are_lost() {
+        let bench = Bench::new(|settings| settings.changes = 100);
+        for first in (100..400).step_by(20) {
+            many(&bench, 3, first..first + 20, None);
+        }
+        bench.silence(4);
+        bench.hub.tick(at(5_000));
+        bench.hub.look(|collector| {
+            assert_eq!(collector.all_records().count(), 0);
+            assert!(collector.stats().lost_changes >= 2 * 200, "of ends and of removals: {:?}", collector.stats());
+        });
+        assert_eq!(bench.lines().len(), 300);
+    }
+
+    /// Each flow that goes unwritten is counted, once, whether the change that says so is lost or not.
+    #[test]
+    fn what_goes_is_counted_once_when_changes_are_lost() {
+        // While they wait to be written, their source goes for another.
+        let bench = Bench::new(|settings| (settings.changes, settings.sources) = (20, 1));
+        for first in (100..150).step_by(10) {
+            many(&bench, 3, first..first + 10, None);
+        }
+        bench.hub.tick_through(at(34));
+        bench.hub.message(at(35), "mc/sfe.all", &beacon("ROUTER", "b:0", "mc/sfe.b:0", "sfe.b:0"));
+        assert!(bench.hub.look(|collector| collector.stats().lost_changes) >= 30 + 30);
+        let (lines, closed) = bench.close();
+        assert_eq!(lines.len(), 0);
+        assert!(closed.unwrap_err().to_string().starts_with("50 flows were evicted"));
+
+        // While they live, as many others come at once.
+        let bench = Bench::new(|settings| (settings.changes, settings.flows) = (20, 50));
+        for first in (100..150).step_by(10) {
+            many(&bench, 3, first..first + 10, None);
+        }
+        many(&bench, 4, 200..250, None);
+        assert!(bench.hub.look(|collector| collector.stats().lost_changes) >= 80);
+        let (lines, closed) = bench.close();
+        assert_eq!(lines.len(), 50);
+        assert!(closed.unwrap_err().to_string().starts_with("50 flows were evicted"));
+    }
+
+    /// A line that nobody took is no line: the next one of its flow corrects only what came before it.
+    #[test]
+    fn a_line_that_was_refused_is_not_corrected() {
+        let bench = Bench::paced(WhenFull::Lose, |_| ());
+        bench.network(1);
+        bench.connection_of("a:7", 3, 100, Some(3));
+        let slow = bench.sink.0.lock().unwrap();
+        // More lines than wait for a reader.
+        for first in (1_000..10_000).step_by(50) {
+            many(&bench, 4, first..first + 50, Some(4));
+        }
+        for second in (5..30).step_by(5) {
+            bench.hub.message(at(second), BASE, &heartbeat("a:0", 1));
+        }
+        bench.connection_of("a:7", 31, 150, Some(3));
+        bench.connection_of("a:8", 31, 150, Some(3));
+        drop(slow);
+        let (asked, written) = (Instant::now(), |sink: &Sink| sink.0.lock().unwrap().split(|octet| *octet == b'\n').count());
+        while written(&bench.sink) < 8_192 {
+            assert!(asked.elapsed() < Duration::from_secs(10), "{} lines", written(&bench.sink));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bench.connection_of("a:7", 32, 200, Some(3));
+        bench.connection_of("a:8", 32, 200, Some(3));
+        let (lines, closed) = bench.close();
+        let corrections = |id: &str| -> Vec<_> {
+            let lines = lines.iter().filter(|line| line["van_id"] == id).map(said);
+            lines.map(|(octets, _, correction)| (octets, correction)).collect()
+        };
+        assert_eq!(corrections("a:7"), [(Some(100), None), (Some(200), Some(1))]);
+        assert_eq!(corrections("a:8"), [(Some(200), None)]);
+        // 9,002 flows and one correction that were to be written, and two more lines that were.
+        let refused = 9_003 + 2 - lines.len();
+        assert!(closed.unwrap_err().to_string().starts_with(&format!("{refused} flows were not written")));
     }
 }

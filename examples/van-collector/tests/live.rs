@@ -133,13 +133,14 @@ mod tests {
             send(&peer, &messages).await;
             live.messages(157).await;
             live.is_the_recordings_state();
-            let seen = peer.until("a FLUSH for each source", |seen| flushed(seen, 1)).await;
+            let unsettled = messages.iter().filter(|(link, _)| link.contains("ctrl")).count();
+            let settled = |seen: &Seen| flushed(seen, 1) && seen.dispositions >= unsettled;
+            let seen = peer.until("a FLUSH for each source, and all is settled", settled).await;
             assert_eq!(
                 (seen.connections, &*seen.mechanisms, &*seen.containers),
                 (1, &["ANONYMOUS".to_owned()][..], &["collector-under-test".to_owned()][..])
             );
             assert_eq!((seen.attached.len(), seen.attaches.len()), (13, 13), "four addresses for each of three sources");
-            let unsettled = messages.iter().filter(|(link, _)| link.contains("ctrl")).count();
             assert_eq!(seen.dispositions, unsettled, "what is not settled is");
             let server = Server::of(Arc::clone(&live.hub)).await;
             let health = server.get("/healthz").await.json();

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::pieces::Held;
+use super::pieces::{Held, SharedText};
 use super::shared::{Addresses, Shared};
 use crate::error::ApiError;
 use crate::hub::Hub;
 
-/// How many may ask at once, and how long is waited for them. Over a limit the answer is 503 with `Retry-After`.
+/// How many may ask at once, and how long is waited for them. Over a limit the answer is 503 with `Retry-After`. A limit of 0 is one of 1.
 ///
 /// ```
 /// let mut limits = van_collector::http::Limits::default();
@@ -56,7 +55,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) hub: Arc<Hub>,
-    pub(super) network: Shared<Bytes>,
+    pub(super) network: Shared<Arc<SharedText>>,
     pub(super) addresses: [Shared<Arc<Addresses>>; 2],
     limits: Limits,
     questions: Arc<Semaphore>,
@@ -67,16 +66,20 @@ pub(super) struct Served {
 /// Octets are counted in such pieces: a semaphore gives out no more than 2^32 at once.
 const PIECE: usize = 1_024;
 
+/// Room for so many, and for one at least: where there is none, nobody is ever served.
+pub(super) fn room(for_so_many: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(for_so_many.clamp(1, Semaphore::MAX_PERMITS)))
+}
+
 impl Served {
     pub(super) fn new(hub: Arc<Hub>, limits: Limits) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
         Self {
             hub,
             network: Shared::default(),
             addresses: Default::default(),
-            questions: semaphore(limits.questions),
-            watchers: semaphore(limits.watchers),
-            answers: semaphore(limits.answers / PIECE),
+            questions: room(limits.questions),
+            watchers: room(limits.watchers),
+            answers: room(limits.answers / PIECE),
             limits,
         }
     }
@@ -86,8 +89,16 @@ impl Served {
         &self,
         question: impl FnOnce(&Hub) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let turn = timeout(self.limits.turn, Arc::clone(&self.questions).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(self.refused("too many questions are being worked on")) };
+        self.work_since(Instant::now(), question).await
+    }
+
+    /// The same for who has waited since `asked` already.
+    pub(super) async fn work_since<T: Send + 'static>(
+        &self,
+        asked: Instant,
+        question: impl FnOnce(&Hub) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.in_turn(asked, Arc::clone(&self.questions).acquire_owned()).await?.map_err(ApiError::internal)?;
         let hub = Arc::clone(&self.hub);
         let worked = tokio::task::spawn_blocking(move || {
             // Whoever asked may have gone: the work goes on, and so does its turn.
@@ -98,16 +109,23 @@ impl Served {
         worked.await.unwrap_or_else(|error| Err(ApiError::internal(error)))
     }
 
+    /// Waits for something, as long as who asked at `asked` may wait for all of it together.
+    pub(super) async fn in_turn<T>(&self, asked: Instant, what: impl Future<Output = T>) -> Result<T, ApiError> {
+        let left = self.limits.turn.saturating_sub(asked.elapsed());
+        timeout(left, what).await.map_err(|_| self.refused("too many questions are being worked on"))
+    }
+
     /// Room for one that watches.
     pub(super) fn watcher(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let most = self.limits.watchers.max(1);
         Arc::clone(&self.watchers)
             .try_acquire_owned()
-            .map_err(|_| self.refused(format!("{} watch already; ask without watch=1, or later", self.limits.watchers)))
+            .map_err(|_| self.refused(format!("{most} watch already; ask without watch=1, or later")))
     }
 
     /// Room for what was answered, until it is taken.
     pub(super) fn held(&self, octets: usize) -> Result<Held, ApiError> {
-        let all = self.limits.answers / PIECE;
+        let all = (self.limits.answers / PIECE).max(1);
         let wanted = u32::try_from((octets / PIECE + 1).min(all)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.answers).try_acquire_many_owned(wanted);
         room.map(Held).map_err(|_| self.refused("too many answers wait to be taken"))

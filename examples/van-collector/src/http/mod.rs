@@ -6,6 +6,8 @@ mod pieces;
 mod serve;
 mod shared;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod v1;
 mod v2;
 mod watch;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
@@ -32,7 +34,7 @@ use crate::hub::{FeedState, Hub, Inner};
 use crate::metrics;
 use crate::view::micros;
 use limits::Served;
-use pieces::{Writing, whole};
+use pieces::{SharedText, Writing, whole};
 use shared::RECENT;
 
 pub use limits::Limits;
@@ -143,8 +145,7 @@ async fn v2(served: &Arc<Served>, path: Vec<String>, parameters: Vec<(String, St
 async fn v1(served: &Arc<Served>, asked: v1::Asked) -> Result<Response, ApiError> {
     let (first, rest) = if asked.is_of_addresses() {
         let (_, addresses) = asked.addresses_shared(served, Duration::ZERO).await?;
-        let made = addresses.values().cloned().collect();
-        served.work(move |hub| begun(hub, v1::made(made))).await?
+        served.work(move |hub| begun(hub, v1::made(addresses.values().cloned().collect()))).await?
     } else {
         served
             .work(move |hub| {
@@ -169,18 +170,18 @@ fn typed(kind: &'static str, body: impl Into<Body>) -> Response {
 
 /// An answer that is there as a whole.
 fn sent(served: &Served, kind: &'static str, text: String) -> Result<Response, ApiError> {
-    Ok(typed(kind, whole(served.held(text.len())?, text.into())))
+    Ok(typed(kind, whole(Arc::new(served.held(text.len())?), text.into())))
 }
 
 /// What the page draws; nothing when it has drawn that already. It is made for all pages together.
 async fn network(served: &Arc<Served>, request: &Parts) -> Result<Response, ApiError> {
-    let make = |inner: &Inner| snapshot::of(inner).map(Bytes::from).map_err(ApiError::internal);
+    let make = |inner: &Inner| snapshot::of(inner).map(SharedText::new).map_err(ApiError::internal);
     let (version, text) = served.network.get(served, RECENT, make).await?;
     let tag = format!("\"{version}\"");
     if request.headers.get(IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == tag.as_bytes()) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
-    let mut response = typed(JSON, whole(served.held(text.len())?, text));
+    let mut response = typed(JSON, text.body(served)?);
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }

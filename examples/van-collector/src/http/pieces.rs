@@ -1,10 +1,12 @@
-//! Bodies of answers, given out in pieces: what a slow reader holds is counted, and no long answer is ever there as a whole.
+//! Bodies of answers, and what slow readers hold of them, which is counted. Rows of records, which may be many, are written piece by piece
+//! as they are taken. What is bounded by what elements and series may be is there as a whole: the page's network, `/metrics`, and lists
+//! whose rows are no records.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::body::{Body, Bytes, HttpBody};
 use futures_util::stream;
@@ -21,6 +23,27 @@ use crate::view::Network;
 /// Room that is taken until it is dropped.
 #[derive(Debug)]
 pub(super) struct Held(#[expect(dead_code, reason = "what counts is that it is there")] pub(super) OwnedSemaphorePermit);
+
+/// A text that many read; it counts once, while there is somebody who reads it.
+#[derive(Debug)]
+pub(super) struct SharedText {
+    octets: Bytes,
+    room: Mutex<Weak<Held>>,
+}
+
+impl SharedText {
+    pub(super) fn new(text: String) -> Arc<Self> {
+        Arc::new(Self { octets: text.into(), room: Mutex::default() })
+    }
+
+    /// A body for one more reader.
+    pub(super) fn body(&self, served: &Served) -> Result<Body, ApiError> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = if let Some(held) = room.upgrade() { held } else { Arc::new(served.held(self.octets.len())?) };
+        *room = Arc::downgrade(&held);
+        Ok(whole(held, self.octets.clone()))
+    }
+}
 
 /// Octets of a piece.
 const PIECE: usize = 64 << 10;
@@ -96,7 +119,7 @@ fn comma(out: &mut Vec<u8>, written: &mut usize) {
 /// The body of an answer. Its first piece is written already: whoever asks for little gets it of one moment.
 pub(super) fn body(served: &Arc<Served>, first: Vec<u8>, rest: Writing) -> Result<Body, ApiError> {
     if rest.ended {
-        return Ok(whole(served.held(first.len())?, first.into()));
+        return Ok(whole(Arc::new(served.held(first.len())?), first.into()));
     }
     let room = served.held(rest.octets())?;
     let writing = (Arc::clone(served), Some(Bytes::from(first)), rest, room);
@@ -125,14 +148,14 @@ pub(super) async fn next(served: &Arc<Served>, mut rest: Writing) -> (Writing, i
     }
 }
 
-/// A body that is there as a whole, and shared with whoever gets the same.
-pub(super) fn whole(room: Held, octets: Bytes) -> Body {
+/// A body that is there as a whole.
+pub(super) fn whole(room: Arc<Held>, octets: Bytes) -> Body {
     Body::new(Whole { octets, _room: room })
 }
 
 struct Whole {
     octets: Bytes,
-    _room: Held,
+    _room: Arc<Held>,
 }
 
 impl HttpBody for Whole {

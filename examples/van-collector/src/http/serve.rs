@@ -12,11 +12,10 @@ use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
-use super::limits::{Limits, Served};
+use super::limits::{Limits, Served, room};
 use super::{app, local_app};
 use crate::error::RETRY_AFTER_S;
 use crate::hub::Hub;
@@ -39,7 +38,8 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, limits: Limits) -> io::
     let local = listener.local_addr()?.ip().is_loopback();
     let served = Arc::new(Served::new(Arc::clone(&hub), limits.clone()));
     let app = if local { local_app(served) } else { app(served) };
-    let (connections, refused) = (Arc::new(Semaphore::new(limits.connections)), Arc::new(Semaphore::new(REFUSED)));
+    let (connections, refused) = (room(limits.connections), room(REFUSED));
+    let most = limits.connections.max(1);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // It hung up before it was taken, or there are no handles left: the next ones may come.
@@ -56,7 +56,7 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, limits: Limits) -> io::
             hub.http.refused.fetch_add(1, Ordering::Relaxed);
             if let Ok(room) = Arc::clone(&refused).try_acquire_owned() {
                 tokio::spawn(async move {
-                    let _ = timeout(GOODBYE, refuse(stream, limits.connections)).await;
+                    let _ = timeout(GOODBYE, refuse(stream, most)).await;
                     drop(room);
                 });
             }

@@ -41,11 +41,13 @@ impl<T: Clone + Send + 'static> Shared<T> {
         age: Duration,
         question: impl FnOnce(&Inner) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<(u64, T), ApiError> {
-        let mut last = self.0.lock().await;
+        // Whoever comes later waits for those before, each for as long as one may wait for its turn.
+        let asked = Instant::now();
+        let mut last = served.in_turn(asked, self.0.lock()).await?;
         if let Some(made) = last.as_ref().filter(|made| made.version == served.hub.version() || made.at.elapsed() < age) {
             return Ok((made.version, made.answer.clone()));
         }
-        let made = served.work(|hub| {
+        let made = served.work_since(asked, |hub| {
             let inner = hub.read();
             Ok(Made { version: inner.version, at: Instant::now(), answer: question(&inner)? })
         });

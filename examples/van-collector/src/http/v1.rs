@@ -112,6 +112,8 @@ impl Asked {
                 records.extend(found.into_iter().filter(shown).map(|view| view.id()));
             }
         }
+        // What ends before its row is written is left out as it would have been before.
+        let write = if self.deleted { write } else { write_live };
         Ok(Rows { made, records, write, enveloped: None })
     }
 
@@ -184,6 +186,11 @@ pub(super) fn made(made: Vec<Json>) -> Rows {
 
 fn write(network: &Network<'_>, id: RecordId, out: &mut Vec<u8>) -> serde_json::Result<bool> {
     network.collector.record(id).map_or(Ok(false), |view| answer::row(out, object(view)))
+}
+
+fn write_live(network: &Network<'_>, id: RecordId, out: &mut Vec<u8>) -> serde_json::Result<bool> {
+    let lives = network.collector.record(id).is_some_and(|view| view.ended().is_none());
+    if lives { write(network, id, out) } else { Ok(false) }
 }
 
 /// Addresses by name. Goes over all connections held.

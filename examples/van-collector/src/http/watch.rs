@@ -30,7 +30,8 @@ const TOGETHER: usize = 64;
 struct Watcher {
     served: Arc<Served>,
     asked: Arc<Asked>,
-    changes: Receiver<Announced>,
+    /// None where addresses are watched.
+    changes: Option<Receiver<Announced>>,
     pending: Pending,
     addresses: Arc<Addresses>,
     /// Everything, as long as there is something of it to tell.
@@ -42,19 +43,19 @@ struct Watcher {
 /// that it was: it asks anew, and misses nothing.
 pub(super) async fn watch(served: &Arc<Served>, asked: Asked) -> Result<Response, ApiError> {
     let (room, asked) = (served.watcher()?, Arc::new(asked));
-    // First listen, then look: what changes in between is told twice, not never.
-    let changes = served.hub.watch();
     let addresses =
         if asked.is_of_addresses() { asked.addresses_shared(served, Duration::ZERO).await?.1 } else { Arc::default() };
-    let (first, rest) = {
+    let (changes, (first, rest)) = {
         let (asked, addresses) = (Arc::clone(&asked), Arc::clone(&addresses));
         let rows = move |hub: &Hub| {
-            let rows = if asked.is_of_addresses() {
-                made(addresses.values().cloned().collect())
-            } else {
-                asked.answer(&hub.read().collector)?
-            };
-            begun(hub, rows)
+            if asked.is_of_addresses() {
+                return Ok((None, begun(hub, made(addresses.values().cloned().collect()))?));
+            }
+            // First listen, then look: what changes in between is told twice, not never. And not before its turn: what happens while it
+            // waits for that is in what it sees.
+            let changes = hub.watch();
+            let rows = asked.answer(&hub.read().collector)?;
+            Ok((Some(changes), begun(hub, rows)?))
         };
         served.work(rows).await?
     };
@@ -77,7 +78,9 @@ impl Watcher {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if let Some((ready, rest, held)) = self.first.take() {
             // What changes while it takes its time is waited with, each record once.
-            self.pending.take(&mut self.changes)?;
+            if let Some(changes) = &mut self.changes {
+                self.pending.take(changes)?;
+            }
             if let Some(ready) = ready {
                 self.first = Some((None, rest, held));
                 return Ok(Some(ready));
@@ -88,19 +91,19 @@ impl Watcher {
             return Ok(Some(piece.unwrap_or_else(|| Bytes::from_static(b"\n"))));
         }
         loop {
-            let text = if self.asked.is_of_addresses() {
-                tokio::time::sleep(COMPARE).await;
-                self.compared().await?
-            } else {
+            let text = if let Some(changes) = &mut self.changes {
                 if self.pending.is_empty() {
-                    match self.changes.recv().await {
+                    match changes.recv().await {
                         Ok(change) => self.pending.put(change)?,
                         Err(RecvError::Closed) => return Ok(None),
                         Err(RecvError::Lagged(_)) => return Err(behind()),
                     }
                 }
-                self.pending.take(&mut self.changes)?;
+                self.pending.take(changes)?;
                 self.told().await?
+            } else {
+                tokio::time::sleep(COMPARE).await;
+                self.compared().await?
             };
             if !text.is_empty() {
                 return Ok(Some(text.into()));

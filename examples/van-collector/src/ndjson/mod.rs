@@ -46,7 +46,7 @@ pub struct FlowWriter {
     waiting: Waiting,
     /// How many may wait: they are written before the collector lets go of them.
     most: usize,
-    /// By the serial of the record that a flow goes by; one that lives and was never written has none.
+    /// By the serial of the record that a flow goes by.
     accounts: HashMap<u64, Account>,
     /// Records that are no flow of their own: the other side of one, or what another took the place of.
     sides: HashSet<u64>,
@@ -125,6 +125,7 @@ impl FlowWriter {
         }
         let serial = told.id.serial();
         if told.what == RecordChange::Removed {
+            // One without an account came and went before anybody looked.
             let written = self.accounts.remove(&serial).is_some_and(|account| account.stand == Stand::Written);
             if !self.sides.remove(&serial) && !written {
                 self.evicted += 1;
@@ -140,17 +141,17 @@ impl FlowWriter {
         for side in flow.sides().into_iter().flatten().filter(|side| *side != lead) {
             self.replaced(side, lead);
         }
-        let stand = self.accounts.get(&lead.serial()).map_or(Stand::Lives, |account| account.stand);
-        let now = match (flow.end(), stand) {
+        // One that lives has an account too: should its removal be among changes that are lost, it is missed all the same.
+        let account = self.accounts.entry(lead.serial()).or_default();
+        match (flow.end(), account.stand) {
             // What was written is looked at once more: it may say something else now.
             (Some(_), Stand::Lives | Stand::Written) => {
+                account.stand = Stand::Waits;
                 self.waiting.push(collector.now(), lead);
-                Stand::Waits
             }
-            (None, Stand::Waits | Stand::Written) => Stand::Lives,
-            _ => return,
-        };
-        self.accounts.entry(lead.serial()).or_default().stand = now;
+            (Some(_), Stand::Waits) => {}
+            (None, _) => account.stand = Stand::Lives,
+        }
     }
 
     /// `new` is the same flow as `old`: the record of one that was taken for ended and lives, or the listener's side of a pair that went
@@ -164,12 +165,13 @@ impl FlowWriter {
         }
     }
 
-    /// Changes were lost: lets go of what is not held any more. What is held is to be told anew by [`change`](Self::change).
+    /// Changes were lost, and those that were not are told: lets go of what is not held any more. What is held is to be told anew by
+    /// [`change`](Self::change).
     pub(crate) fn retain(&mut self, held: &HashSet<u64>) {
-        let evicted = &mut self.evicted;
-        self.accounts.retain(|serial, account| {
+        let Self { accounts, sides, evicted, .. } = self;
+        accounts.retain(|serial, account| {
             let stays = held.contains(serial);
-            *evicted += u64::from(!stays && account.stand != Stand::Written);
+            *evicted += u64::from(!stays && account.stand != Stand::Written && !sides.contains(serial));
             stays
         });
         self.sides.retain(|serial| held.contains(serial));
@@ -247,12 +249,16 @@ impl FlowWriter {
             }
             flow.set(self.correction, FieldValue::Unsigned(account.lines.into()));
         }
-        (account.seal, account.lines) = (seal, account.lines.saturating_add(1));
         let mut line = String::new();
         write_flow(&mut line, &flow);
         line.push('\n');
-        let counter = if self.out.push(line) { &mut self.lines } else { &mut self.refused };
-        *counter += 1;
+        if self.out.push(line) {
+            (account.seal, account.lines) = (seal, account.lines.saturating_add(1));
+            self.lines += 1;
+        } else {
+            // Its loss is counted here, and no later line has to correct it.
+            self.refused += 1;
+        }
     }
 
     /// Tells lines apart that say something else. When a flow was last heard of, and how far its clock is off, is not what is said of it.
