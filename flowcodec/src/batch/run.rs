@@ -93,14 +93,14 @@ pub(super) struct Filling<'b> {
 impl Filling<'_> {
     /// Fills a row for each record. The columns are prepared; those that the program tells record by record are settled up to the row.
     pub(super) fn run(&mut self, program: &Program, records: Records<'_>, clock: Option<Clock>) {
-        if let Some(length) = records.length() {
-            for tiles in &program.tiles {
-                tiles.run(records.octets, records.count, length, clock, &mut self.cells.arena, self.row);
-            }
-        }
         let octets = records.octets;
         match records.length() {
-            Some(length) => self.singles(program, records, Fixed { octets, length }),
+            Some(length) => {
+                for tiles in &program.tiles {
+                    tiles.run(octets, records.count, length, clock, &mut self.cells.arena, self.row);
+                }
+                self.singles(program, records, Fixed { octets, length });
+            }
             None => self.singles(program, records, Variable { octets, bases: records.bases, stride: records.stride() }),
         }
         self.octets(program, records);
