@@ -104,7 +104,7 @@ impl FlowBatchBuilder {
             return Err(BatchError::TooLarge(capacity));
         }
         let none = || Columns::none(slots.len());
-        let open = Open { from: 0, always: none(), told: none() };
+        let open = Open { from: 0, of: None, always: none(), told: none() };
         let (programs, cells) = (Programs::new(programs), layout.cells());
         let slots = slots.into_boxed_slice();
         Ok(FlowBatch {

@@ -143,6 +143,15 @@ impl Cells {
         self.arena.cells_mut(at.saturating_add(row.saturating_mul(size_of::<T>())), count)
     }
 
+    /// The same value in cells of a column from a row on. Tile by tile, so that there is no rest: up to a tile behind the last is written too.
+    #[inline]
+    pub(super) fn fill<T: Plain>(&mut self, at: usize, row: usize, count: usize, value: T) {
+        let cells = self.rows(at, row, count.next_multiple_of(TILE));
+        for tile in cells.as_chunks_mut::<TILE>().0 {
+            *tile = [value; TILE];
+        }
+    }
+
     fn set<T: Plain>(&mut self, at: usize, row: usize, value: T) -> bool {
         self.rows(at, row, 1).first_mut().map(|cell| *cell = value).is_some()
     }
