@@ -1,6 +1,7 @@
 //! AVX-512 with byte permutes (VBMI): a register is 64 octets, and one permute takes each of them from anywhere in one or two others.
 
 mod rows;
+mod tile;
 mod tiles;
 
 use core::arch::x86_64::{
