@@ -143,12 +143,13 @@ impl Cells {
         self.arena.cells_mut(at.saturating_add(row.saturating_mul(size_of::<T>())), count)
     }
 
-    /// The same value in cells of a column from a row on. Tile by tile, so that there is no rest: up to a tile behind the last is written too.
+    /// The same value in cells of a column from a row on. Four at a time and without a rest: up to three behind the last are written too,
+    /// for which there is room.
     #[inline]
     pub(super) fn fill<T: Plain>(&mut self, at: usize, row: usize, count: usize, value: T) {
-        let cells = self.rows(at, row, count.next_multiple_of(TILE));
-        for tile in cells.as_chunks_mut::<TILE>().0 {
-            *tile = [value; TILE];
+        const { assert!(TILE >= 4, "room behind the last row") };
+        for cells in self.rows(at, row, count.next_multiple_of(4)).as_chunks_mut().0 {
+            *cells = [value; 4];
         }
     }
 

@@ -44,6 +44,7 @@ struct Clocks {
 }
 
 impl Clocks {
+    #[inline]
     #[target_feature(enable = "avx512f")]
     fn new(clock: Option<Clock>) -> Self {
         // Without a clock the factor is zero too, and so are the times.
@@ -71,8 +72,7 @@ fn window(octets: &[u8], at: usize) -> __m512i {
     }
 }
 
-#[cold]
-#[inline(never)]
+#[inline]
 #[target_feature(enable = "avx512bw")]
 fn load_tail(octets: &[u8]) -> __m512i {
     let missing = LINE.saturating_sub(octets.len());
