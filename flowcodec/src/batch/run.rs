@@ -90,6 +90,7 @@ pub(super) struct Filling<'b> {
 
 impl Filling<'_> {
     /// Fills a row for each record. The columns are prepared; those that the program tells record by record are settled up to the row.
+    #[inline]
     pub(super) fn run(&mut self, program: &Program, records: &Records<'_>, clock: Option<Clock>) {
         let octets = records.octets;
         match records.length {

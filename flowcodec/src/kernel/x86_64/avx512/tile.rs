@@ -5,9 +5,10 @@
 
 use core::arch::x86_64::{
     __m128i, __m512i, _mm_storel_epi64, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_loadu_si256, _mm256_setzero_si256,
-    _mm256_storeu_si256, _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_extracti32x4_epi32, _mm512_extracti64x4_epi64,
-    _mm512_loadu_epi8, _mm512_maskz_loadu_epi8, _mm512_maskz_permutex2var_epi8, _mm512_or_si512, _mm512_permutexvar_epi8,
-    _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_storeu_epi8, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    _mm256_storeu_si256, _mm512_castsi256_si512, _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_extracti32x4_epi32,
+    _mm512_extracti64x4_epi64, _mm512_loadu_epi8, _mm512_maskz_loadu_epi8, _mm512_maskz_permutex2var_epi8, _mm512_or_si512,
+    _mm512_permutexvar_epi8, _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_storeu_epi8, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi64,
 };
 
 use super::super::shape::{Times, quads};

@@ -196,4 +196,3 @@ fn copied(octets: &[u8], start: usize, length: usize, records: usize) -> [[u8; R
     }
     copies
 }
-
