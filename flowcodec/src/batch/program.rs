@@ -59,7 +59,7 @@ pub(super) struct Program {
     pub(super) said: Box<[Said]>,
     pub(super) agent: Option<(usize, Place)>,
     /// Columns that are filled some records at a time.
-    pub(super) tiles: Box<[Tiles]>,
+    pub(super) tiles: Option<Tiles>,
     pub(super) singles: Box<[Single]>,
     /// Columns in which zero means absent.
     pub(super) nonzero: Box<[(usize, Place)]>,
@@ -195,8 +195,8 @@ impl Program {
             agent,
             tiles: match tiled {
                 // Where fields begin in each record elsewhere, one column at a time is faster.
-                Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets).into(),
-                _ => Box::default(),
+                Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets),
+                _ => None,
             },
             singles: singles.into(),
             nonzero: nonzero.into(),
@@ -213,40 +213,26 @@ impl Program {
 }
 
 /// Takes out of `singles` what tiles fill.
-fn tiles(singles: &mut Vec<Single>, octets: usize) -> Vec<Tiles> {
+fn tiles(singles: &mut Vec<Single>, octets: usize) -> Option<Tiles> {
     // MAC addresses are rare, and their cells have a width of their own.
-    let mut rest: Vec<Single> = singles.extract_if(.., |single| !matches!(single.place, Place::Mac(_))).collect();
-    rest.sort_by_key(|single| single.step.octets.from);
-    let mut tiles = Vec::new();
-    while let Some(first) = rest.first() {
-        // As many as the windows of a tile cover.
-        let end = first.step.octets.from.saturating_add(REACH);
-        let near = |single: &Single| single.step.octets.from.saturating_add(single.step.octets.len) <= end;
-        let (taken, others): (Vec<Single>, Vec<Single>) = rest.into_iter().partition(near);
-        rest = others;
-        match (taken.len() >= FEW).then(|| tile(&taken, octets)).flatten() {
-            Some(tile) => tiles.push(tile),
-            None => singles.extend(taken),
-        }
+    let mut taken: Vec<Single> = singles.extract_if(.., |single| !matches!(single.place, Place::Mac(_))).collect();
+    taken.sort_by_key(|single| single.step.octets.from);
+    let cells: Option<Vec<Cell>> = taken.iter().map(cell).collect();
+    let tiles = cells.filter(|cells| cells.len() >= FEW).and_then(|cells| Tiles::compile(&cells, octets));
+    if tiles.is_none() {
+        singles.extend(taken);
     }
     tiles
 }
 
-/// Octets that the windows of a tile cover.
-const REACH: usize = 128;
-
-fn tile(columns: &[Single], octets: usize) -> Option<Tiles> {
-    let cell = |single: &Single| {
-        let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
-            single.place
-        else {
-            return None;
-        };
-        let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
-        Some(Cell { octets, width, mapped, number, column })
+fn cell(single: &Single) -> Option<Cell> {
+    let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
+        single.place
+    else {
+        return None;
     };
-    let cells: Vec<Cell> = columns.iter().map(cell).collect::<Option<_>>()?;
-    Tiles::compile(&cells, octets)
+    let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
+    Some(Cell { octets, width, mapped, number, column })
 }
 
 /// The programs of a batch. They know a plan by its address, which stays its own as long as the program is kept.

@@ -95,7 +95,7 @@ impl Filling<'_> {
         let octets = records.octets;
         match records.length {
             Some(length) => {
-                for tiles in &program.tiles {
+                if let Some(tiles) = &program.tiles {
                     tiles.run(octets, records.count, length, clock, &mut self.cells.arena, self.row);
                 }
                 self.singles(program, records, Fixed { octets, length });
