@@ -36,6 +36,7 @@ mod builder;
 mod cells;
 mod column;
 mod dictionary;
+mod open;
 mod program;
 mod rows;
 mod run;
@@ -58,7 +59,8 @@ use cells::{Cells, Layout, MOST, Place};
 pub(crate) use cells::{octets_of as octets_of_view, view_of};
 pub use column::{Column, Values};
 pub use dictionary::{Dictionary, DictionarySpace};
-use program::{Columns, Program, Programs};
+use open::Open;
+use program::Programs;
 use run::{Filling, Records};
 use validity::Validity;
 pub use writer::RowWriter;
@@ -93,18 +95,6 @@ struct Slot {
     column: ColumnType,
     place: Place,
     validity: Validity,
-}
-
-/// Rows at the end whose validity is not written down yet, because it is the same for all of them.
-#[derive(Debug)]
-struct Open {
-    from: usize,
-    /// The plan of the last of them, by its address, and whether the exporter's uptime was known; `None` when others have to begin anew.
-    of: Option<(usize, bool)>,
-    /// Columns that have a cell in each of these rows.
-    always: Columns,
-    /// Columns whose validity is written down row by row. All others have no cell in these rows.
-    told: Columns,
 }
 
 /// No slot.
@@ -340,46 +330,6 @@ fn segments<'b>(template: &Template, octets: &[u8], noted: &'b [u32], count: usi
     own.clear();
     (0..count).try_fold(0, |at, _| Some(template.note_segments(octets, at, own)?.saturating_add(tail)))?;
     Some(own)
-}
-
-impl Open {
-    /// Makes ready for rows of a program.
-    #[inline]
-    fn turn_to(&mut self, program: &Program, uptime: bool, slots: &mut [Slot], cells: &mut Cells, len: usize) {
-        let of = Some((program.plan(), uptime));
-        if self.of == of {
-            return;
-        }
-        self.of = of;
-        let always = if uptime { &program.timed } else { &program.always };
-        if self.always == *always && self.told == program.told {
-            return;
-        }
-        self.settle(slots, len);
-        self.always.copy_from(always);
-        self.told.copy_from(&program.told);
-        for (number, slot) in slots.iter_mut().enumerate() {
-            if self.always.contains(number) || self.told.contains(number) {
-                slot.fill(cells, len);
-            }
-        }
-    }
-
-    /// Writes down the validity of these rows.
-    fn settle(&mut self, slots: &mut [Slot], len: usize) {
-        if self.from < len {
-            for (_, slot) in slots.iter_mut().enumerate().filter(|(number, _)| self.always.contains(*number)) {
-                slot.validity.extend(len.saturating_sub(slot.validity.filled()), true);
-            }
-            self.from = len;
-        }
-    }
-
-    fn clear(&mut self) {
-        self.of = None;
-        self.always.clear();
-        self.told.clear();
-    }
 }
 
 impl Slot {
