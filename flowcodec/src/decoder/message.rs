@@ -143,6 +143,12 @@ impl<'d> Walk<'d> {
         self.message.as_ref().map(|message| (&message.context, &message.found))
     }
 
+    /// Whether nothing comes behind the records found last.
+    #[inline]
+    pub(super) fn is_spent(&self) -> bool {
+        self.next >= self.bytes.len() && self.message.as_ref().is_some_and(|message| message.closed)
+    }
+
     /// Goes on to the next records, or to the next thing that is to be told first.
     #[inline]
     pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step {
@@ -493,26 +499,9 @@ impl<'d> Message<'d> {
     }
 
     fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step {
-        let Some(key) = self.key(decoder) else { return Step::Again };
-        let Some(mut found) = decoder.store.definition(&key, self.scope, id) else {
-            self.pend(decoder, key, id, body);
-            return Step::Again;
-        };
-        let mut own = self.scope;
-        if own.is_none() {
-            // Records of another domain's template still belong to their own; without a scope of their own they use the template's.
-            // Making the scope may evict, so the template is looked for again.
-            own = self.scope(decoder);
-            let again = if own.is_some() { decoder.store.definition(&key, own, id) } else { Some(found) };
-            let Some(again) = again else {
-                self.pend(decoder, key, id, body);
-                return Step::Again;
-            };
-            found = again;
-        }
-        let slot = found;
-        let Some(scope) = own.or_else(|| Some(decoder.store.entry(slot)?.scope)) else {
-            self.pend(decoder, key, id, body);
+        let own = self.scope.and_then(|scope| Some((decoder.store.find(scope, id)?, scope)));
+        let Some((slot, scope)) = own.or_else(|| self.elsewhere(decoder, id)) else {
+            self.pend(decoder, id, body);
             return Step::Again;
         };
         decoder.store.used(slot, &decoder.settings.schema);
@@ -533,8 +522,26 @@ impl<'d> Message<'d> {
         Step::Found
     }
 
+    /// The template of another domain, where that is allowed, and the scope that its records belong to.
+    #[cold]
+    fn elsewhere(&mut self, decoder: &mut Decoder, id: u16) -> Option<(Slot, ScopeId)> {
+        let key = self.key(decoder)?;
+        let found = decoder.store.definition(&key, self.scope, id)?;
+        if let Some(own) = self.scope {
+            return Some((found, own));
+        }
+        // They still belong to their own; without a scope of their own they use the template's. Making the scope may evict, so the
+        // template is looked for again.
+        match self.scope(decoder) {
+            Some(own) => Some((decoder.store.definition(&key, Some(own), id)?, own)),
+            None => Some((found, decoder.store.entry(found)?.scope)),
+        }
+    }
+
     /// Keeps a set until its template comes, or reports it.
-    fn pend(&mut self, decoder: &mut Decoder, key: ScopeKey, id: u16, body: Input<'d>) {
+    #[cold]
+    fn pend(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) {
+        let Some(key) = self.key(decoder) else { return };
         decoder.stats.sets_without_template = decoder.stats.sets_without_template.saturating_add(1);
         let octets = u64::from(body.len32()).saturating_add(4);
         if body.is_empty() {

@@ -39,13 +39,13 @@ impl Store {
         let entered = self.owners.get(key.owner.0)?.entered;
         let scope = match self.scopes.get(entered.0) {
             Some(state) if state.key == *key => entered,
-            _ => self.find_scope(key)?,
+            _ => {
+                let scope = self.find_scope(key)?;
+                self.owners.get_mut(key.owner.0)?.entered = scope;
+                scope
+            }
         };
-        if let (Some(state), Some(owner)) = (self.scopes.get(scope.0), self.owners.get_mut(key.owner.0)) {
-            owner.entered = scope;
-            let list = owner.scopes.list(state.standing);
-            self.scopes.touch(list, scope.0);
-        }
+        self.scopes.touch(scope.0);
         Some(scope)
     }
 
@@ -59,8 +59,8 @@ impl Store {
             return None;
         }
         while self.owners.get(key.owner.0)?.scopes.len() >= limits.exporter_domains {
-            let least = self.owners.get(key.owner.0)?.scopes.least(&self.scopes, u8::MAX, None)?;
-            self.retire(ScopeId(least));
+            let least = self.least_scope(key.owner, u8::MAX, None)?;
+            self.retire(least);
         }
         while !self.has_room(key.owner, SCOPE_COST, limits) {
             if !self.evict_within(key.owner, None) {
