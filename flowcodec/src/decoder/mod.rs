@@ -1,5 +1,6 @@
 //! The front door: datagrams and stream messages in, events out. No socket, no clock, no thread.
 
+mod datagram;
 mod events;
 mod learn;
 mod message;

@@ -6,7 +6,8 @@
 use core::ops::Range;
 
 use super::events::{Event, ExporterEvent, FaultEvent, SamplingEvent, SequenceEvent, TemplateEvent};
-use super::message::{Found, Show, Step, Walk, Which, resolve_boot};
+use super::datagram::Walk;
+use super::message::{Found, Show, Step, Which, resolve_boot};
 use super::set::{Study, data_set};
 use super::sweep::{Sweep, finish_step};
 use super::{Decoder, Note, What};

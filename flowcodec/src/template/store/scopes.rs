@@ -32,9 +32,9 @@ impl Store {
         self.by_scope.get(key).copied()
     }
 
-    /// The scope of a message that begins, if there is one: it becomes the youngest of its exporter.
+    /// The scope of a message that begins, if there is one, and when its exporter booted.
     #[inline]
-    pub(crate) fn enter(&mut self, key: &ScopeKey) -> Option<ScopeId> {
+    pub(crate) fn enter(&mut self, key: &ScopeKey) -> Option<(ScopeId, Option<Timestamp>)> {
         // Nearly always the one of its last message.
         let entered = self.owners.get(key.owner.0)?.entered;
         let scope = match self.scopes.get(entered.0) {
@@ -45,12 +45,11 @@ impl Store {
                 scope
             }
         };
-        self.scopes.touch(scope.0);
-        Some(scope)
+        Some((scope, self.scopes.touch(scope.0)?.boot))
     }
 
     /// The scope of this key, made when it is new. An exporter that has as many as it may loses the least proven one, the one heard
-    /// longest ago of those. `None` when it may have none, or no more bytes.
+    /// longest ago of those (about: [`Slab::oldest`]). `None` when it may have none, or no more bytes.
     pub(crate) fn scope(&mut self, key: ScopeKey, limits: &Limits) -> Option<ScopeId> {
         if let Some(scope) = self.find_scope(&key) {
             return Some(scope);
