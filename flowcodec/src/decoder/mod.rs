@@ -6,6 +6,7 @@ mod learn;
 mod message;
 mod samples;
 mod sequence;
+mod session;
 mod sessions;
 mod set;
 mod settings;

@@ -1,16 +1,16 @@
 //! What is kept of every exporter beside its templates: sequence numbers and counters, by port, protocol and domain.
 
-use core::hash::Hash;
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use super::exporter_of;
 use super::sequence::{self, Step, Tracker};
+pub(super) use super::session::SessionKey;
+use super::session::SessionState;
 use super::sources::{Followed, SOURCE_COST, SampleNumber, Sources};
 use super::status::ExporterStatus;
 use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
-use crate::exporter::{Exporter, Protocol};
+use crate::exporter::Protocol;
 use crate::limits::Limits;
 use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
@@ -21,53 +21,6 @@ const SHARED_COST: usize = Slab::<Shared>::COST + indexed::<(Owner, SessionKey),
 
 type Hasher = foldhash::fast::RandomState;
 
-/// One sequence of messages. Sequence numbers always belong to the transport session (source port, domain), whatever the scope of
-/// templates: one Open vSwitch sends the same numbers from two ports to two collectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SessionKey {
-    pub(super) port: u16,
-    pub(super) protocol: Protocol,
-    /// `None` for the counter over all domains.
-    pub(super) domain: Option<u32>,
-    /// The sFlow agent; `None` elsewhere.
-    pub(super) agent: Option<IpAddr>,
-}
-
-impl Hash for SessionKey {
-    #[inline]
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        let [low, high] = self.port.to_be_bytes();
-        let [a, b, c, d] = self.domain.unwrap_or(0).to_be_bytes();
-        state.write_u64(u64::from_be_bytes([low, high, self.protocol.code(), u8::from(self.domain.is_some()), a, b, c, d]));
-        if let Some(agent) = self.agent {
-            agent.hash(state);
-        }
-    }
-}
-
-impl SessionKey {
-    #[inline]
-    const fn of(context: &Context) -> Self {
-        Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain), agent: context.agent }
-    }
-
-    const fn shared(self) -> Self {
-        Self { domain: None, ..self }
-    }
-
-    /// A context of this session, like one of another session of its exporter.
-    pub(super) const fn context(self, like: &Context) -> Context {
-        let mut context = Context::new(Exporter::new(like.exporter.address(), self.port), like.received);
-        context.stream = like.stream;
-        context.protocol = self.protocol;
-        context.agent = self.agent;
-        if let Some(domain) = self.domain {
-            context.domain = domain;
-        }
-        context
-    }
-}
-
 /// Where a session is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionId(Index);
@@ -75,29 +28,6 @@ pub(super) struct SessionId(Index);
 impl SessionId {
     /// No session.
     pub(super) const NONE: Self = Self(Index::MAX);
-}
-
-#[derive(Debug)]
-struct SessionState {
-    key: SessionKey,
-    shared: Index,
-    /// Whether it is the only one there has been of its port and protocol: then the counter over all domains is its own.
-    alone: bool,
-    tracker: Option<Tracker>,
-    first_heard: Timestamp,
-    last_heard: Timestamp,
-    messages: u64,
-    records: u64,
-    options: u64,
-    lost_records: u64,
-    lost_packets: u64,
-    faults: u64,
-    clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources.
-    booted: Timestamp,
-    epoch: u32,
-    sources: Sources,
-    sources_told: bool,
 }
 
 /// The counter over all domains of one port and protocol.
@@ -225,7 +155,7 @@ impl Sessions {
         self.peers.get_mut(at)
     }
 
-    /// Makes a session, in place of the one heard longest ago when there are too many.
+    /// Makes a session, in place of one not heard for long when there are too many.
     #[cold]
     fn make(
         &mut self,
@@ -470,39 +400,6 @@ impl Sessions {
                 })
             },
         )
-    }
-}
-
-impl SessionState {
-    /// An sFlow agent tells its uptime and no time of day. With the time received that gives when it booted, give or take how long
-    /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
-    fn boot(&mut self, context: &Context) {
-        const UNCERTAIN: u64 = 60_000_000_000;
-        const DRIFT: i64 = 1_000_000;
-        if context.protocol != Protocol::Sflow {
-            return;
-        }
-        let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
-        if self.messages == 1 {
-            self.booted = booted;
-            return;
-        }
-        let moved = booted.since(self.booted);
-        if moved.unsigned_abs() > UNCERTAIN {
-            self.booted = booted;
-            self.epoch = self.epoch.wrapping_add(1);
-        } else {
-            // Clocks drift apart over weeks: followed in steps that no delay of a datagram is as short as.
-            self.booted = self.booted.offset(moved.clamp(-DRIFT, DRIFT));
-        }
-    }
-
-    /// When a message was exported, on one scale with the others of its session.
-    fn exported(&self, context: &Context) -> Timestamp {
-        match (context.protocol, context.uptime_ms) {
-            (Protocol::Sflow, Some(uptime_ms)) => self.booted.offset(i64::from(uptime_ms).saturating_mul(1_000_000)),
-            _ => context.exported,
-        }
     }
 }
 

@@ -5,8 +5,8 @@
 
 use core::ops::Range;
 
-use super::events::{Event, ExporterEvent, FaultEvent, SamplingEvent, SequenceEvent, TemplateEvent};
 use super::datagram::Walk;
+use super::events::{Event, ExporterEvent, FaultEvent, SamplingEvent, SequenceEvent, TemplateEvent};
 use super::message::{Found, Show, Step, Which, resolve_boot};
 use super::set::{Study, data_set};
 use super::sweep::{Sweep, finish_step};

@@ -48,8 +48,8 @@ impl Store {
         Some((scope, self.scopes.touch(scope.0)?.boot))
     }
 
-    /// The scope of this key, made when it is new. An exporter that has as many as it may loses the least proven one, the one heard
-    /// longest ago of those (about: [`Slab::oldest`]). `None` when it may have none, or no more bytes.
+    /// The scope of this key, made when it is new. An exporter that has as many as it may loses the least proven one, of those one
+    /// that was not used. `None` when it may have none, or no more bytes.
     pub(crate) fn scope(&mut self, key: ScopeKey, limits: &Limits) -> Option<ScopeId> {
         if let Some(scope) = self.find_scope(&key) {
             return Some(scope);

@@ -60,7 +60,7 @@ impl Store {
         self.templates.get(slot.0)
     }
 
-    /// A template is used: it becomes the youngest of its scope, and knows what its exporter said of its elements.
+    /// A template is used: it is marked, and knows what its exporter said of its elements.
     #[inline]
     pub(crate) fn used(&mut self, slot: Slot, schema: &Schema) {
         let Some(entry) = self.templates.touch(slot.0) else { return };
@@ -168,7 +168,7 @@ impl Store {
         }
     }
 
-    /// The templates of a scope, oldest use first.
+    /// The templates of a scope, the oldest first.
     pub(crate) fn templates_of(&self, scope: ScopeId) -> impl Iterator<Item = (Slot, &Entry)> {
         let list = self.scopes.get(scope.0).map_or(super::List::EMPTY, |state| state.templates);
         self.templates.walk(list).map(|(index, entry)| (Slot(index), entry))
