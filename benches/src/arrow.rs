@@ -7,7 +7,7 @@ use flowcodec::io::arrow::Conversion;
 use flowcodec::model::Schema;
 use flowcodec::{FlowBatch, RecordSet};
 
-use crate::paths::{BATCH, Ours, flows};
+use crate::paths::{ARROW_BATCH, Ours, flows};
 use crate::workload::Workload;
 
 /// A batch, and what makes `RecordBatch`es of it.
@@ -54,7 +54,7 @@ impl Arrow {
     pub(crate) fn of_numbers() -> Self {
         let schema = Schema::common();
         let fields = NUMBERS.map(|name| schema.find(name)).into_iter().flatten();
-        let batch = FlowBatch::builder(Schema::common()).fields(fields).capacity(BATCH).build();
+        let batch = FlowBatch::builder(Schema::common()).fields(fields).capacity(ARROW_BATCH).build();
         Self::new(batch.unwrap_or_else(|error| unreachable!("the fields are the schema's: {error}")))
     }
 

@@ -256,8 +256,11 @@ fn rows_into(decoder: &mut Decoder, scratch: &mut RowScratch, workload: &Workloa
     })
 }
 
-/// Rows of a batch, when it is full it is emptied: what an output would take over.
-pub const BATCH: usize = 8_192;
+/// Rows of a batch, which is emptied when it is full: as many as stay in the second-level cache, columns of text included.
+pub const BATCH: usize = 2_048;
+
+/// Rows of a batch that becomes a `RecordBatch`: fewer would be small ones for who reads them.
+pub const ARROW_BATCH: usize = 8_192;
 
 /// The columns of a workload's batch: of v5 what its records hold, of the others also when and from whom; of sFlow and
 /// recordings the common ones.

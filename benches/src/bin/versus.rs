@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use benches::lookups::{LOOKUPS, LookupLine};
-use benches::paths::{BATCH, Copies, Ours, PATHS, Path};
+use benches::paths::{ARROW_BATCH, Copies, Ours, PATHS, Path};
 use benches::workload::{Size, Workload};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -83,7 +83,7 @@ struct Table {
     peers_incomplete: BTreeMap<&'static str, u64>,
 }
 
-/// Rows of a batch.
+/// Rows of a batch of `arrow_finish`.
 const BATCH_ROWS: f64 = 8_192.0;
 
 const OURS: &str = "flowcodec";
@@ -241,7 +241,7 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
     let mut ours = Ours::new(&workload);
     let (mut one_place, mut side_by_side) = (Copies::new(&workload), Copies::new(&workload));
     // Once a batch has been full twice, nothing is new.
-    let passes = u32::try_from(2 * u64::try_from(BATCH)? / workload.records().max(1))? + 1;
+    let passes = u32::try_from(2 * u64::try_from(ARROW_BATCH)? / workload.records().max(1))? + 1;
     let mut first = 0;
     for pass in 0..passes {
         workload.number(pass);
