@@ -20,7 +20,7 @@ use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
 use crate::goflow2::Goflow2Options;
 use crate::input::Options;
-use crate::output::{Csv, Form, Goflow2, Output, Table, exporters_as_json, exporters_as_table};
+use crate::output::{Csv, Elements, Form, Goflow2, Json, Output, Table, exporters_as_json, exporters_as_table};
 
 /// Shows the flows inside captures, IPFIX files, raw datagrams and goflow2's output.
 ///
@@ -190,36 +190,34 @@ impl Arguments {
         })
     }
 
-    /// What to make of the records.
-    fn output(&self, schema: &Arc<Schema>) -> anyhow::Result<Output> {
+    /// How the records are shown.
+    fn form(&self, schema: &Arc<Schema>) -> anyhow::Result<Box<dyn Form>> {
         let columns = self.fields.clone();
-        let form = match self.format {
-            _ if self.stats || self.exporters => Form::Quiet,
-            Format::Table => Form::Table(columns.map_or_else(Table::usual, |columns| Table::of(columns, schema))),
-            Format::Json => Form::Json(columns),
-            Format::Csv => Form::Csv(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)))),
-            Format::Elements => Form::Elements,
-            Format::Goflow2Json => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), None))),
-            Format::Goflow2Bin => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing())))),
+        Ok(match self.format {
+            Format::Table => Box::new(columns.map_or_else(Table::usual, |columns| Table::of(columns, schema))),
+            Format::Json => Box::new(Json::new(Arc::clone(schema), columns)),
+            Format::Csv => Box::new(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)), schema)),
+            Format::Elements => Box::new(Elements::default()),
+            Format::Goflow2Json => Box::new(Goflow2::new(self.goflow2.dialect(), None)),
+            Format::Goflow2Bin => Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing()))),
             Format::Arrow | Format::Parquet => self.columnar(columns.unwrap_or_else(|| Columns::common(schema)), schema)?,
-        };
-        Ok(Output::new(Arc::clone(schema), form, self.filter.clone()))
+        })
     }
 
     #[cfg(feature = "columnar")]
-    fn columnar(&self, columns: Columns, schema: &Arc<Schema>) -> anyhow::Result<Form> {
+    fn columnar(&self, columns: Columns, schema: &Arc<Schema>) -> anyhow::Result<Box<dyn Form>> {
         use flowcodec::io::arrow::Addresses;
 
         use crate::output::{Columnar, Kind};
 
         let kind = if self.format == Format::Arrow { Kind::Stream } else { Kind::Parquet };
         let addresses = if self.binary_addresses { Addresses::Octets } else { Addresses::Text };
-        Ok(Form::Columnar(Box::new(Columnar::new(kind, columns, schema, addresses)?)))
+        Ok(Box::new(Columnar::new(kind, columns, schema, addresses)?))
     }
 
     #[cfg(not(feature = "columnar"))]
     #[expect(clippy::unused_self, reason = "with the feature it is used")]
-    fn columnar(&self, _: Columns, _: &Arc<Schema>) -> anyhow::Result<Form> {
+    fn columnar(&self, _: Columns, _: &Arc<Schema>) -> anyhow::Result<Box<dyn Form>> {
         anyhow::bail!("built without the feature columnar")
     }
 }
@@ -275,9 +273,9 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     settings.schema = Arc::clone(&schema);
     settings.scope.other_domains = arguments.other_domains;
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
-    let mut output = arguments.output(&schema)?;
-    // Who asks for counters finds the faults there.
+    // Who asks for counters gets no flows, and finds the faults there.
     let counted = arguments.stats || arguments.exporters;
+    let mut output = if counted { None } else { Some(Output::new(arguments.form(&schema)?, arguments.filter.clone())) };
     let (mut whole, mut empty) = (true, true);
     let mut faults = 0_u64;
     let mut failed: Option<io::Error> = None;
@@ -295,10 +293,10 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
                     tell(&told);
                 }
             }
-            let shown = match &seen {
-                Seen::Event(event) => output.event(out, event),
-                Seen::Flow(flow) => output.flow(out, flow),
-                Seen::Fault(_) => Ok(()),
+            let shown = match (&seen, &mut output) {
+                (Seen::Event(event), Some(output)) => output.event(out, event),
+                (Seen::Flow(flow), Some(output)) => output.flow(out, flow),
+                (Seen::Fault(_), _) | (_, None) => Ok(()),
             };
             match shown {
                 Ok(()) => ControlFlow::Continue(()),
@@ -324,7 +322,9 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     if let Some(error) = failed {
         return Err(error.into());
     }
-    output.finish(out)?;
+    if let Some(output) = &mut output {
+        output.finish(out)?;
+    }
     if feed.has_read_goflow2() && (arguments.exporters || arguments.format == Format::Elements) {
         tell(
             &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
