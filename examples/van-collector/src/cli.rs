@@ -16,7 +16,8 @@ use vanflow::client;
 use vanflow::collector::Settings;
 
 use crate::feed::{Certificates, Pace, Recording, Retry, RouterAddress, RouterFeed};
-use crate::http::{Limits, serve};
+use crate::http::serve;
+use crate::http_options::{HttpOptions, at_least_one};
 use crate::hub::{Clock, Hub};
 use crate::ndjson::{FlowWriter, WhenFull};
 
@@ -72,6 +73,9 @@ pub struct Arguments {
     /// After how many seconds without a word a source's records are taken for ended.
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().silence.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     pub silence: u64,
+    /// Limits of what is served.
+    #[command(flatten)]
+    pub http: HttpOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -148,7 +152,7 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
         }
         let Some(listener) = listener else { return Ok(()) };
         eprintln!("van-collector: the network is at http://{}/", listener.local_addr()?);
-        serve(listener, Arc::clone(&hub), Limits::default()).await.context("HTTP")
+        serve(listener, Arc::clone(&hub), arguments.http.limits()).await.context("HTTP")
     };
     let failed = async {
         match &state {
@@ -171,14 +175,6 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let closed = tokio::task::spawn_blocking(move || hub.close()).await?;
     ended.and(closed)
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(0) => Err("at least 1 is needed".to_owned()),
-        Ok(count) => Ok(count),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
