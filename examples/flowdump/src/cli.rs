@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use flowcodec::io::goflow2::Skipped;
 use flowcodec::model::Schema;
-use flowcodec::{Context, Decoder, Event, Fault, Settings};
+use flowcodec::{Context, Decoder, Event, Exporter, Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::destination::{Destination, Extent};
@@ -24,9 +24,9 @@ use crate::output::{Csv, Elements, Form, Goflow2, Json, Output, Table, exporters
 
 /// Shows the flows inside captures, IPFIX files, raw datagrams and goflow2's output.
 ///
-/// FILE is a pcap or pcapng capture, an IPFIX file (RFC 5655), or what goflow2 wrote (JSON lines, protobuf), gzipped too. Flow protocols are recognised by their content on any
-/// UDP port, and IPFIX inside TCP too; other traffic is passed over and counted. Files given together share one decoder, in order: a
-/// template in the first serves the data in the second.
+/// FILE is a pcap or pcapng capture, an IPFIX file (RFC 5655), or what goflow2 wrote (JSON lines, protobuf), gzipped too. Flow protocols
+/// are recognised by their content on any UDP port, and IPFIX inside TCP too; other traffic is passed over and counted. Files given
+/// together share one decoder, in order: a template in the first serves the data in the second.
 #[derive(Debug, Parser)]
 #[command(name = "flowdump", version, about, after_long_help = FILTERS_AND_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -98,7 +98,7 @@ Filters:
 
 Examples:
   flowdump capture.pcap                           the flows in a capture
-  flowdump --format json capture.pcap.gz          one object a line, names as in the README
+  flowdump --format json capture.pcap.gz          one object a line, names as --list-fields has them
   flowdump --format elements templates.ipfix data.ipfix
   flowdump --format csv --fields start,src_addr,dst_addr,octets capture.pcap
   flowdump --filter 'src_addr in 10.0.0.0/8 and dst_port = 443' capture.pcap
@@ -106,7 +106,7 @@ Examples:
   flowdump --format goflow2-json capture.pcap     what goflow2 2.x would write; --dialect v1 for 1.x
   flowdump --format goflow2-bin --separator none capture.pcap     for ClickHouse's format Protobuf
   flowdump --filter 'dst_port = 443' goflow2.json     goflow2's output is an input too
-  tcpdump -U -w - udp port 4739 | flowdump -      as they come; --line-buffered when its output is piped on
+  tcpdump -U -w - udp port 4739 | flowdump -      as they come; with --line-buffered into a pipe too
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
@@ -372,6 +372,8 @@ impl std::fmt::Display for Told<'_> {
             write!(f, "octet {offset}: ")?;
         }
         match context {
+            // A file of messages, or a bare datagram, says nothing of its sender.
+            Some(context) if context.exporter == Exporter::UNSPECIFIED => write!(f, "{}: {fault}", context.protocol),
             Some(context) => write!(f, "{} from {}: {fault}", context.protocol, context.exporter),
             None => write!(f, "goflow2's message: {fault}"),
         }
