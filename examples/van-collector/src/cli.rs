@@ -27,6 +27,7 @@ use crate::ndjson::{FlowWriter, WhenFull};
 /// or /api/v1alpha1/ (as with the prototype collector), Prometheus asks /metrics.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "van-collector", version, about, after_long_help = EXAMPLES)]
+#[command(override_usage = "van-collector [OPTIONS] ROUTER\n       van-collector [OPTIONS] --replay FILE.bin")]
 pub struct Arguments {
     /// The router to connect to: `amqp://HOST[:PORT]`, or `amqps://HOST[:PORT]` with certificates.
     #[arg(required_unless_present = "replay", conflicts_with = "replay", value_name = "ROUTER")]
@@ -40,20 +41,20 @@ pub struct Arguments {
     /// How fast a recording is played.
     #[arg(long, value_enum, default_value_t = Pace::Max, conflicts_with = "router")]
     pub pace: Pace,
-    /// End when the recording is over, and serve nothing.
-    #[arg(long, conflicts_with_all = ["router", "listen"])]
+    /// Serve nothing, and end when the recording is over and its flows are written.
+    #[arg(long, conflicts_with_all = ["router", "listen"], requires = "flows")]
     pub once: bool,
     /// Folder with `ca.crt`, `tls.crt` and `tls.key`, for amqps://.
-    #[arg(long, value_name = "FOLDER", default_value = "/etc/messaging")]
+    #[arg(long, value_name = "FOLDER", default_value = "/etc/messaging", conflicts_with = "replay")]
     pub certificates: PathBuf,
     /// The name the router's certificate has to have, where it is not the host's.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "replay")]
     pub server_name: Option<String>,
     /// Name of this collector towards the router; no two may have the same. Default: made from the process.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "replay")]
     pub container: Option<String>,
     /// Where HTTP is served. Other than loopback, anyone who reaches it reads everything.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8010")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8010", value_parser = address_and_port)]
     pub listen: SocketAddr,
     /// Write a JSON line for each connection and request when it is over; `-` is standard output.
     ///
@@ -67,10 +68,10 @@ pub struct Arguments {
     /// Flow records held at most, live and ended; over it one goes for each that comes, and is counted.
     #[arg(long, value_name = "COUNT", default_value_t = Settings::default().flows, value_parser = at_least_one)]
     pub max_flows: usize,
-    /// How long ended records stay, in seconds.
+    /// How long ended records stay.
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().retention.as_secs())]
     pub retention: u64,
-    /// After how many seconds without a word a source's records are taken for ended.
+    /// After how long without a word a source's records are taken for ended.
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().silence.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     pub silence: u64,
     /// Limits of what is served.
@@ -117,6 +118,8 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     // What can fail comes first: nothing is written by a program that cannot begin.
     if arguments.router.as_ref().is_some_and(RouterAddress::is_tls) {
         Certificates::in_folder(&arguments.certificates).check()?;
+    } else if arguments.server_name.is_some() {
+        bail!("--server-name is for amqps://: without TLS the router shows no certificate");
     }
     let recording = arguments.replay.as_ref().map(|file| Recording::open(file)).transpose()?;
     let listener = if arguments.once { None } else { Some(listen(arguments.listen).await?) };
@@ -175,6 +178,10 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let closed = tokio::task::spawn_blocking(move || hub.close()).await?;
     ended.and(closed)
+}
+
+fn address_and_port(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address and a port are wanted: 127.0.0.1:8010, [::1]:8010, or 0.0.0.0:8010 for all who reach it")
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

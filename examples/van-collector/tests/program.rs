@@ -174,14 +174,18 @@ mod tests {
         let cut = folder.join("cut.bin");
         std::fs::write(&cut, [0, 0, 1, 0, 7]).unwrap();
         for (arguments, code, wanted) in [
-            (&["--replay", "/no/such.bin", "--once"][..], 1, "the recording /no/such.bin cannot be read"),
-            (&["--replay", cut.to_str().unwrap(), "--once"], 1, "a message should begin at 0"),
+            (&["--replay", "/no/such.bin", "--once", "--flows", "-"][..], 1, "the recording /no/such.bin cannot be read"),
+            (&["--replay", cut.to_str().unwrap(), "--once", "--flows", "-"], 1, "a message should begin at 0"),
             (
                 &["--replay", v2_main().to_str().unwrap(), "--once", "--flows", "/no/such/folder/x"],
                 1,
                 "flows cannot be written to",
             ),
-            (&[], 2, "Usage"),
+            (&[], 2, "--replay FILE.bin"),
+            (&["--replay", "x", "--once"], 2, "--flows <FILE>"),
+            (&["--replay", "x", "--server-name", "y"], 2, "cannot be used with"),
+            (&["amqp://router", "--server-name", "y"], 1, "--server-name is for amqps://"),
+            (&["amqp://router", "--listen", "localhost:8010"], 2, "127.0.0.1:8010, [::1]:8010"),
             (&["http://router"], 2, "amqps://HOST[:PORT]"),
             (&["amqp://router:0"], 2, "\"0\" behind \"router:\" is no port"),
             (&["amqps://router", "--certificates", "/no/such"], 1, "/no/such/ca.crt cannot be read"),

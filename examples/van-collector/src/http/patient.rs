@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 /// reader may pause, and one that is slower than the least rate, in drops too, has its answer for as long as the answer is octets at that
 /// rate, and that pause once: a limit between two writes alone would be kept by one octet now and then.
 ///
-/// Whoever has nothing to take is waited for by nobody.
+/// Whoever has nothing to take is waited for by nobody, and that time brings patience back too: a connection is used for many answers.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     stream: S,
@@ -20,6 +20,8 @@ pub(super) struct Patient<S> {
     /// Octets a second; 0 when one octet brings all of it back.
     rate: u64,
     left: Duration,
+    /// When something was taken last.
+    taken: Instant,
     waiting: Option<Waiting>,
     out: bool,
 }
@@ -32,8 +34,8 @@ struct Waiting {
 
 impl<S> Patient<S> {
     /// Waits for so long, and for whoever takes so many octets a second.
-    pub(super) const fn new(stream: S, most: Duration, rate: u64) -> Self {
-        Self { stream, most, rate, left: most, waiting: None, out: false }
+    pub(super) fn new(stream: S, most: Duration, rate: u64) -> Self {
+        Self { stream, most, rate, left: most, taken: Instant::now(), waiting: None, out: false }
     }
 
     /// Whether its reader took too little.
@@ -48,6 +50,10 @@ impl<S> Patient<S> {
 
     /// A write as it went, or its end when it has been waited for too long.
     fn judged(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if self.waiting.is_none() {
+            // Since then nobody was waited for.
+            self.come_back(self.taken.elapsed());
+        }
         match &written {
             Poll::Ready(Ok(octets)) => self.taken(*octets),
             Poll::Ready(Err(_)) => {}
@@ -67,8 +73,12 @@ impl<S> Patient<S> {
             self.left = self.left.saturating_sub(waiting.since.elapsed());
         }
         let nanos = u64::try_from(octets).unwrap_or(u64::MAX).saturating_mul(1_000_000_000);
-        let back = nanos.checked_div(self.rate).map_or(self.most, Duration::from_nanos);
-        self.left = self.left.saturating_add(back).min(self.most);
+        self.come_back(nanos.checked_div(self.rate).map_or(self.most, Duration::from_nanos));
+        self.taken = Instant::now();
+    }
+
+    fn come_back(&mut self, patience: Duration) {
+        self.left = self.left.saturating_add(patience).min(self.most);
     }
 }
 
@@ -160,5 +170,21 @@ mod tests {
             sleep(1_000 * SECOND).await;
             theirs.read_exact(&mut [0; 1_000]).await.unwrap();
         }
+        // Answer after answer that is taken late: the time between them brings back what each used up.
+        for between in [20, 20, 20, 2] {
+            ours.write_all(&[0; 1_000]).await.unwrap();
+            let late = async {
+                sleep(25 * SECOND).await;
+                theirs.read_exact(&mut [0; 1_000]).await.unwrap();
+            };
+            let (written, ()) = tokio::join!(ours.write_all(&[0]), late);
+            written.unwrap();
+            theirs.read_exact(&mut [0]).await.unwrap();
+            sleep(between * SECOND).await;
+        }
+        ours.write_all(&[0; 1_000]).await.unwrap();
+        let begun = Instant::now();
+        ours.write_all(&[0]).await.unwrap_err();
+        assert_eq!(begun.elapsed(), Duration::from_millis(17_010), "5 were left; 2, 10 and a hundredth came back");
     }
 }
