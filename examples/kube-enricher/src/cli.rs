@@ -17,8 +17,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::cluster::{self, Known};
 use crate::go_flags::doubled;
 use crate::pipe::{Messages, Pipe};
-use crate::question::pairs;
 pub use crate::question::{At, Dialect};
+use crate::question::{Pair, pairs};
 
 /// Adds to goflow2's output which pod, workload, node or service was behind each address.
 ///
@@ -187,7 +187,7 @@ fn enrich(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let counts = pipe.counts();
     info!("{counts}");
-    for members in pipe.pairs.iter().filter_map(|pair| pair.unmet()).filter(|_| counts.records > 0) {
+    for members in pipe.pairs.iter().filter_map(Pair::unmet).filter(|_| counts.records > 0) {
         warn!("no record had an address in {members}; --mapping says where addresses are");
     }
     result
