@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Limits {
     /// Ceiling for all state of all exporters together, in bytes: templates, pending data, sampling, sequence, run-time elements,
-    /// and the tables that find them. Over it whole exporters go: the least proven first, and of those the one heard longest ago. An
-    /// exporter is proven in steps: by a record, by another at least ten seconds later, by another at least ten minutes later.
+    /// and the tables that find them. Over it whole exporters go: the least proven first, and of those the one that is there longest without
+    /// having been heard again; who was heard is passed over once. An exporter is proven in steps: by a record, by another at least ten seconds later, by another at least ten minutes later.
     /// Default 64 MiB: about 50,000 small exporters.
     pub total_bytes: usize,
     /// What one exporter (one address, or one stream) may hold of it, so that one exporter's flood cannot evict another's state.
@@ -37,10 +37,10 @@ pub struct Limits {
     /// Templates of one observation domain. Default 4,096.
     pub domain_templates: usize,
     /// Observation domains of one exporter that have templates, of both protocols (and of all ports, where
-    /// [`ScopePolicy::port`](crate::template::ScopePolicy::port) has it). Over it the least proven goes, heard longest ago. Default 1,024.
+    /// [`ScopePolicy::port`](crate::template::ScopePolicy::port) has it). Over it one goes as exporters do. Default 1,024.
     pub exporter_domains: usize,
     /// Transport sessions (source port and domain) whose sequence numbers are followed, for each exporter; fewer where they would
-    /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it the one heard longest ago goes. Default 1,024.
+    /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it one goes as exporters do. Default 1,024.
     pub exporter_sessions: usize,
     /// Data sources of one sFlow session whose sample sequence numbers are followed; fewer where they would take more than a quarter of
     /// [`exporter_bytes`](Self::exporter_bytes). Over it any one of them goes. Default 4,096: three for each port of a large switch.

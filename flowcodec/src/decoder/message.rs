@@ -1,30 +1,16 @@
-//! The walk through one datagram, message by message and set by set.
+//! The walk through one message, set by set.
 
 use super::sessions::{SessionId, Tally, dialect_of};
 use super::set::{Study, data_set};
 use super::{Decoder, ExporterChange, SequenceChange, What};
 use crate::context::Context;
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::exporter::{Exporter, Protocol, Session};
-use crate::model::Scaled;
+use crate::exporter::{Protocol, Session};
 use crate::template::wire::{Set, Sets, TemplateRecord, TemplateRecords};
 use crate::template::{Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, TemplateKind, refusal};
 use crate::time::Timestamp;
-use crate::wire::{Input, be16, be32, len32};
-use crate::{ipfix, netflow5, netflow9, sflow};
-
-/// A walk through octets.
-#[derive(Debug)]
-pub(super) struct Walk<'d> {
-    bytes: &'d [u8],
-    exporter: Exporter,
-    session: Option<Session>,
-    received: Timestamp,
-    /// Where the next message begins.
-    next: usize,
-    message: Option<Message<'d>>,
-    done: bool,
-}
+use crate::wire::{Input, len32};
+use crate::{netflow5, sflow};
 
 /// What one step of a walk came to.
 #[derive(Clone, Copy)]
@@ -96,7 +82,7 @@ pub(super) struct Message<'d> {
     /// When the exporter booted, as far as was known when the message began.
     boot: Option<Timestamp>,
     /// Whether its sequence number was compared.
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 /// What is left of a message.
@@ -121,187 +107,10 @@ struct Fixed<'d> {
     count: u16,
 }
 
-/// A message whose header was read: the octets of the header, and those of the whole message.
-struct Opened {
-    header: usize,
-    len: usize,
-}
-
-impl<'d> Walk<'d> {
-    #[inline]
-    pub(super) const fn new(exporter: Exporter, session: Option<Session>, received: Timestamp, bytes: &'d [u8]) -> Self {
-        Self { bytes, exporter, session, received, next: 0, message: None, done: false }
-    }
-
-    /// When the octets were received.
-    pub(super) const fn received(&self) -> Timestamp {
-        self.received
-    }
-
-    /// The records found last, and what their message says.
-    pub(super) fn found(&self) -> Option<(&Context, &Found<'d>)> {
-        self.message.as_ref().map(|message| (&message.context, &message.found))
-    }
-
-    /// Goes on to the next records, or to the next thing that is to be told first.
-    #[inline]
-    pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step {
-        loop {
-            match &mut self.message {
-                // A datagram without octets is a fault of its own; otherwise the walk ends with the octets.
-                None if self.done || (self.next >= self.bytes.len() && self.next != 0) => return Step::Done,
-                None => self.open(decoder),
-                Some(message) => match message.step(decoder) {
-                    Step::Again => {}
-                    Step::Done => {
-                        message.close(decoder);
-                        self.message = None;
-                    }
-                    Step::Found => {
-                        // Its last records may be given while it is closed already: what closing shows is told behind them.
-                        if message.is_over() {
-                            message.close(decoder);
-                        }
-                        return Step::Found;
-                    }
-                },
-            }
-            if decoder.is_loud() {
-                return Step::Again;
-            }
-        }
-    }
-
-    /// What is known before the header is read.
-    #[inline]
-    fn blank(&self) -> Context {
-        let mut context = Context::new(self.exporter, self.received);
-        context.stream = self.session.map(|session| session.id);
-        context.offset = u32::try_from(self.next).unwrap_or(u32::MAX);
-        context
-    }
-
-    #[cold]
-    fn fail(&mut self, decoder: &mut Decoder, protocol: Protocol, fault: Fault) {
-        self.done = true;
-        let context = Context { protocol, ..self.blank() };
-        let left = len32(self.bytes.get(self.next..).unwrap_or_default());
-        decoder.fault(&context, fault.costing(left));
-    }
-
-    /// Begins the message at `next`.
-    fn open(&mut self, decoder: &mut Decoder) {
-        let bytes = self.bytes.get(self.next..).unwrap_or_default();
-        if bytes.len() < 2 {
-            let layer = if bytes.is_empty() { Layer::Datagram } else { Layer::Header };
-            let fault = Fault::new(FaultKind::Truncated, layer, LimitedBy::Datagram, 0).sizes(2, len32(bytes));
-            return self.fail(decoder, Protocol::Unknown, fault);
-        }
-        let version = be16(bytes, 0);
-        // What follows a message in the same datagram can only be another of IPFIX: only there a length says where the first ended.
-        if self.next != 0 && version != 10 {
-            let fault = Fault::new(FaultKind::TrailingOctets, Layer::Datagram, LimitedBy::MessageLength, 0);
-            return self.fail(decoder, Protocol::Unknown, fault.sizes(0, len32(bytes)));
-        }
-        let opened = match version {
-            // A stream has no other protocol: what looks like one is a stream out of step.
-            version if version != 10 && self.session.is_some() => {
-                Err(Fault::new(FaultKind::UnknownVersion, Layer::Header, LimitedBy::Datagram, 0))
-            }
-            1 | 5 | 7 => netflow5::Packet::parse(bytes).map(|packet| self.open_fixed(packet, bytes.len())),
-            9 => netflow9::Packet::parse(bytes).map(|packet| self.open_netflow9(&packet, bytes.len())),
-            10 => ipfix::Message::parse(bytes).map(|message| self.open_ipfix(decoder, &message)),
-            0 if matches!(be32(bytes, 0), 2 | 4 | 5) => match sflow::Datagram::parse(bytes) {
-                Ok(datagram) => Ok(self.open_sflow(&datagram, bytes.len())),
-                Err(fault) => return self.fail(decoder, Protocol::Sflow, fault),
-            },
-            8 => Err(Fault::new(FaultKind::UnsupportedVersion, Layer::Header, LimitedBy::Datagram, 0)),
-            _ => Err(Fault::new(FaultKind::UnknownVersion, Layer::Header, LimitedBy::Datagram, 0)),
-        };
-        match opened {
-            Ok(Opened { header, len }) => {
-                self.next = self.next.saturating_add(len);
-                decoder.stats.messages = decoder.stats.messages.saturating_add(1);
-                decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(u64::try_from(header).unwrap_or(0));
-                if let Some(message) = &mut self.message {
-                    message.begin(decoder, self.session);
-                }
-            }
-            Err(fault) => self.fail(decoder, protocol_of(version), fault),
-        }
-    }
-
-    #[inline]
-    fn open_fixed(&mut self, packet: netflow5::Packet<'d>, len: usize) -> Opened {
-        let header = packet.header();
-        let context = Context {
-            protocol: header.protocol,
-            exported: header.exported(),
-            uptime_ms: Some(header.uptime_ms),
-            sequence: header.flow_sequence,
-            domain: u32::from(u16::from_be_bytes([header.engine_type, header.engine_id])),
-            sampling_rate: header.sampling_interval().map(f64::from),
-            ..self.blank()
-        };
-        let opened = Opened { header: netflow5::Header::size(header.protocol), len };
-        self.message = Some(Message::new(context, Body::Fixed(packet)));
-        opened
-    }
-
-    #[inline]
-    fn open_netflow9(&mut self, packet: &netflow9::Packet<'d>, len: usize) -> Opened {
-        let header = packet.header();
-        let context = Context {
-            protocol: Protocol::NetFlow9,
-            exported: header.exported(),
-            uptime_ms: Some(header.uptime_ms),
-            sequence: header.sequence,
-            domain: header.source_id,
-            ..self.blank()
-        };
-        self.message = Some(Message::new(context, Body::Sets(packet.sets(), None)));
-        Opened { header: netflow9::Header::SIZE, len }
-    }
-
-    #[inline]
-    fn open_ipfix(&mut self, decoder: &mut Decoder, message: &ipfix::Message<'d>) -> Opened {
-        let header = message.header();
-        let context = Context {
-            protocol: Protocol::Ipfix,
-            exported: header.exported(),
-            sequence: header.sequence,
-            domain: header.domain,
-            ..self.blank()
-        };
-        let made = self.message.insert(Message::new(context, Body::Sets(message.sets(), None)));
-        if let Some(fault) = message.truncated() {
-            decoder.fault(&made.context, fault);
-        }
-        Opened { header: ipfix::Header::SIZE, len: message.present() }
-    }
-
-    #[inline]
-    fn open_sflow(&mut self, datagram: &sflow::Datagram<'d>, len: usize) -> Opened {
-        let header = datagram.header();
-        let context = Context {
-            protocol: Protocol::Sflow,
-            agent: header.agent,
-            domain: header.sub_agent_id,
-            sequence: header.sequence,
-            uptime_ms: Some(header.uptime_ms),
-            // One sample is one packet, whatever the rate.
-            counters_scaled: Scaled::No,
-            ..self.blank()
-        };
-        self.message = Some(Message::new(context, Body::Samples(datagram.samples())));
-        Opened { header: usize::try_from(datagram.body().offset()).unwrap_or(0), len }
-    }
-}
-
 impl<'d> Message<'d> {
     /// What its header says; whose it is comes after that.
     #[inline]
-    const fn new(context: Context, body: Body<'d>) -> Self {
+    pub(super) const fn new(context: Context, body: Body<'d>) -> Self {
         Self {
             context,
             owner: Owner::NONE,
@@ -320,7 +129,7 @@ impl<'d> Message<'d> {
     }
 
     /// The header is good: from here on the message belongs to its exporter.
-    fn begin(&mut self, decoder: &mut Decoder, session: Option<Session>) {
+    pub(super) fn begin(&mut self, decoder: &mut Decoder, session: Option<Session>) {
         let context = &mut self.context;
         let key = match session {
             None => OwnerKey::Address(u128::from_be_bytes(context.exporter.octets())),
@@ -335,8 +144,9 @@ impl<'d> Message<'d> {
             context.sampling_fixed = known.sampling_rate.is_some();
             context.sampling_rate = known.sampling_rate.or(context.sampling_rate).or(known.sampling_rate_default);
         }
-        let scope = scope_key(decoder, owner, context).and_then(|key| decoder.store.enter(&key));
-        resolve_boot(decoder, context, scope);
+        let entered = scope_key(decoder, owner, context).and_then(|key| decoder.store.enter(&key));
+        let (scope, boot) = (entered.map(|(scope, _)| scope), entered.and_then(|(_, boot)| boot));
+        count_from_boot(context, boot);
         let begun = decoder.sessions.begin(owner, context, &mut decoder.store, &decoder.settings.limits);
         if let Some((evicted, change)) = begun.evicted.map(|evicted| *evicted) {
             decoder.stats.sessions_evicted = decoder.stats.sessions_evicted.saturating_add(1);
@@ -351,21 +161,8 @@ impl<'d> Message<'d> {
         decoder.store.enforce(owner, scope, &decoder.settings.limits);
         // Samples have numbers of their own: those of sFlow's datagrams count datagrams.
         self.counted = (context.protocol != Protocol::Sflow).then_some(0);
-        (self.owner, self.session, self.scope) = (owner, begun.session, scope);
-        self.boot = scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot);
+        (self.owner, self.session, self.scope, self.boot) = (owner, begun.session, scope, boot);
         self.faults_before = decoder.own_faults();
-    }
-}
-
-const fn protocol_of(version: u16) -> Protocol {
-    match version {
-        1 => Protocol::NetFlow1,
-        5 => Protocol::NetFlow5,
-        7 => Protocol::NetFlow7,
-        8 => Protocol::NetFlow8,
-        9 => Protocol::NetFlow9,
-        10 => Protocol::Ipfix,
-        _ => Protocol::Unknown,
     }
 }
 
@@ -376,17 +173,21 @@ fn scope_key(decoder: &Decoder, owner: Owner, context: &Context) -> Option<Scope
     Some(ScopeKey { owner, dialect, port, domain: context.domain })
 }
 
-/// IPFIX headers carry no uptime; where element 160 told when the exporter booted, it is export time less that (modulo 2^32).
+/// What is known by now of when the exporter booted.
 pub(super) fn resolve_boot(decoder: &Decoder, context: &mut Context, scope: Option<ScopeId>) {
-    if context.protocol == Protocol::Ipfix
-        && let Some(boot) = scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot)
-    {
+    count_from_boot(context, scope.and_then(|scope| decoder.store.scope_state(scope)).and_then(|state| state.boot));
+}
+
+/// IPFIX headers carry no uptime; where element 160 told when the exporter booted, it is export time less that (modulo 2^32).
+#[inline]
+fn count_from_boot(context: &mut Context, boot: Option<Timestamp>) {
+    if let Some(boot) = boot.filter(|_| context.protocol == Protocol::Ipfix) {
         context.uptime_ms = Some(context.exported.uptime_since(boot));
     }
 }
 
 impl<'d> Message<'d> {
-    fn step(&mut self, decoder: &mut Decoder) -> Step {
+    pub(super) fn step(&mut self, decoder: &mut Decoder) -> Step {
         if let Some((study, body)) = &mut self.study {
             if !study.step(decoder, &self.context, body) {
                 self.study = None;
@@ -493,26 +294,9 @@ impl<'d> Message<'d> {
     }
 
     fn data(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) -> Step {
-        let Some(key) = self.key(decoder) else { return Step::Again };
-        let Some(mut found) = decoder.store.definition(&key, self.scope, id) else {
-            self.pend(decoder, key, id, body);
-            return Step::Again;
-        };
-        let mut own = self.scope;
-        if own.is_none() {
-            // Records of another domain's template still belong to their own; without a scope of their own they use the template's.
-            // Making the scope may evict, so the template is looked for again.
-            own = self.scope(decoder);
-            let again = if own.is_some() { decoder.store.definition(&key, own, id) } else { Some(found) };
-            let Some(again) = again else {
-                self.pend(decoder, key, id, body);
-                return Step::Again;
-            };
-            found = again;
-        }
-        let slot = found;
-        let Some(scope) = own.or_else(|| Some(decoder.store.entry(slot)?.scope)) else {
-            self.pend(decoder, key, id, body);
+        let own = self.scope.and_then(|scope| Some((decoder.store.find(scope, id)?, scope)));
+        let Some((slot, scope)) = own.or_else(|| self.elsewhere(decoder, id)) else {
+            self.pend(decoder, id, body);
             return Step::Again;
         };
         decoder.store.used(slot, &decoder.settings.schema);
@@ -533,8 +317,26 @@ impl<'d> Message<'d> {
         Step::Found
     }
 
+    /// The template of another domain, where that is allowed, and the scope that its records belong to.
+    #[cold]
+    fn elsewhere(&mut self, decoder: &mut Decoder, id: u16) -> Option<(Slot, ScopeId)> {
+        let key = self.key(decoder)?;
+        let found = decoder.store.definition(&key, self.scope, id)?;
+        if let Some(own) = self.scope {
+            return Some((found, own));
+        }
+        // They still belong to their own; without a scope of their own they use the template's. Making the scope may evict, so the
+        // template is looked for again.
+        match self.scope(decoder) {
+            Some(own) => Some((decoder.store.definition(&key, Some(own), id)?, own)),
+            None => Some((found, decoder.store.entry(found)?.scope)),
+        }
+    }
+
     /// Keeps a set until its template comes, or reports it.
-    fn pend(&mut self, decoder: &mut Decoder, key: ScopeKey, id: u16, body: Input<'d>) {
+    #[cold]
+    fn pend(&mut self, decoder: &mut Decoder, id: u16, body: Input<'d>) {
+        let Some(key) = self.key(decoder) else { return };
         decoder.stats.sets_without_template = decoder.stats.sets_without_template.saturating_add(1);
         let octets = u64::from(body.len32()).saturating_add(4);
         if body.is_empty() {
@@ -575,7 +377,7 @@ impl<'d> Message<'d> {
 
     /// Whether nothing is left to be read, once the records at hand have been given.
     #[inline]
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.study.is_none()
             && self.bad.is_none()
             && match &self.body {
@@ -587,7 +389,7 @@ impl<'d> Message<'d> {
     }
 
     /// The message has been read: its sequence number is compared.
-    fn close(&mut self, decoder: &mut Decoder) {
+    pub(super) fn close(&mut self, decoder: &mut Decoder) {
         if core::mem::replace(&mut self.closed, true) {
             return;
         }

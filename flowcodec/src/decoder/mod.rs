@@ -1,10 +1,12 @@
 //! The front door: datagrams and stream messages in, events out. No socket, no clock, no thread.
 
+mod datagram;
 mod events;
 mod learn;
 mod message;
 mod samples;
 mod sequence;
+mod session;
 mod sessions;
 mod set;
 mod settings;

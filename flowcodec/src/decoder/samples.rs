@@ -19,7 +19,7 @@ impl Show {
 
 impl<'d> Message<'d> {
     /// The next run of samples that are given as one event, or what is wrong in front of them.
-    #[inline]
+    #[inline(never)]
     pub(super) fn samples(&mut self, decoder: &mut Decoder, mut samples: Samples<'d>) -> Step {
         let start = samples.rest();
         let (mut run, mut end, mut len) = (None, start.bytes().len(), 0_u32);

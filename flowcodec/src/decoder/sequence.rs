@@ -122,8 +122,11 @@ impl Tracker {
     /// Takes such a step, as [`advance`](Self::advance) would.
     #[inline]
     fn take_plain(&mut self, step: &Step, fits: [bool; 3]) {
-        for (streak, fits) in self.streaks.iter_mut().zip(fits) {
-            *streak = if fits { streak.saturating_add(1).min(SETTLED) } else { 0 };
+        let settled = fits.map(|fits| if fits { SETTLED } else { 0 });
+        if self.streaks != settled {
+            for (streak, settled) in self.streaks.iter_mut().zip(settled) {
+                *streak = streak.saturating_add(1).min(settled);
+            }
         }
         (self.last, self.records, self.exported) = (step.sequence, step.records, step.exported);
     }
@@ -163,23 +166,42 @@ impl Tracker {
     }
 }
 
-/// Follows one step in the tracker of its domain and in the one over all domains of the session. Either is made when it is missing.
+/// Follows one step in the tracker of its domain and in the one over all domains of the session, where there are several. Either is
+/// made when it is missing.
+#[inline]
 pub(super) fn follow(
     own: &mut Option<Tracker>,
-    shared: &mut Option<Tracker>,
+    mut shared: Option<&mut Option<Tracker>>,
     step: &Step,
     domain: u32,
 ) -> Option<SequenceChange> {
     // Nearly every message: what the exporter is known to count went on as it should.
-    if let (Some(own), Some(shared)) = (&mut *own, &mut *shared)
-        && let (Some(fits), Some(shared_fits)) = (own.plain_fits(step, domain), shared.plain_fits(step, domain))
+    if let Some(own) = own.as_mut()
+        && let Some(fits) = own.plain_fits(step, domain)
         && own.gaps == 0
         && own.streaks.iter().zip(fits).any(|(&streak, fits)| fits && streak >= ESTABLISHED)
     {
-        own.take_plain(step, fits);
-        shared.take_plain(step, shared_fits);
-        return None;
+        match &mut shared {
+            None => {
+                own.take_plain(step, fits);
+                return None;
+            }
+            Some(Some(shared)) => {
+                if let Some(shared_fits) = shared.plain_fits(step, domain) {
+                    own.take_plain(step, fits);
+                    shared.take_plain(step, shared_fits);
+                    return None;
+                }
+            }
+            Some(None) => {}
+        }
     }
+    follow_closely(own, shared.unwrap_or(&mut None), step, domain)
+}
+
+/// The same of any step.
+#[cold]
+fn follow_closely(own: &mut Option<Tracker>, shared: &mut Option<Tracker>, step: &Step, domain: u32) -> Option<SequenceChange> {
     let own_verdicts = own.as_ref().map(|tracker| tracker.verdicts(step));
     let shared_verdicts = shared.as_ref().map(|tracker| tracker.verdicts(step));
     let change = judge(own.as_ref().zip(own_verdicts), shared.as_ref().zip(shared_verdicts), step);
@@ -287,11 +309,18 @@ mod tests {
     fn run(native: SequenceUnit, steps: &[(u32, Option<u32>, u64, u32)]) -> Vec<Option<SequenceChange>> {
         let mut own = std::collections::HashMap::new();
         let mut shared = None;
+        let mut alone = None;
         let mut seen = Vec::new();
+        let one_domain = steps.iter().all(|step| step.3 == steps[0].3);
         for &(sequence, records, second, domain) in steps {
             let step =
                 Step { sequence, records, exported: Timestamp::from_seconds(second), native, window: WINDOW, most: 1 << 24 };
-            seen.push(follow(own.entry(domain).or_insert(None), &mut shared, &step, domain));
+            let change = follow(own.entry(domain).or_insert(None), Some(&mut shared), &step, domain);
+            if one_domain {
+                assert_eq!(follow(&mut alone, None, &step, domain), change, "alone, it is the counter over all domains");
+                assert_eq!(alone, own[&domain]);
+            }
+            seen.push(change);
         }
         seen
     }

@@ -1,16 +1,16 @@
 //! What is kept of every exporter beside its templates: sequence numbers and counters, by port, protocol and domain.
 
-use core::hash::Hash;
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use super::exporter_of;
 use super::sequence::{self, Step, Tracker};
+pub(super) use super::session::SessionKey;
+use super::session::SessionState;
 use super::sources::{Followed, SOURCE_COST, SampleNumber, Sources};
 use super::status::ExporterStatus;
 use super::{ExporterChange, SequenceChange, SequenceUnit};
 use crate::context::Context;
-use crate::exporter::{Exporter, Protocol};
+use crate::exporter::Protocol;
 use crate::limits::Limits;
 use crate::template::{Dialect, Index, List, Owner, OwnerKey, ScopeKey, Slab, Store, indexed, shrink};
 use crate::time::Timestamp;
@@ -21,53 +21,6 @@ const SHARED_COST: usize = Slab::<Shared>::COST + indexed::<(Owner, SessionKey),
 
 type Hasher = foldhash::fast::RandomState;
 
-/// One sequence of messages. Sequence numbers always belong to the transport session (source port, domain), whatever the scope of
-/// templates: one Open vSwitch sends the same numbers from two ports to two collectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SessionKey {
-    pub(super) port: u16,
-    pub(super) protocol: Protocol,
-    /// `None` for the counter over all domains.
-    pub(super) domain: Option<u32>,
-    /// The sFlow agent; `None` elsewhere.
-    pub(super) agent: Option<IpAddr>,
-}
-
-impl Hash for SessionKey {
-    #[inline]
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        let [low, high] = self.port.to_be_bytes();
-        let [a, b, c, d] = self.domain.unwrap_or(0).to_be_bytes();
-        state.write_u64(u64::from_be_bytes([low, high, self.protocol.code(), u8::from(self.domain.is_some()), a, b, c, d]));
-        if let Some(agent) = self.agent {
-            agent.hash(state);
-        }
-    }
-}
-
-impl SessionKey {
-    #[inline]
-    const fn of(context: &Context) -> Self {
-        Self { port: context.exporter.port(), protocol: context.protocol, domain: Some(context.domain), agent: context.agent }
-    }
-
-    const fn shared(self) -> Self {
-        Self { domain: None, ..self }
-    }
-
-    /// A context of this session, like one of another session of its exporter.
-    pub(super) const fn context(self, like: &Context) -> Context {
-        let mut context = Context::new(Exporter::new(like.exporter.address(), self.port), like.received);
-        context.stream = like.stream;
-        context.protocol = self.protocol;
-        context.agent = self.agent;
-        if let Some(domain) = self.domain {
-            context.domain = domain;
-        }
-        context
-    }
-}
-
 /// Where a session is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionId(Index);
@@ -77,52 +30,39 @@ impl SessionId {
     pub(super) const NONE: Self = Self(Index::MAX);
 }
 
-#[derive(Debug)]
-struct SessionState {
-    key: SessionKey,
-    shared: Index,
-    tracker: Option<Tracker>,
-    first_heard: Timestamp,
-    last_heard: Timestamp,
-    messages: u64,
-    records: u64,
-    options: u64,
-    lost_records: u64,
-    lost_packets: u64,
-    faults: u64,
-    clock_ahead: i64,
-    /// Of sFlow: when the agent booted, by the times received; how often it did; its data sources.
-    booted: Timestamp,
-    epoch: u32,
-    sources: Sources,
-    sources_told: bool,
-}
-
 /// The counter over all domains of one port and protocol.
 #[derive(Debug)]
 struct Shared {
+    /// None as long as one session is alone.
     tracker: Option<Tracker>,
+    /// The session that was alone.
+    first: Index,
     /// Sessions that belong to it.
     users: u32,
 }
 
-/// What is kept of one exporter: its sessions, the one heard longest ago first.
+/// What is kept of one exporter.
 #[derive(Debug, Clone, Copy)]
 struct Peer {
     sessions: List,
+    /// The one heard last.
+    heard: Index,
     /// Data sources of all its sessions.
     sources: usize,
     skew_told: bool,
 }
 
 impl Peer {
-    const NEW: Self = Self { sessions: List::EMPTY, sources: 0, skew_told: false };
+    const NEW: Self = Self { sessions: List::EMPTY, heard: Index::MAX, sources: 0, skew_told: false };
 }
 
-/// Which session of its exporter a message belongs to, if it is the one heard last: nearly always.
-#[inline]
-fn heard_last(peer: Peer, states: &Slab<SessionState>, key: &SessionKey) -> Option<Index> {
-    peer.sessions.back().filter(|&back| states.get(back).is_some_and(|session| session.key == *key))
+/// The counter over all domains, once there are several: it begins as that of the first.
+fn over_domains<'a>(all: &'a mut Slab<Shared>, sessions: &Slab<SessionState>, index: Index) -> Option<&'a mut Option<Tracker>> {
+    let shared = all.get_mut(index)?;
+    if shared.tracker.is_none() {
+        shared.tracker = sessions.get(shared.first).and_then(|first| first.tracker);
+    }
+    Some(&mut shared.tracker)
 }
 
 /// The sessions of all exporters, which are known by the position of their owner in the store.
@@ -182,11 +122,17 @@ impl Sessions {
     fn remove_session(&mut self, owner: Owner, index: Index) -> usize {
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return 0 };
         let Some(session) = self.states.remove(&mut peer.sessions, index) else { return 0 };
+        if peer.heard == index {
+            peer.heard = Index::MAX;
+        }
         self.by_key.remove(&(owner, session.key));
         peer.sources = peer.sources.saturating_sub(session.sources.len());
         let mut cost = SESSION_COST.saturating_add(session.sources.len().saturating_mul(SOURCE_COST));
         if let Some(shared) = self.shared.get_mut(session.shared) {
             shared.users = shared.users.saturating_sub(1);
+            if shared.first == index {
+                (shared.tracker, shared.first) = (shared.tracker.or(session.tracker), Index::MAX);
+            }
             if shared.users == 0 {
                 self.shared.remove(&mut self.all_shared, session.shared);
                 self.by_key.remove(&(owner, session.key.shared()));
@@ -209,7 +155,7 @@ impl Sessions {
         self.peers.get_mut(at)
     }
 
-    /// Makes a session, in place of the one heard longest ago when there are too many.
+    /// Makes a session, in place of one not heard for long when there are too many.
     #[cold]
     fn make(
         &mut self,
@@ -224,29 +170,27 @@ impl Sessions {
         // They may take a quarter of what the exporter may hold: its templates need the rest.
         let most = limits.exporter_sessions.min(limits.exporter_bytes / (4 * (SESSION_COST + SHARED_COST))).max(1);
         if usize::try_from(list.len()).unwrap_or(usize::MAX) >= most
-            && let Some(front) = list.front()
+            && let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at))
+            && let Some(oldest) = self.states.oldest(&mut peer.sessions, None)
         {
-            evicted = self.states.get(front).map(|session| {
+            evicted = self.states.get(oldest).map(|session| {
                 let (lost_records, lost_packets) = (session.lost_records, session.lost_packets);
                 (session.key, ExporterChange::SessionEvicted { lost_records, lost_packets })
             });
-            let cost = self.remove_session(owner, front);
+            let cost = self.remove_session(owner, oldest);
             store.discharge(owner, cost);
         }
-        let shared = if let Some(&shared) = self.by_key.get(&(owner, key.shared())) {
-            shared
-        } else {
-            let shared = self.shared.insert(&mut self.all_shared, Shared { tracker: None, users: 0 });
+        let known = self.by_key.get(&(owner, key.shared())).copied();
+        let shared = known.unwrap_or_else(|| {
+            let shared = self.shared.insert(&mut self.all_shared, Shared { tracker: None, first: Index::MAX, users: 0 });
             self.by_key.insert((owner, key.shared()), shared);
             store.charge(owner, SHARED_COST);
             shared
-        };
-        if let Some(shared) = self.shared.get_mut(shared) {
-            shared.users = shared.users.saturating_add(1);
-        }
+        });
         let state = SessionState {
             key,
             shared,
+            alone: known.is_none(),
             tracker: None,
             first_heard: now,
             last_heard: now,
@@ -264,6 +208,14 @@ impl Sessions {
         };
         let mut list = self.list(owner);
         let index = self.states.insert(&mut list, state);
+        if let Some(shared) = self.shared.get_mut(shared) {
+            shared.users = shared.users.saturating_add(1);
+            match self.states.get_mut(shared.first) {
+                Some(first) => first.alone = false,
+                None if known.is_none() => shared.first = index,
+                None => {}
+            }
+        }
         if let Some(peer) = self.peer(owner) {
             peer.sessions = list;
         }
@@ -276,15 +228,19 @@ impl Sessions {
     /// A message begins.
     pub(super) fn begin(&mut self, owner: Owner, context: &Context, store: &mut Store, limits: &Limits) -> Begun {
         let key = SessionKey::of(context);
-        let last = place(owner).and_then(|at| heard_last(*self.peers.get(at)?, &self.states, &key));
-        let (index, evicted) = match last.or_else(|| self.by_key.get(&(owner, key)).copied()) {
-            Some(index) => (index, None),
-            None => self.make(owner, key, context.received, store, limits),
+        // Nearly always the one of its last message.
+        let heard = place(owner).and_then(|at| self.peers.get(at)).map_or(Index::MAX, |peer| peer.heard);
+        let (index, evicted) = match self.states.get(heard) {
+            Some(session) if session.key == key => (heard, None),
+            _ => match self.by_key.get(&(owner, key)) {
+                Some(&index) => (index, None),
+                None => self.make(owner, key, context.received, store, limits),
+            },
         };
         let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted: evicted.map(Box::new) };
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return begun };
-        self.states.touch(&mut peer.sessions, index);
-        let Some(session) = self.states.get_mut(index) else { return begun };
+        peer.heard = index;
+        let Some(session) = self.states.touch(index) else { return begun };
         session.messages = session.messages.saturating_add(1);
         session.last_heard = context.received;
         session.clock_ahead = context.exported.since(context.received);
@@ -346,6 +302,8 @@ impl Sessions {
         tally: Tally,
         limits: &Limits,
     ) -> Option<SequenceChange> {
+        let SessionState { alone, shared, .. } = *self.states.get(session.0)?;
+        let shared = if alone { None } else { over_domains(&mut self.shared, &self.states, shared) };
         let session = self.states.get_mut(session.0)?;
         session.records = session.records.saturating_add(tally.records);
         session.options = session.options.saturating_add(tally.options);
@@ -354,7 +312,6 @@ impl Sessions {
         if context.protocol == Protocol::NetFlow1 {
             return None;
         }
-        let shared = self.shared.get_mut(session.shared)?;
         let native = match context.protocol {
             Protocol::NetFlow9 | Protocol::Sflow => SequenceUnit::Packets,
             _ => SequenceUnit::Records,
@@ -367,7 +324,7 @@ impl Sessions {
             window: limits.reorder_window,
             most: limits.gap_window,
         };
-        let change = sequence::follow(&mut session.tracker, &mut shared.tracker, &step, context.domain);
+        let change = sequence::follow(&mut session.tracker, shared, &step, context.domain);
         if let Some(SequenceChange::Gap { lost: Some(lost), unit }) = change {
             let lost_so_far = if unit.is_packets() { &mut session.lost_packets } else { &mut session.lost_records };
             *lost_so_far = lost_so_far.saturating_add(u64::from(lost));
@@ -443,39 +400,6 @@ impl Sessions {
                 })
             },
         )
-    }
-}
-
-impl SessionState {
-    /// An sFlow agent tells its uptime and no time of day. With the time received that gives when it booted, give or take how long
-    /// datagrams take; where that moves by more, the agent has begun anew (or its 32 bits of milliseconds have).
-    fn boot(&mut self, context: &Context) {
-        const UNCERTAIN: u64 = 60_000_000_000;
-        const DRIFT: i64 = 1_000_000;
-        if context.protocol != Protocol::Sflow {
-            return;
-        }
-        let booted = context.received.offset(i64::from(context.uptime_ms.unwrap_or(0)).saturating_mul(-1_000_000));
-        if self.messages == 1 {
-            self.booted = booted;
-            return;
-        }
-        let moved = booted.since(self.booted);
-        if moved.unsigned_abs() > UNCERTAIN {
-            self.booted = booted;
-            self.epoch = self.epoch.wrapping_add(1);
-        } else {
-            // Clocks drift apart over weeks: followed in steps that no delay of a datagram is as short as.
-            self.booted = self.booted.offset(moved.clamp(-DRIFT, DRIFT));
-        }
-    }
-
-    /// When a message was exported, on one scale with the others of its session.
-    fn exported(&self, context: &Context) -> Timestamp {
-        match (context.protocol, context.uptime_ms) {
-            (Protocol::Sflow, Some(uptime_ms)) => self.booted.offset(i64::from(uptime_ms).saturating_mul(1_000_000)),
-            _ => context.exported,
-        }
     }
 }
 

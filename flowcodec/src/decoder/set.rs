@@ -28,6 +28,7 @@ impl Decoder {
 }
 
 /// Walks the records of a set before they are given to anyone: how many are whole, and what is wrong behind them.
+#[inline]
 pub(super) fn data_set(
     decoder: &mut Decoder,
     context: &Context,

@@ -1,8 +1,9 @@
 //! Sequence numbers of sFlow's samples: each data source counts its flow samples, its counter samples and its notices of discarded
 //! packets, each for itself (`sequence_number` of `sflow_version_5.txt`).
 
-use core::hash::{Hash, Hasher};
-use std::collections::HashMap;
+use core::hash::BuildHasher;
+
+use hashbrown::HashTable;
 
 use super::sequence::{DOUBTED, ESTABLISHED};
 use super::{SequenceChange, SequenceUnit};
@@ -11,7 +12,7 @@ use crate::sflow::{Sample, SampleKind, Source};
 use crate::template::indexed;
 
 /// Bytes of one source.
-pub(super) const SOURCE_COST: usize = indexed::<SourceKey, SourceState>();
+pub(super) const SOURCE_COST: usize = indexed::<(), SourceState>();
 
 /// One counter of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,11 @@ impl SourceKey {
         Self { source, kind }
     }
 
+    #[inline]
+    fn hash(self, hasher: &foldhash::fast::RandomState) -> u64 {
+        hasher.hash_one((u64::from(self.source.class) << 34) ^ (u64::from(self.kind) << 32) ^ u64::from(self.source.index))
+    }
+
     const fn unit(self) -> SequenceUnit {
         match self.kind {
             COUNTERS => SequenceUnit::CounterSamples(self.source),
@@ -45,16 +51,9 @@ const FLOWS: u32 = 0;
 const COUNTERS: u32 = 1;
 const DISCARDS: u32 = 2;
 
-impl Hash for SourceKey {
-    /// In one piece: it is looked up for every sample.
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64((u64::from(self.source.class) << 34) ^ (u64::from(self.kind) << 32) ^ u64::from(self.source.index));
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct SourceState {
+    key: SourceKey,
     last: u32,
     /// The agent has begun anew when the session's number is another.
     epoch: u32,
@@ -82,7 +81,9 @@ impl SampleNumber {
 /// The sources of one session.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    states: HashMap<SourceKey, SourceState, foldhash::fast::RandomState>,
+    // One is looked up for every sample: a key that is handed over by reference would be written to memory in parts and read as a whole.
+    states: HashTable<SourceState>,
+    hasher: foldhash::fast::RandomState,
 }
 
 /// What one sample's number showed.
@@ -108,13 +109,14 @@ impl Sources {
     #[inline]
     pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Option<Followed> {
         let SampleNumber { key, sequence } = number;
-        let state = self.states.get_mut(&key)?;
+        let hash = key.hash(&self.hasher);
+        let state = self.states.find_mut(hash, |state| state.key == key)?;
         if state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0 {
             state.last = sequence;
             state.streak = state.streak.saturating_add(1);
             return Some(Followed::Nothing);
         }
-        Some(state.step(key, epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change))
+        Some(state.step(epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change))
     }
 
     /// Makes a place for a source that is not known; in a session that is `full`, in that of another one.
@@ -123,11 +125,14 @@ impl Sources {
         let mut made = Followed::New;
         if full {
             // Any of them goes, so that nobody can choose which; where there is none, there is no place.
-            let Some(evicted) = self.states.keys().next().copied() else { return Followed::Instead(key.source) };
-            self.states.remove(&evicted);
+            let Some(evicted) = self.states.iter().next().map(|state| state.key) else { return Followed::Instead(key.source) };
+            if let Ok(found) = self.states.find_entry(evicted.hash(&self.hasher), |state| state.key == evicted) {
+                found.remove();
+            }
             made = Followed::Instead(evicted.source);
         }
-        self.states.insert(key, SourceState { last: sequence, epoch, streak: 0, gaps: 0, stride: 0 });
+        let state = SourceState { key, last: sequence, epoch, streak: 0, gaps: 0, stride: 0 };
+        self.states.insert_unique(key.hash(&self.hasher), state, |state| state.key.hash(&self.hasher));
         made
     }
 }
@@ -136,9 +141,9 @@ impl SourceState {
     /// Whether samples are missing in front of number `sequence`. Nobody is accused before numbers have followed one another for some
     /// steps.
     #[cold]
-    fn step(&mut self, key: SourceKey, epoch: u32, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
+    fn step(&mut self, epoch: u32, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
         if self.epoch != epoch {
-            *self = Self { last: sequence, epoch, streak: 0, gaps: 0, stride: 0 };
+            *self = Self { key: self.key, last: sequence, epoch, streak: 0, gaps: 0, stride: 0 };
             return None;
         }
         let off = sequence.wrapping_sub(self.last).wrapping_sub(1).cast_signed();
@@ -164,7 +169,7 @@ impl SourceState {
             (self.streak, self.gaps) = (0, 0);
         }
         let lost = (off.unsigned_abs() <= limits.gap_window).then_some(off.unsigned_abs());
-        Some(SequenceChange::Gap { lost, unit: key.unit() })
+        Some(SequenceChange::Gap { lost, unit: self.key.unit() })
     }
 }
 
@@ -178,8 +183,8 @@ mod tests {
     #[expect(clippy::option_option, reason = "short to write expectations in")]
     fn run(numbers: &[u32]) -> Vec<Option<Option<u32>>> {
         let key = SourceKey::new(SampleKind::Flow, SOURCE);
-        let mut state = SourceState { last: numbers[0], epoch: 0, streak: 0, gaps: 0, stride: 0 };
-        let steps = numbers[1..].iter().map(|&number| state.step(key, 0, number, &Limits::default()));
+        let mut state = SourceState { key, last: numbers[0], epoch: 0, streak: 0, gaps: 0, stride: 0 };
+        let steps = numbers[1..].iter().map(|&number| state.step(0, number, &Limits::default()));
         let lost = |change| match change {
             SequenceChange::Gap { lost, unit: SequenceUnit::FlowSamples(SOURCE) } => lost,
             other => panic!("{other:?}"),

@@ -5,8 +5,9 @@
 
 use core::ops::Range;
 
+use super::datagram::Walk;
 use super::events::{Event, ExporterEvent, FaultEvent, SamplingEvent, SequenceEvent, TemplateEvent};
-use super::message::{Found, Show, Step, Walk, Which, resolve_boot};
+use super::message::{Found, Show, Step, Which, resolve_boot};
 use super::set::{Study, data_set};
 use super::sweep::{Sweep, finish_step};
 use super::{Decoder, Note, What};
@@ -137,25 +138,19 @@ impl<'d> Events<'d> {
     /// Steps until something is found. (Only one place calls it: what it gives stays in registers.)
     #[inline]
     fn find(&mut self) -> Option<Next> {
-        loop {
-            if !self.decoder.notes.is_empty() {
-                self.note = self.decoder.notes.pop_front();
-                return Some(Next::Note);
-            }
-            if self.decoder.store.has_gone() {
-                self.decoder.drain_gone(self.now());
-                continue;
-            }
-            // Data that waited comes before the message goes on.
-            if self.held.is_some() || self.decoder.store.has_ready() {
-                match self.deliver_step() {
+        while !self.over {
+            if self.held.is_some() || self.decoder.is_loud() {
+                match self.tell() {
                     Some(found) => return Some(found),
                     None => continue,
                 }
             }
             let more = match &mut self.source {
                 Source::Bytes(walk) => match walk.step(self.decoder) {
-                    Step::Found => return Some(Next::Records),
+                    Step::Found => {
+                        self.over = walk.is_spent() && !self.decoder.is_loud();
+                        return Some(Next::Records);
+                    }
                     Step::Again => true,
                     Step::Done => false,
                 },
@@ -163,15 +158,26 @@ impl<'d> Events<'d> {
                 Source::Tick(sweep) => sweep.step(self.decoder),
                 Source::Finish { owner } => finish_step(self.decoder, owner),
             };
-            if !more && !self.decoder.is_loud() {
-                self.over = true;
-                return None;
-            }
+            self.over = !more && !self.decoder.is_loud();
         }
+        None
+    }
+
+    /// What comes before the message goes on: notes, what had to go, and data that waited.
+    #[cold]
+    fn tell(&mut self) -> Option<Next> {
+        if !self.decoder.notes.is_empty() {
+            self.note = self.decoder.notes.pop_front();
+            return Some(Next::Note);
+        }
+        if self.decoder.store.has_gone() {
+            self.decoder.drain_gone(self.now());
+            return None;
+        }
+        self.deliver_step()
     }
 
     /// Goes on with the set that waited, or to the next one.
-    #[cold]
     fn deliver_step(&mut self) -> Option<Next> {
         if let (Some(study), Some(held)) = (&mut self.study, &self.held) {
             if !study.step(self.decoder, &held.context, &held.body) {

@@ -10,9 +10,16 @@ pub(crate) const MOST_BASES: usize = 4_096;
 /// Number of whole records in the body of a set, their octets, and what is wrong behind them. Up to three octets, or only zeros, are
 /// padding (RFC 7011 §3.3.1); more is a record that was cut. Cost: one step for each variable-length field; where each of them ends is
 /// noted in `bases`, so that nobody has to walk there again.
+#[inline]
 pub(crate) fn whole_records(template: &Template, body: Input<'_>, bases: &mut Vec<u32>) -> (u32, usize, Option<Fault>) {
     bases.clear();
-    let (len, used, truncated) = count(template, body.bytes(), bases);
+    let (len, used, truncated) = match template.record_len().and_then(|length| usize::try_from(length).ok()) {
+        Some(length) => {
+            let len = body.bytes().len().checked_div(length).unwrap_or(0);
+            (u32::try_from(len).unwrap_or(u32::MAX), len.saturating_mul(length), false)
+        }
+        None => count(template, body.bytes(), bases),
+    };
     let rest = body.bytes().get(used..).unwrap_or_default();
     let cut = (truncated || (rest.len() > 3 && rest.iter().any(|&octet| octet != 0))).then(|| {
         let kind = if truncated { FaultKind::RecordTruncated } else { FaultKind::TrailingOctets };
@@ -26,10 +33,6 @@ pub(crate) fn whole_records(template: &Template, body: Input<'_>, bases: &mut Ve
 /// Number of whole records, their octets, and whether the one behind them runs past the end.
 fn count(template: &Template, body: &[u8], bases: &mut Vec<u32>) -> (u32, usize, bool) {
     let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
-    if let Some(length) = template.record_len().and_then(|length| usize::try_from(length).ok()) {
-        let len = body.len().checked_div(length).unwrap_or(0);
-        return (u32::try_from(len).unwrap_or(u32::MAX), len.saturating_mul(length), false);
-    }
     let min = usize::try_from(template.min_record_len()).unwrap_or(usize::MAX);
     let stride = template.skips().len().saturating_add(1);
     let (mut len, mut used, mut noting) = (0_u32, 0_usize, true);

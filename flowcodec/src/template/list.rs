@@ -1,10 +1,17 @@
 //! A slab whose entries stand in linked lists: constant-time "oldest first" without a second allocation for each entry.
+//!
+//! Using an entry only marks it. Who looks for the oldest sends those that are marked to the young end first, without their mark (second
+//! chance): moving an entry at every use would write to both its neighbours, which are other exporters' and seldom in the caches.
 
 /// Position in a [`Slab`].
 pub(crate) type Index = u32;
 
-/// No entry.
-const NIL: Index = u32::MAX;
+/// No entry: more than there can be, and without the bit of [`USED`].
+const NIL: Index = USED - 1;
+
+/// Of a node's link to the one before it: whether the entry was used since it came to its place. (A field of its own would take eight
+/// octets of each node.)
+const USED: Index = 1 << 31;
 
 /// Entries at stable positions; freed positions are used again.
 #[derive(Debug, Clone)]
@@ -16,6 +23,7 @@ pub(crate) struct Slab<T> {
 
 #[derive(Debug, Clone)]
 struct Node<T> {
+    /// With [`USED`].
     previous: Index,
     next: Index,
     value: T,
@@ -48,10 +56,6 @@ impl List {
 
     pub(crate) const fn is_empty(self) -> bool {
         self.len == 0
-    }
-
-    pub(crate) const fn is_back(self, index: Index) -> bool {
-        self.back == index
     }
 }
 
@@ -118,13 +122,34 @@ impl<T> Slab<T> {
         Some(node.value)
     }
 
-    /// Makes an entry the youngest of `list`.
+    /// An entry that is used: it will not go before those that are not.
     #[inline]
-    pub(crate) fn touch(&mut self, list: &mut List, index: Index) {
-        if !list.is_back(index) {
-            self.unlink(list, index);
-            self.link(list, index);
+    pub(crate) fn touch(&mut self, index: Index) -> Option<&mut T> {
+        let node = self.node_mut(index)?;
+        node.previous |= USED;
+        Some(&mut node.value)
+    }
+
+    /// The entry of `list` that is to go first, but not `keep`: the oldest that was not used. Each use costs one step at most.
+    pub(crate) fn oldest(&mut self, list: &mut List, keep: Option<Index>) -> Option<Index> {
+        loop {
+            let front = list.front()?;
+            let kept = Some(front) == keep;
+            if kept && list.len() == 1 {
+                return None;
+            }
+            let used = self.node(front)?.previous & USED != 0;
+            if !kept && !used {
+                return Some(front);
+            }
+            self.renew(list, front);
         }
+    }
+
+    /// Makes an entry the youngest of `list`, as if it had not been used.
+    pub(crate) fn renew(&mut self, list: &mut List, index: Index) {
+        self.unlink(list, index);
+        self.link(list, index);
     }
 
     /// Moves an entry to the young end of another list.
@@ -167,13 +192,13 @@ impl<T> Slab<T> {
 
     fn unlink(&mut self, list: &mut List, index: Index) {
         let Some(found) = self.node(index) else { return };
-        let (previous, next) = (found.previous, found.next);
+        let (previous, next) = (found.previous & !USED, found.next);
         match self.node_mut(previous) {
             Some(node) => node.next = next,
             None => list.front = next,
         }
         match self.node_mut(next) {
-            Some(node) => node.previous = previous,
+            Some(node) => node.previous = previous | node.previous & USED,
             None => list.back = previous,
         }
         list.len = list.len.saturating_sub(1);
@@ -210,14 +235,39 @@ mod tests {
         let (mut slab, mut list, mut other) = (Slab::new(), List::EMPTY, List::EMPTY);
         let [a, b, c] = ['a', 'b', 'c'].map(|value| slab.insert(&mut list, value));
         assert_eq!(order(&slab, list), "abc");
-        slab.touch(&mut list, a);
+        slab.renew(&mut list, a);
         assert_eq!(order(&slab, list), "bca");
-        slab.touch(&mut list, a);
+        slab.renew(&mut list, a);
         assert_eq!(order(&slab, list), "bca");
         assert_eq!(slab.remove(&mut list, c), Some('c'));
         assert_eq!(slab.remove(&mut list, c), None, "gone already");
         assert_eq!(slab.insert(&mut list, 'd'), c, "the position is used again");
         slab.relink(&mut list, &mut other, b);
         assert_eq!((order(&slab, list).as_str(), order(&slab, other).as_str()), ("ad", "b"));
+    }
+
+    #[test]
+    fn what_is_used_goes_behind_what_is_not() {
+        let (mut slab, mut list) = (Slab::new(), List::EMPTY);
+        assert_eq!(slab.oldest(&mut list, None), None);
+        let [a, b, c, d] = ['a', 'b', 'c', 'd'].map(|value| slab.insert(&mut list, value));
+        assert_eq!(slab.touch(a), Some(&mut 'a'));
+        slab.touch(c);
+        assert_eq!(slab.oldest(&mut list, None), Some(b));
+        assert_eq!(order(&slab, list), "bcda");
+        assert_eq!(slab.oldest(&mut list, Some(b)), Some(d), "the one to keep does not go, used or not");
+        assert_eq!(order(&slab, list), "dabc");
+        for index in [a, b, c, d] {
+            slab.touch(index);
+        }
+        assert_eq!(slab.oldest(&mut list, None), Some(d), "all were used: the oldest by place");
+        assert_eq!(slab.oldest(&mut list, Some(d)), Some(a), "a mark is good for one round");
+        for index in [a, b, c] {
+            slab.remove(&mut list, index);
+        }
+        assert_eq!(slab.oldest(&mut list, Some(d)), None);
+        assert_eq!(slab.touch(d), Some(&mut 'd'));
+        assert_eq!(slab.touch(a), None, "it is gone");
+        assert_eq!(slab.oldest(&mut list, None), Some(d), "alone it goes in the end");
     }
 }

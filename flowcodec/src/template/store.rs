@@ -295,7 +295,7 @@ impl Store {
             }
         }
         while self.bytes() > limits.total_bytes {
-            let Some(victim) = self.ranks.least(&self.owners, u8::MAX, Some(owner.0)).map(Owner) else {
+            let Some(victim) = self.ranks.least(&mut self.owners, u8::MAX, Some(owner.0)).map(Owner) else {
                 if !self.evict_within(owner, scope) {
                     break;
                 }
@@ -309,34 +309,43 @@ impl Store {
         self.grown = self.bytes() > limits.total_bytes;
     }
 
-    /// Evicts one thing of an exporter: of a domain less proven than the one at work; else a template of that, never its youngest; else
+    /// Evicts one thing of an exporter: of a domain less proven than the one at work; else a template of that, never the one at work; else
     /// of another domain; else waiting data.
     fn evict_within(&mut self, owner: Owner, scope: Option<ScopeId>) -> bool {
-        let Some(state) = self.owners.get(owner.0) else { return false };
-        let (ranks, keep) = (state.scopes, scope.map(|scope| scope.0));
         let working = scope.and_then(|scope| self.scopes.get(scope.0));
         let level = working.map_or(u8::MAX, |state| state.standing.level());
-        let own = working.and_then(|state| state.templates.front().filter(|_| state.templates.len() > 1));
-        if let Some(least) = ranks.least(&self.scopes, level, keep) {
-            self.evict_of(ScopeId(least));
-        } else if let Some(slot) = own {
-            self.evict_template(Slot(slot));
-        } else if let Some(least) = ranks.least(&self.scopes, u8::MAX, keep) {
-            self.evict_of(ScopeId(least));
+        let own = scope.zip(working.filter(|state| state.templates.len() > 1).map(|state| state.used));
+        if let Some(least) = self.least_scope(owner, level, scope) {
+            self.evict_of(least);
+        } else if let Some((own, keep)) = own {
+            self.evict_oldest(own, Some(keep));
+        } else if let Some(least) = self.least_scope(owner, u8::MAX, scope) {
+            self.evict_of(least);
         } else {
             return self.evict_pending(owner);
         }
         true
     }
 
+    /// The domain of an exporter to go first of those less proven than `level`, but not `keep`.
+    fn least_scope(&mut self, owner: Owner, level: u8, keep: Option<ScopeId>) -> Option<ScopeId> {
+        let ranks = &mut self.owners.get_mut(owner.0)?.scopes;
+        ranks.least(&mut self.scopes, level, keep.map(|scope| scope.0)).map(ScopeId)
+    }
+
     /// Evicts the oldest template of a scope, and the scope with its last one.
     fn evict_of(&mut self, scope: ScopeId) {
-        let Some(templates) = self.scopes.get(scope.0).map(|state| state.templates) else { return };
-        if let Some(front) = templates.front() {
-            self.evict_template(Slot(front));
-        }
-        if templates.len() <= 1 {
+        self.evict_oldest(scope, None);
+        if self.scopes.get(scope.0).is_some_and(|state| state.templates.is_empty()) {
             self.remove_scope(scope);
+        }
+    }
+
+    /// Evicts the oldest template of a scope, but not `keep`.
+    fn evict_oldest(&mut self, scope: ScopeId, keep: Option<Slot>) {
+        let Some(state) = self.scopes.get_mut(scope.0) else { return };
+        if let Some(oldest) = self.templates.oldest(&mut state.templates, keep.map(|slot| slot.0)) {
+            self.evict_template(Slot(oldest));
         }
     }
 }

@@ -286,6 +286,7 @@ impl<'a> Sets<'a> {
 impl<'a> Iterator for Sets<'a> {
     type Item = Result<Set<'a>, Fault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(fault) = self.cut.take() {
             self.done = true;
@@ -309,6 +310,7 @@ impl<'a> Iterator for Sets<'a> {
 }
 
 /// One set, and the fault when it is cut.
+#[inline]
 fn set(dialect: Dialect) -> impl Fn(Input<'_>) -> Parsed<'_, (Set<'_>, Option<Fault>)> {
     move |input| {
         let (after, (id, length)) = map(array::<4>(Layer::Set), |head| (be16(head, 0), be16(head, 2))).parse(input)?;
@@ -316,26 +318,29 @@ fn set(dialect: Dialect) -> impl Fn(Input<'_>) -> Parsed<'_, (Set<'_>, Option<Fa
             let fault = input.fault(FaultKind::LengthTooSmall, Layer::Set).sizes(4, u32::from(length));
             return Err(nom::Err::Error(fault.costing(input.len32())));
         };
-        let (rest, body, cut) = match take(body_len, Layer::Set, LimitedBy::SetLength)(after) {
-            Ok((rest, body)) => (rest, body, None),
-            Err(_) => {
-                let fault = input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32());
-                // The message is whole, so the set's length is wrong: what it holds is anybody's guess.
-                if input.limit() == LimitedBy::MessageLength {
-                    return Err(nom::Err::Error(fault.costing(input.len32())));
-                }
-                let end = Input::at(&[], after.offset().saturating_add(after.len32()), LimitedBy::Datagram);
-                (end, after, Some(fault))
+        let Ok((rest, body)) = take(body_len, Layer::Set, LimitedBy::SetLength)(after) else {
+            let fault = input.fault(FaultKind::Truncated, Layer::Set).sizes(u32::from(length), input.len32());
+            // The message is whole, so the set's length is wrong: what it holds is anybody's guess.
+            if input.limit() == LimitedBy::MessageLength {
+                return Err(nom::Err::Error(fault.costing(input.len32())));
             }
+            let end = Input::at(&[], after.offset().saturating_add(after.len32()), LimitedBy::Datagram);
+            return Ok((end, (Set::of(dialect, id, after), Some(fault))));
         };
-        let templates = |kind| Set::Templates(TemplateRecords::new(body, dialect, kind));
-        let set = match (dialect, id) {
+        Ok((rest, (Set::of(dialect, id, body), None)))
+    }
+}
+
+impl<'a> Set<'a> {
+    #[inline]
+    fn of(dialect: Dialect, id: u16, body: Input<'a>) -> Self {
+        let templates = |kind| Self::Templates(TemplateRecords::new(body, dialect, kind));
+        match (dialect, id) {
+            (_, 256..) => Self::Data { id, body },
             (Dialect::NetFlow9, 0) | (Dialect::Ipfix, 2) => templates(TemplateKind::Data),
             (Dialect::NetFlow9, 1) | (Dialect::Ipfix, 3) => templates(TemplateKind::Options),
-            (_, 0..256) => Set::Reserved { id, body },
-            _ => Set::Data { id, body },
-        };
-        Ok((rest, (set, cut)))
+            _ => Self::Reserved { id, body },
+        }
     }
 }
 

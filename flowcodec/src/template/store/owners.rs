@@ -32,10 +32,8 @@ impl Store {
     #[inline]
     pub(crate) fn owner(&mut self, key: OwnerKey, now: Timestamp) -> Owner {
         if let Some(&owner) = self.by_key.get(&key) {
-            if let Some(state) = self.owners.get_mut(owner.0) {
+            if let Some(state) = self.owners.touch(owner.0) {
                 state.heard = now;
-                let list = self.ranks.list(state.standing);
-                self.owners.touch(list, owner.0);
             }
             return owner;
         }
@@ -115,7 +113,7 @@ impl Store {
         while let Some(front) = self.owners.get(owner.0)?.waiting.front() {
             self.leave(front, limit);
         }
-        while let Some(scope) = self.owners.get(owner.0)?.scopes.least(&self.scopes, u8::MAX, None).map(ScopeId) {
+        while let Some(scope) = self.owners.get(owner.0)?.scopes.first().map(ScopeId) {
             while let Some(front) = self.scopes.get(scope.0).and_then(|state| state.templates.front()) {
                 self.remove_template(Slot(front));
             }

@@ -32,25 +32,24 @@ impl Store {
         self.by_scope.get(key).copied()
     }
 
-    /// The scope of a message that begins, if there is one: it becomes the youngest of its exporter.
+    /// The scope of a message that begins, if there is one, and when its exporter booted.
     #[inline]
-    pub(crate) fn enter(&mut self, key: &ScopeKey) -> Option<ScopeId> {
+    pub(crate) fn enter(&mut self, key: &ScopeKey) -> Option<(ScopeId, Option<Timestamp>)> {
         // Nearly always the one of its last message.
         let entered = self.owners.get(key.owner.0)?.entered;
         let scope = match self.scopes.get(entered.0) {
             Some(state) if state.key == *key => entered,
-            _ => self.find_scope(key)?,
+            _ => {
+                let scope = self.find_scope(key)?;
+                self.owners.get_mut(key.owner.0)?.entered = scope;
+                scope
+            }
         };
-        if let (Some(state), Some(owner)) = (self.scopes.get(scope.0), self.owners.get_mut(key.owner.0)) {
-            owner.entered = scope;
-            let list = owner.scopes.list(state.standing);
-            self.scopes.touch(list, scope.0);
-        }
-        Some(scope)
+        Some((scope, self.scopes.touch(scope.0)?.boot))
     }
 
-    /// The scope of this key, made when it is new. An exporter that has as many as it may loses the least proven one, the one heard
-    /// longest ago of those. `None` when it may have none, or no more bytes.
+    /// The scope of this key, made when it is new. An exporter that has as many as it may loses the least proven one, of those one
+    /// that was not used. `None` when it may have none, or no more bytes.
     pub(crate) fn scope(&mut self, key: ScopeKey, limits: &Limits) -> Option<ScopeId> {
         if let Some(scope) = self.find_scope(&key) {
             return Some(scope);
@@ -59,8 +58,8 @@ impl Store {
             return None;
         }
         while self.owners.get(key.owner.0)?.scopes.len() >= limits.exporter_domains {
-            let least = self.owners.get(key.owner.0)?.scopes.least(&self.scopes, u8::MAX, None)?;
-            self.retire(ScopeId(least));
+            let least = self.least_scope(key.owner, u8::MAX, None)?;
+            self.retire(least);
         }
         while !self.has_room(key.owner, SCOPE_COST, limits) {
             if !self.evict_within(key.owner, None) {

@@ -62,7 +62,7 @@ impl Standing {
     }
 }
 
-/// Entries of a slab by how well they are proven; in each level oldest first.
+/// Entries of a slab by how well they are proven; in each level the oldest first, unless they are used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ranks([List; 4]);
 
@@ -86,15 +86,16 @@ impl Ranks {
     }
 
     /// The entry to go first of those below `level`, but not `keep`.
-    pub(super) fn least<T>(&self, slab: &Slab<T>, level: u8, keep: Option<Index>) -> Option<Index> {
-        let oldest = |list: &List| {
-            let front = list.front()?;
-            if Some(front) == keep { slab.next(front) } else { Some(front) }
-        };
-        self.0.iter().take(usize::from(level)).find_map(oldest)
+    pub(super) fn least<T>(&mut self, slab: &mut Slab<T>, level: u8, keep: Option<Index>) -> Option<Index> {
+        self.0.iter_mut().take(usize::from(level)).find_map(|list| slab.oldest(list, keep))
     }
 
-    /// All entries, in the order they would go.
+    /// Any entry.
+    pub(super) fn first(&self) -> Option<Index> {
+        self.0.iter().find_map(|list| list.front())
+    }
+
+    /// All entries, in the order they would go if none were used.
     pub(super) fn walk<T>(self, slab: &Slab<T>) -> impl Iterator<Item = (Index, &T)> {
         self.0.into_iter().flat_map(|list| slab.walk(list))
     }

@@ -60,15 +60,14 @@ impl Store {
         self.templates.get(slot.0)
     }
 
-    /// A template is used: it becomes the youngest of its scope, and knows what its exporter said of its elements.
+    /// A template is used: it is marked, and knows what its exporter said of its elements.
     #[inline]
     pub(crate) fn used(&mut self, slot: Slot, schema: &Schema) {
-        let Some(entry) = self.templates.get(slot.0) else { return };
+        let Some(entry) = self.templates.touch(slot.0) else { return };
         let (known, lists) = (entry.elements, entry.template.has_lists());
         let Some(state) = self.scopes.get_mut(entry.scope.0) else { return };
         let (owner, all) = (state.key.owner, state.elements);
         state.used = slot;
-        self.templates.touch(&mut state.templates, slot.0);
         let now = self.owners.get(owner.0).map_or(0, |state| state.elements.len());
         if known != now || (lists && all != now) {
             self.freshen(slot, schema);
@@ -88,7 +87,7 @@ impl Store {
         if let (Some(kin), Some(state)) = (kin, self.scopes.get(scope.0))
             && let Some(family) = self.families.get_mut(&Definition::anywhere(&state.key, id))
         {
-            self.kin.touch(family, kin);
+            self.kin.renew(family, kin);
         }
         self.used(slot, schema);
     }
@@ -121,8 +120,8 @@ impl Store {
         };
         let state = self.scopes.get_mut(scope.0)?;
         let slot = Slot(self.templates.insert(&mut state.templates, entry));
+        state.used = slot;
         let full = usize::try_from(state.templates.len()).unwrap_or(usize::MAX) > limits.domain_templates;
-        let oldest = state.templates.front();
         self.by_id.insert((scope, id), slot);
         if self.other_domains {
             let family = self.families.entry(Definition::anywhere(&key, id)).or_insert(super::List::EMPTY);
@@ -132,8 +131,8 @@ impl Store {
             }
         }
         self.charge(key.owner, cost);
-        if let (true, Some(oldest)) = (full, oldest) {
-            self.evict_template(Slot(oldest));
+        if full {
+            self.evict_oldest(scope, Some(slot));
         }
         self.enforce(key.owner, Some(scope), limits);
         Some((slot, announced))
@@ -169,7 +168,7 @@ impl Store {
         }
     }
 
-    /// The templates of a scope, oldest use first.
+    /// The templates of a scope, the oldest first.
     pub(crate) fn templates_of(&self, scope: ScopeId) -> impl Iterator<Item = (Slot, &Entry)> {
         let list = self.scopes.get(scope.0).map_or(super::List::EMPTY, |state| state.templates);
         self.templates.walk(list).map(|(index, entry)| (Slot(index), entry))
