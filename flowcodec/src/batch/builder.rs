@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::cells::Layout;
-use super::program::{Columns, Programs};
+use super::open::Open;
+use super::program::Programs;
 use super::validity::Validity;
-use super::{FlowBatch, NONE, Open, Slot};
+use super::{FlowBatch, NONE, Slot};
 use crate::model::{FieldId, HOT, Schema};
 
 /// Why a batch could not be made.
@@ -103,8 +104,7 @@ impl FlowBatchBuilder {
         if layout.is_too_large() {
             return Err(BatchError::TooLarge(capacity));
         }
-        let none = || Columns::none(slots.len());
-        let open = Open { from: 0, always: none(), told: none() };
+        let open = Open::none(slots.len());
         let (programs, cells) = (Programs::new(programs), layout.cells());
         let slots = slots.into_boxed_slice();
         Ok(FlowBatch {

@@ -143,6 +143,16 @@ impl Cells {
         self.arena.cells_mut(at.saturating_add(row.saturating_mul(size_of::<T>())), count)
     }
 
+    /// The same value in cells of a column from a row on. Four at a time and without a rest: up to three behind the last are written too,
+    /// for which there is room.
+    #[inline]
+    pub(super) fn fill<T: Plain>(&mut self, at: usize, row: usize, count: usize, value: T) {
+        const { assert!(TILE >= 4, "room behind the last row") };
+        for cells in self.rows(at, row, count.next_multiple_of(4)).as_chunks_mut().0 {
+            *cells = [value; 4];
+        }
+    }
+
     fn set<T: Plain>(&mut self, at: usize, row: usize, value: T) -> bool {
         self.rows(at, row, 1).first_mut().map(|cell| *cell = value).is_some()
     }

@@ -36,6 +36,7 @@ mod builder;
 mod cells;
 mod column;
 mod dictionary;
+mod open;
 mod program;
 mod rows;
 mod run;
@@ -48,7 +49,7 @@ use crate::exporter::Protocol;
 use crate::kernel::Clock;
 use crate::model::{ColumnType, Field, FieldId, FieldType, FieldValue, Flow, Schema};
 use crate::record::RecordSet;
-use crate::template::RowScratch;
+use crate::template::{RowScratch, Template};
 
 pub use added::NewColumn;
 pub use buffers::{Column as OwnedColumn, Contents};
@@ -58,7 +59,8 @@ use cells::{Cells, Layout, MOST, Place};
 pub(crate) use cells::{octets_of as octets_of_view, view_of};
 pub use column::{Column, Values};
 pub use dictionary::{Dictionary, DictionarySpace};
-use program::{Columns, Programs};
+use open::Open;
+use program::Programs;
 use run::{Filling, Records};
 use validity::Validity;
 pub use writer::RowWriter;
@@ -93,16 +95,6 @@ struct Slot {
     column: ColumnType,
     place: Place,
     validity: Validity,
-}
-
-/// Rows at the end whose validity is not written down yet, because it is the same for all of them.
-#[derive(Debug)]
-struct Open {
-    from: usize,
-    /// Columns that have a cell in each of these rows.
-    always: Columns,
-    /// Columns whose validity is written down row by row. All others have no cell in these rows.
-    told: Columns,
 }
 
 /// No slot.
@@ -156,26 +148,38 @@ impl FlowBatch {
     /// Cost: a look-up for the set, and five to ten nanoseconds for each record of a fixed layout; for those with text also a copy of the set's
     /// octets. Records of sFlow, and those that hold packet headers, become rows first; what of them has no
     /// place in a row, where it is wanted, is read field by field.
+    #[inline]
     pub fn append<'a>(&mut self, set: RecordSet<'a>) -> Option<RecordSet<'a>> {
-        let room = self.capacity.saturating_sub(self.len);
-        let no_text = self.cells.text.len().saturating_add(set.raw().len()) > MOST && self.len != 0;
+        // Nearly all fit as they are, and are not moved.
+        if set.len() <= self.room() && self.has_text_for(&set) {
+            self.add(&set);
+            return None;
+        }
+        self.append_first(set)
+    }
+
+    /// The same for a set that may not fit as a whole.
+    #[cold]
+    fn append_first<'a>(&mut self, set: RecordSet<'a>) -> Option<RecordSet<'a>> {
         if set.is_empty() {
             return None;
         }
-        if room == 0 || no_text {
+        if self.is_full() || !self.has_text_for(&set) {
             return Some(set);
         }
-        match u32::try_from(room) {
-            Ok(room) if room < set.len() => {
-                let (set, rest) = set.split_at(room);
-                self.add(&set);
-                Some(rest)
-            }
-            _ => {
-                self.add(&set);
-                None
-            }
-        }
+        let (first, rest) = set.split_at(self.room());
+        self.add(&first);
+        Some(rest)
+    }
+
+    /// Rows that still fit.
+    fn room(&self) -> u32 {
+        u32::try_from(self.capacity.saturating_sub(self.len)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the texts of a set fit; an empty batch takes any.
+    fn has_text_for(&self, set: &RecordSet<'_>) -> bool {
+        self.cells.text.len().saturating_add(set.raw().len()) <= MOST || self.len == 0
     }
 
     /// Adds a row without cells, and lends it to be filled; `None` when the batch is full. For what has no template behind it.
@@ -239,8 +243,7 @@ impl FlowBatch {
             list.clear();
         }
         self.cells.text.clear();
-        self.open.always.clear();
-        self.open.told.clear();
+        self.open.clear();
         (self.len, self.open.from) = (0, 0);
     }
 
@@ -284,9 +287,10 @@ impl FlowBatch {
             return false;
         }
         let Ok(count) = usize::try_from(set.len()) else { return false };
-        let number = self.programs.find(template, &self.slots, self.schema.tag(), self.tiled());
-        let Some(program) = self.programs.get(number) else { return false };
-        let clock = match context.uptime_ms.filter(|_| program.reads_uptime()) {
+        let tiled = self.tiled();
+        let Self { programs, slots, cells, open, .. } = self;
+        let Some(program) = programs.find(template, slots, self.schema.tag(), tiled) else { return false };
+        let clock = match context.uptime_ms.filter(|_| program.reads_uptime) {
             None => None,
             // Times so far off that vector code cannot tell them; without it the same is done, so that both lay out text alike.
             Some(now) => match Clock::new(context.exported.as_nanos(), now) {
@@ -294,71 +298,38 @@ impl FlowBatch {
                 clock => clock,
             },
         };
-        let uptime = context.uptime_ms.is_some();
-        self.turn_to(number, uptime);
-        let stride = template.skips().len().saturating_add(1);
-        let bases = if template.record_len().is_some() {
-            &[]
-        } else if let Some(bases) = bases.get(..stride.saturating_mul(count)).filter(|bases| bases.first() == Some(&0)) {
-            bases
-        } else {
-            self.bases.clear();
-            let mut at = 0_usize;
-            for _ in 0..count {
-                let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
-                match template.note_segments(set.raw(), at, &mut self.bases) {
-                    Some(last) => at = last.saturating_add(tail),
-                    None => return false,
-                }
-            }
-            &*self.bases
-        };
-        let Some(program) = self.programs.get(number) else { return false };
-        let records = Records { template, templates, context, octets: set.raw(), bases, count };
-        let Self { cells, slots, .. } = self;
-        Filling { cells, slots, row: self.len }.run(program, records, clock);
+        let length = template.record_len().and_then(|length| usize::try_from(length).ok());
+        let bases = if length.is_some() { Some(&[][..]) } else { segments(template, set.raw(), bases, count, &mut self.bases) };
+        let Some(bases) = bases else { return false };
+        open.turn_to(program, context.uptime_ms.is_some(), slots, cells, self.len);
+        let records = Records { template, templates, context, octets: set.raw(), length, bases, count };
+        Filling { cells, slots, row: self.len }.run(program, &records, clock);
         self.len = self.len.saturating_add(count);
         true
     }
 
-    /// Makes ready for rows of a program.
-    #[inline]
-    fn turn_to(&mut self, program: usize, uptime: bool) {
-        let Some(program) = self.programs.get(program) else { return };
-        let always = if uptime { &program.timed } else { &program.always };
-        if self.open.always == *always && self.open.told == program.told {
-            return;
-        }
-        settle(&mut self.slots, &mut self.open, self.len);
-        self.open.always.copy_from(always);
-        self.open.told.copy_from(&program.told);
-        for (number, slot) in self.slots.iter_mut().enumerate() {
-            if self.open.always.contains(number) || self.open.told.contains(number) {
-                slot.fill(&mut self.cells, self.len);
-            }
-        }
-    }
-
     /// Writes down the validity of the rows at the end.
     fn settle(&mut self) {
-        settle(&mut self.slots, &mut self.open, self.len);
+        self.open.settle(&mut self.slots, self.len);
     }
 
     /// The same, and no program goes on from there: the next begins with columns that are filled up to its first row.
     fn close(&mut self) {
         self.settle();
-        self.open.always.clear();
-        self.open.told.clear();
+        self.open.clear();
     }
 }
 
-fn settle(slots: &mut [Slot], open: &mut Open, len: usize) {
-    if open.from < len {
-        for (_, slot) in slots.iter_mut().enumerate().filter(|(number, _)| open.always.contains(*number)) {
-            slot.validity.extend(len.saturating_sub(slot.validity.filled()), true);
-        }
-        open.from = len;
+/// Where the segments of so many records begin: as it was noted before, or noted now.
+fn segments<'b>(template: &Template, octets: &[u8], noted: &'b [u32], count: usize, own: &'b mut Vec<u32>) -> Option<&'b [u32]> {
+    let stride = template.skips().len().saturating_add(1);
+    if let Some(noted) = noted.get(..stride.saturating_mul(count)).filter(|noted| noted.first() == Some(&0)) {
+        return Some(noted);
     }
+    let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
+    own.clear();
+    (0..count).try_fold(0, |at, _| Some(template.note_segments(octets, at, own)?.saturating_add(tail)))?;
+    Some(own)
 }
 
 impl Slot {

@@ -14,8 +14,7 @@ use crate::template::{Extract, Plan, Step, Template};
 pub(super) struct Columns(Box<[u64]>);
 
 impl PartialEq for Columns {
-    /// Word by word: there are one or two, and they are compared for every set.
-    #[inline]
+    /// Word by word: there are one or two.
     fn eq(&self, other: &Self) -> bool {
         self.0.iter().eq(&other.0)
     }
@@ -52,13 +51,15 @@ pub(super) struct Program {
     /// Columns of which every record has a cell; and with those that need the exporter's uptime.
     pub(super) always: Columns,
     pub(super) timed: Columns,
+    /// Whether there are any such.
+    pub(super) reads_uptime: bool,
     /// Columns of which each record says whether it has a cell.
     pub(super) told: Columns,
     /// Columns that the message fills.
-    pub(super) said: Box<[(Said, Place)]>,
+    pub(super) said: Box<[Said]>,
     pub(super) agent: Option<(usize, Place)>,
     /// Columns that are filled some records at a time.
-    pub(super) tiles: Box<[Tiles]>,
+    pub(super) tiles: Option<Tiles>,
     pub(super) singles: Box<[Single]>,
     /// Columns in which zero means absent.
     pub(super) nonzero: Box<[(usize, Place)]>,
@@ -67,34 +68,33 @@ pub(super) struct Program {
     pub(super) rate: Option<(usize, Place)>,
 }
 
-/// What every message of a templated protocol says of its records.
+/// What every message of a templated protocol says of its records, and where that column begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Said {
-    Received,
-    Exported,
-    Exporter,
-    ExporterPort,
-    Domain,
-    Protocol,
-    CountersScaled,
-    Template,
+    Received(usize),
+    Exported(usize),
+    Exporter(usize),
+    ExporterPort(usize),
+    Domain(usize),
+    Protocol(usize),
+    CountersScaled(usize),
+    Template(usize),
 }
 
 impl Said {
     /// As far as templates of this number are concerned: the fixed layouts have none.
-    fn of(id: FieldId, template: u16) -> Option<Self> {
-        const SAID: [(FieldId, Said); 8] = [
-            (field::RECEIVED.id(), Said::Received),
-            (field::EXPORTED.id(), Said::Exported),
-            (field::EXPORTER.id(), Said::Exporter),
-            (field::EXPORTER_PORT.id(), Said::ExporterPort),
-            (field::DOMAIN.id(), Said::Domain),
-            (field::PROTOCOL.id(), Said::Protocol),
-            (field::COUNTERS_SCALED.id(), Said::CountersScaled),
-            (field::TEMPLATE.id(), Said::Template),
-        ];
-        let (_, said) = SAID.into_iter().find(|(field, _)| *field == id)?;
-        (template != 0 || !matches!(said, Self::Template)).then_some(said)
+    fn of(id: FieldId, place: Place, template: u16) -> Option<Self> {
+        Some(match place {
+            Place::Long(at) if id == field::RECEIVED.id() => Self::Received(at),
+            Place::Long(at) if id == field::EXPORTED.id() => Self::Exported(at),
+            Place::Address(at) if id == field::EXPORTER.id() => Self::Exporter(at),
+            Place::Pair(at) if id == field::EXPORTER_PORT.id() => Self::ExporterPort(at),
+            Place::Quad(at) if id == field::DOMAIN.id() => Self::Domain(at),
+            Place::Octet(at) if id == field::PROTOCOL.id() => Self::Protocol(at),
+            Place::Octet(at) if id == field::COUNTERS_SCALED.id() => Self::CountersScaled(at),
+            Place::Pair(at) if id == field::TEMPLATE.id() && template != 0 => Self::Template(at),
+            _ => return None,
+        })
     }
 }
 
@@ -148,9 +148,9 @@ impl Program {
                     } else if id == field::AGENT.id() {
                         one_by_one.insert(number);
                         agent = Some((number, place));
-                    } else if let Some(what) = Said::of(id, template.id()) {
+                    } else if let Some(what) = Said::of(id, place, template.id()) {
                         always.insert(number);
-                        said.push((what, place));
+                        said.push(what);
                     }
                     continue;
                 }
@@ -187,6 +187,7 @@ impl Program {
         }
         Self {
             plan: Arc::downgrade(template.plan()),
+            reads_uptime: always != with_uptime,
             always,
             timed: with_uptime,
             told: one_by_one,
@@ -194,8 +195,8 @@ impl Program {
             agent,
             tiles: match tiled {
                 // Where fields begin in each record elsewhere, one column at a time is faster.
-                Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets).into(),
-                _ => Box::default(),
+                Some(octets) if template.record_len().is_some() => tiles(&mut singles, octets),
+                _ => None,
             },
             singles: singles.into(),
             nonzero: nonzero.into(),
@@ -205,47 +206,33 @@ impl Program {
         }
     }
 
-    /// Whether some columns need the exporter's uptime.
-    pub(super) fn reads_uptime(&self) -> bool {
-        self.always != self.timed
+    /// The address of its plan.
+    pub(super) fn plan(&self) -> usize {
+        self.plan.as_ptr().addr()
     }
 }
 
 /// Takes out of `singles` what tiles fill.
-fn tiles(singles: &mut Vec<Single>, octets: usize) -> Vec<Tiles> {
+fn tiles(singles: &mut Vec<Single>, octets: usize) -> Option<Tiles> {
     // MAC addresses are rare, and their cells have a width of their own.
-    let mut rest: Vec<Single> = singles.extract_if(.., |single| !matches!(single.place, Place::Mac(_))).collect();
-    rest.sort_by_key(|single| single.step.octets.from);
-    let mut tiles = Vec::new();
-    while let Some(first) = rest.first() {
-        // As many as the windows of a tile cover.
-        let end = first.step.octets.from.saturating_add(REACH);
-        let near = |single: &Single| single.step.octets.from.saturating_add(single.step.octets.len) <= end;
-        let (taken, others): (Vec<Single>, Vec<Single>) = rest.into_iter().partition(near);
-        rest = others;
-        match (taken.len() >= FEW).then(|| tile(&taken, octets)).flatten() {
-            Some(tile) => tiles.push(tile),
-            None => singles.extend(taken),
-        }
+    let mut taken: Vec<Single> = singles.extract_if(.., |single| !matches!(single.place, Place::Mac(_))).collect();
+    taken.sort_by_key(|single| single.step.octets.from);
+    let cells: Option<Vec<Cell>> = taken.iter().map(cell).collect();
+    let tiles = cells.filter(|cells| cells.len() >= FEW).and_then(|cells| Tiles::compile(&cells, octets));
+    if tiles.is_none() {
+        singles.extend(taken);
     }
     tiles
 }
 
-/// Octets that the windows of a tile cover.
-const REACH: usize = 128;
-
-fn tile(columns: &[Single], octets: usize) -> Option<Tiles> {
-    let cell = |single: &Single| {
-        let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
-            single.place
-        else {
-            return None;
-        };
-        let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
-        Some(Cell { octets, width, mapped, number, column })
+fn cell(single: &Single) -> Option<Cell> {
+    let (Place::Octet(column) | Place::Pair(column) | Place::Quad(column) | Place::Long(column) | Place::Address(column)) =
+        single.place
+    else {
+        return None;
     };
-    let cells: Vec<Cell> = columns.iter().map(cell).collect::<Option<_>>()?;
-    Tiles::compile(&cells, octets)
+    let (width, Step { octets, number, mapped }) = (usize::from(single.place.width()), single.step);
+    Some(Cell { octets, width, mapped, number, column })
 }
 
 /// The programs of a batch. They know a plan by its address, which stays its own as long as the program is kept.
@@ -265,9 +252,15 @@ impl Programs {
         Self { by_plan: HashMap::default(), last: (0, 0), list: Vec::new(), most, sweep: FIRST_SWEEP.min(most) }
     }
 
-    /// The number of a template's program.
+    /// A template's program.
     #[inline]
-    pub(super) fn find(&mut self, template: &Template, columns: &[Slot], schema_tag: u32, tiled: Option<usize>) -> usize {
+    pub(super) fn find(
+        &mut self,
+        template: &Template,
+        columns: &[Slot],
+        schema_tag: u32,
+        tiled: Option<usize>,
+    ) -> Option<&Program> {
         let plan = Arc::as_ptr(template.plan()).addr();
         if self.last.0 != plan {
             let number = match self.by_plan.get(&plan) {
@@ -276,12 +269,7 @@ impl Programs {
             };
             self.last = (plan, number);
         }
-        self.last.1
-    }
-
-    #[inline]
-    pub(super) fn get(&self, number: usize) -> Option<&Program> {
-        self.list.get(number)
+        self.list.get(self.last.1)
     }
 
     #[cold]
@@ -293,7 +281,7 @@ impl Programs {
                 self.list.clear();
             }
             self.sweep = self.list.len().saturating_mul(2).max(FIRST_SWEEP).min(self.most);
-            self.by_plan = self.list.iter().zip(0..).map(|(program, number)| (program.plan.as_ptr().addr(), number)).collect();
+            self.by_plan = self.list.iter().zip(0..).map(|(program, number)| (program.plan(), number)).collect();
         }
         let number = self.list.len();
         self.list.push(program);

@@ -13,9 +13,11 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Records<'a> {
     pub(super) template: &'a Template,
-    pub(super) templates: Templates<'a>,
+    pub(super) templates: &'a Templates<'a>,
     pub(super) context: &'a Context,
     pub(super) octets: &'a [u8],
+    /// Octets of each, where all have the same.
+    pub(super) length: Option<usize>,
     /// Where the segments of each begin, record by record; of records of fixed length nothing.
     pub(super) bases: &'a [u32],
     pub(super) count: usize,
@@ -27,22 +29,18 @@ impl<'a> Records<'a> {
         self.template.skips().len().saturating_add(1)
     }
 
-    /// Octets of each record, where all have the same.
-    fn length(&self) -> Option<usize> {
-        self.template.record_len().and_then(|length| usize::try_from(length).ok())
-    }
-
     /// Where their segments of this number begin.
     fn starts(&self, segment: u16) -> Starts<'a> {
-        match self.length() {
+        match self.length {
             Some(length) => Starts::Every(length),
             None => Starts::Noted(self.bases.get(usize::from(segment)..).unwrap_or_default(), self.stride()),
         }
     }
 
     /// One after the other.
-    fn each(self) -> impl Iterator<Item = RecordRef<'a>> {
-        let (fixed, stride) = (self.length(), self.stride());
+    fn each(&self) -> impl Iterator<Item = RecordRef<'a>> {
+        let Self { length: fixed, template, context, templates, .. } = *self;
+        let stride = self.stride();
         let (mut rest, mut bases) = (self.octets, self.bases);
         (0..self.count).map_while(move |_| {
             let (own, others) = bases.split_at_checked(stride).unwrap_or_default();
@@ -53,7 +51,7 @@ impl<'a> Records<'a> {
             };
             let (raw, behind) = rest.split_at_checked(length)?;
             (rest, bases) = (behind, others);
-            Some(RecordRef { template: self.template, context: self.context, templates: self.templates, raw, bases: own })
+            Some(RecordRef { template, context, templates: *templates, raw, bases: own })
         })
     }
 }
@@ -92,11 +90,12 @@ pub(super) struct Filling<'b> {
 
 impl Filling<'_> {
     /// Fills a row for each record. The columns are prepared; those that the program tells record by record are settled up to the row.
-    pub(super) fn run(&mut self, program: &Program, records: Records<'_>, clock: Option<Clock>) {
+    #[inline]
+    pub(super) fn run(&mut self, program: &Program, records: &Records<'_>, clock: Option<Clock>) {
         let octets = records.octets;
-        match records.length() {
+        match records.length {
             Some(length) => {
-                for tiles in &program.tiles {
+                if let Some(tiles) = &program.tiles {
                     tiles.run(octets, records.count, length, clock, &mut self.cells.arena, self.row);
                 }
                 self.singles(program, records, Fixed { octets, length });
@@ -130,7 +129,7 @@ impl Filling<'_> {
     }
 
     /// Columns of numbers, times and addresses that no tile fills.
-    fn singles(&mut self, program: &Program, records: Records<'_>, places: impl Locate) {
+    fn singles(&mut self, program: &Program, records: &Records<'_>, places: impl Locate) {
         for single in &program.singles {
             self.single(single, records.context, records.count, places);
         }
@@ -186,7 +185,7 @@ impl Filling<'_> {
     }
 
     /// Columns of text and octets: the octets of all records are copied once, and the views point in there.
-    fn octets(&mut self, program: &Program, records: Records<'_>) {
+    fn octets(&mut self, program: &Program, records: &Records<'_>) {
         if program.octets.is_empty() {
             return;
         }
@@ -215,24 +214,28 @@ impl Filling<'_> {
     }
 
     /// Columns that the message fills.
-    fn message(&mut self, program: &Program, records: Records<'_>) {
-        let (context, row, count) = (records.context, self.row, records.count);
-        for &(said, place) in &program.said {
-            match (said, place) {
-                (Said::Received, Place::Long(at)) => self.cells.rows(at, row, count).fill(nanos(context.received)),
-                (Said::Exported, Place::Long(at)) => self.cells.rows(at, row, count).fill(nanos(context.exported)),
-                (Said::Exporter, Place::Address(at)) => self.cells.rows(at, row, count).fill(context.exporter.octets()),
-                (Said::ExporterPort, Place::Pair(at)) => self.cells.rows(at, row, count).fill(context.exporter.port()),
-                (Said::Domain, Place::Quad(at)) => self.cells.rows(at, row, count).fill(context.domain),
-                (Said::Protocol, Place::Octet(at)) => self.cells.rows(at, row, count).fill(context.protocol.code()),
-                (Said::CountersScaled, Place::Octet(at)) => self.cells.rows(at, row, count).fill(context.counters_scaled.code()),
-                (Said::Template, Place::Pair(at)) => self.cells.rows(at, row, count).fill(records.template.id()),
-                // The schema's types are these.
-                _ => {}
-            }
+    fn message(&mut self, program: &Program, records: &Records<'_>) {
+        for said in &program.said {
+            self.said(*said, records);
         }
         if let Some((number, place)) = program.agent {
-            self.tell_all(number, place, count, context.agent.map(FieldValue::Address));
+            self.tell_all(number, place, records.count, records.context.agent.map(FieldValue::Address));
+        }
+    }
+
+    /// One of them. Not inlined: what the others say would be worked out too.
+    #[inline(never)]
+    fn said(&mut self, said: Said, records: &Records<'_>) {
+        let (context, row, count) = (records.context, self.row, records.count);
+        match said {
+            Said::Received(at) => self.cells.fill(at, row, count, nanos(context.received)),
+            Said::Exported(at) => self.cells.fill(at, row, count, nanos(context.exported)),
+            Said::Exporter(at) => self.cells.fill(at, row, count, context.exporter.octets()),
+            Said::ExporterPort(at) => self.cells.fill(at, row, count, context.exporter.port()),
+            Said::Domain(at) => self.cells.fill(at, row, count, context.domain),
+            Said::Protocol(at) => self.cells.fill(at, row, count, context.protocol.code()),
+            Said::CountersScaled(at) => self.cells.fill(at, row, count, context.counters_scaled.code()),
+            Said::Template(at) => self.cells.fill(at, row, count, records.template.id()),
         }
     }
 
@@ -299,7 +302,7 @@ impl Filling<'_> {
 impl<'a> Records<'a> {
     /// The message, as a record without octets.
     fn one(&self) -> RecordRef<'a> {
-        RecordRef { template: self.template, context: self.context, templates: self.templates, raw: &[], bases: &[] }
+        RecordRef { template: self.template, context: self.context, templates: *self.templates, raw: &[], bases: &[] }
     }
 
     fn shared_rate(&self) -> bool {

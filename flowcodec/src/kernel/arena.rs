@@ -11,6 +11,7 @@ pub(crate) struct Arena {
     words: Vec<u128>,
     /// Words in front of the first octet.
     skipped: usize,
+    /// So many lie within the words behind those: [`new`](Self::new) makes it so, and nothing changes it.
     octets: usize,
 }
 
@@ -42,8 +43,8 @@ impl Arena {
         }
         let place = self.words.as_ptr().cast::<u8>().wrapping_add(self.begin(at)).cast();
         #[expect(unsafe_code, reason = "octets are read as values of another type")]
-        // SAFETY: `has` says that the octets of the cells lie within the words, from a multiple of the alignment of `T` on. Any octets are
-        // values of a `Plain` type, and they are borrowed as long as the arena is.
+        // SAFETY: `has` says that the octets of the cells are among those of the arena, which lie within the words, and begin at a multiple
+        // of the alignment of `T`. Any octets are values of a `Plain` type, and they are borrowed as long as the arena is.
         unsafe {
             core::slice::from_raw_parts(place, count)
         }
@@ -77,13 +78,8 @@ impl Arena {
     /// Whether so many cells lie within the arena and are aligned. The arena begins at a multiple of [`ALIGNMENT`].
     #[inline]
     fn has<T: Plain>(&self, at: usize, count: usize) -> bool {
-        let octets = count.checked_mul(size_of::<T>());
-        let end = octets.and_then(|octets| octets.checked_add(at));
-        let behind = end.and_then(|end| end.checked_add(self.begin(0)));
-        end.is_some_and(|end| end <= self.octets)
-            && behind.is_some_and(|behind| behind <= self.words.len().saturating_mul(WORD))
-            && at.is_multiple_of(align_of::<T>())
-            && align_of::<T>() <= WORD
+        let end = count.checked_mul(size_of::<T>()).and_then(|octets| octets.checked_add(at));
+        end.is_some_and(|end| end <= self.octets) && at.is_multiple_of(align_of::<T>()) && align_of::<T>() <= WORD
     }
 }
 

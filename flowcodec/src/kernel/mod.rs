@@ -50,7 +50,7 @@ pub(crate) enum Number {
     Ago,
 }
 
-/// Rows that are written at least: there is room for so many behind the last row of each column.
+/// Up to so many rows behind the last one may be written: there is room for them in each column.
 pub(crate) const TILE: usize = 8;
 
 /// One cell of each record.

@@ -167,8 +167,8 @@ impl<'a> RecordSet<'a> {
     }
 
     /// The template, and what else its records are read with; `None` for samples.
-    pub(crate) const fn templated(&self) -> Option<(&'a Template, Templates<'a>, &'a [u32])> {
-        match self.of {
+    pub(crate) const fn templated(&self) -> Option<(&'a Template, &Templates<'a>, &'a [u32])> {
+        match &self.of {
             Of::Template { template, templates, bases } => Some((template, templates, bases)),
             Of::Samples { .. } => None,
         }

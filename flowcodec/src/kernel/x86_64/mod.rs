@@ -6,7 +6,7 @@ mod shape;
 
 use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-use super::{Arena, Cell, Move, Number, PAIR, ROW};
+use super::{Arena, Cell, Move, Number, PAIR, ROW, TILE};
 
 /// Sends for the cache line that a value begins in, and does not wait for it: for who is about to look up many.
 #[inline]
@@ -66,14 +66,14 @@ pub(crate) enum Tiles {
 
 impl Tiles {
     /// Compiles columns of an arena of so many octets out of records, or runs of fields in them. `None` where the processor has neither,
-    /// there are no columns, or the fields are too far apart.
+    /// there are no columns, or one has cells of a width that tiles do not know.
     pub(crate) fn compile(cells: &[Cell], octets: usize) -> Option<Self> {
         avx512::Tiles::new(cells, octets).map(Self::Avx512).or_else(|| avx2::Tiles::new(cells, octets).map(Self::Avx2))
     }
 
     /// Fills rows of the arena from `row` on with the cells of so many records, one every `length` octets. What would be read behind the
-    /// end of `octets` is zero. Without a `clock` the times that need one are zero. Nothing is done where some column has
-    /// no room for these rows, or for [`TILE`](super::TILE).
+    /// end of `octets` is zero. Without a `clock` the times that need one are zero. Up to [`TILE`] rows behind the last one are written
+    /// too; nothing is done where some column has no room for them.
     #[inline]
     pub(crate) fn run(&self, octets: &[u8], records: usize, length: usize, clock: Option<Clock>, arena: &mut Arena, row: usize) {
         match self {
@@ -136,7 +136,7 @@ fn windows(moves: impl Iterator<Item = Move>, size: usize, length: usize) -> Vec
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{ALIGNMENT, TILE};
+    use super::super::ALIGNMENT;
     use super::*;
 
     /// Reckons with whole numbers.
@@ -258,7 +258,7 @@ mod tests {
                 (8, false, Number::Ago),
             ][kind];
             let (to, len) = if mapped { (12, 4) } else { (0, 1 + len.index(width)) };
-            Cell { octets: Move { from: 300 + from.index(129 - len), to, len, reversed }, width, mapped, number, column: 0 }
+            Cell { octets: Move { from: 200 + from.index(229 - len), to, len, reversed }, width, mapped, number, column: 0 }
         });
         proptest::collection::vec(cell, 1..30)
     }
@@ -291,7 +291,7 @@ mod tests {
                 octets[..cell.width].to_vec()
             };
             // Columns one behind the other, from some row on; behind each a row that nobody may touch.
-            let (row, rows) = (starts.len() % 3, starts.len().max(TILE));
+            let (row, rows) = (starts.len() % 3, starts.len() + TILE);
             let (mut columns, mut end) = (cells.clone(), 0);
             for cell in &mut columns {
                 cell.column = end;
@@ -327,12 +327,14 @@ mod tests {
     }
 
     #[test]
-    fn columns_too_far_apart_are_no_tile() {
+    fn columns_far_apart_are_tiles_too() {
         let octets = |from| Move { from, to: 0, len: 8, reversed: true };
         let cell = |from| Cell { octets: octets(from), width: 8, mapped: false, number: Number::Plain, column: 0 };
         assert!(Tiles::compile(&[], 1 << 10).is_none());
-        assert_eq!(Tiles::compile(&[cell(7), cell(127)], 1 << 10).is_some(), is_x86_feature_detected!("avx2"));
-        assert!(Tiles::compile(&[cell(7), cell(128)], 1 << 10).is_none());
+        for far in [88, 95, 96, 120, 121, 5_000] {
+            let tiles = Tiles::compile(&[cell(7), cell(far)], 1 << 10);
+            assert_eq!(tiles.is_some(), is_x86_feature_detected!("avx2"), "at {far}");
+        }
     }
 
     #[test]

@@ -36,17 +36,33 @@ pub(super) struct Slots {
     /// Numbers of the first four lanes.
     pub(super) longs: [Option<usize>; 4],
     pub(super) quads: [Option<usize>; 4],
-    /// Each quarter of the lanes of smaller cells is one column of two octets, or two of one.
-    pub(super) quarters: [Quarter; 8],
+    pub(super) small: Small,
 }
 
-/// Columns in two octets of a record.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Quarter {
-    #[default]
-    Free,
-    Pair(usize),
-    Octets(usize, Option<usize>),
+/// Where columns of smaller cells begin: each quarter of their lanes is one of two octets, or two of one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Small {
+    /// Of cells of one octet, two; the same twice where there is one.
+    pub(super) columns: [[usize; 2]; 8],
+    /// So many quarters are of cells of two octets, and stand in front.
+    pub(super) pairs: usize,
+    /// So many are taken.
+    pub(super) quarters: usize,
+}
+
+impl Small {
+    /// The next column, whose cells have so many octets; those of two come first.
+    fn add(&mut self, column: usize, width: usize, at: usize) {
+        let Some(columns) = self.columns.get_mut(at / 2) else { return };
+        if at.is_multiple_of(2) {
+            *columns = [column; 2];
+            self.quarters = self.quarters.saturating_add(1);
+            self.pairs = self.pairs.saturating_add(usize::from(width == 2));
+        } else {
+            let [_, second] = columns;
+            *second = column;
+        }
+    }
 }
 
 /// Columns of an arena: how long it is at least, and how many rows they have there.
@@ -75,17 +91,23 @@ const QUADS: usize = 32;
 const SMALL: usize = 48;
 
 impl Frame {
-    /// Packs cells into frames. `None` where one has a width that does not occur in them.
-    pub(super) fn pack(cells: &[Cell]) -> Option<Vec<Self>> {
+    /// Packs cells into frames that need no more than so many octets of a record in a row. `None` where a cell has a width that does not
+    /// occur in them.
+    pub(super) fn pack(cells: &[Cell], reach: usize) -> Option<Vec<Self>> {
         let mut frames: Vec<Self> = Vec::new();
-        // Times go first, for plain numbers can stand in their places too.
+        // Times go first, for plain numbers can stand in their places too; and of the smaller cells those of two octets.
         let mut order: Vec<(usize, &Cell)> = cells.iter().enumerate().collect();
-        order.sort_by_key(|(_, cell)| cell.number == Number::Plain);
+        order.sort_by_key(|(_, cell)| (cell.number == Number::Plain, cell.width == 1));
         for (number, cell) in order {
             if !matches!(cell.width, 1 | 2 | 4 | 8 | 16) {
                 return None;
             }
-            if frames.iter_mut().any(|frame| frame.add(number, cell)) {
+            let near = |frame: &Self| {
+                let span = frame.span(cells).unwrap_or(cell.octets.from..0);
+                let end = cell.octets.from.saturating_add(cell.octets.len).max(span.end);
+                end.saturating_sub(cell.octets.from.min(span.start)) <= reach
+            };
+            if frames.iter_mut().any(|frame| near(frame) && frame.add(number, cell)) {
                 continue;
             }
             let mut frame = Self { wide: cell.width == 16, ..Self::default() };
@@ -159,13 +181,7 @@ impl Frame {
                 8 => slots.longs.get_mut(at / 8),
                 4 => slots.quads.get_mut((at - QUADS) / 4),
                 width => {
-                    if let Some(quarter) = slots.quarters.get_mut((at - SMALL) / 2) {
-                        *quarter = match *quarter {
-                            _ if width == 2 => Quarter::Pair(cell.column),
-                            Quarter::Octets(first, _) => Quarter::Octets(first, Some(cell.column)),
-                            _ => Quarter::Octets(cell.column, None),
-                        };
-                    }
+                    slots.small.add(cell.column, width, at - SMALL);
                     None
                 }
             };

@@ -7,7 +7,7 @@ use core::arch::x86_64::{
 };
 use core::ops::Range;
 
-use super::super::shape::{Frame, Quarter, Room, Slots, Times, quads};
+use super::super::shape::{Frame, Room, Slots, Times, quads};
 use super::super::{Arena, Cell, Clock, Move};
 use super::{Clocks, HALF, WINDOW, Windows, able, load, scaled, taken, windows_of};
 
@@ -53,7 +53,7 @@ impl Tiles {
         if !able() || cells.is_empty() {
             return None;
         }
-        let frames = Frame::pack(cells)?.iter().map(|frame| Lines::new(frame, cells)).collect::<Option<_>>()?;
+        let frames = Frame::pack(cells, REACH)?.iter().map(|frame| Lines::new(frame, cells)).collect::<Option<_>>()?;
         Some(Self { frames, room: Room::new(cells, octets)? })
     }
 
@@ -252,22 +252,20 @@ unsafe fn tile(lines: &Lines, clocks: &Clocks, records: [&[u8]; RECORDS], arena:
         _mm256_extract_epi64::<2>(fourth),
         _mm256_extract_epi64::<3>(fourth),
     ];
-    for (quarter, cells) in lines.slots.quarters.into_iter().zip(quarters) {
+    let small = &lines.slots.small;
+    for (number, ([first, second], cells)) in small.columns.into_iter().zip(quarters).take(small.quarters).enumerate() {
         let octets = |column: usize, cells: [u8; 4]| {
             // SAFETY: an unaligned store of 4 cells of an octet, for which the caller promises room.
             unsafe { place(column, 1).cast::<[u8; 4]>().write_unaligned(cells) };
         };
-        match quarter {
-            Quarter::Free => {}
+        if number < small.pairs {
             // SAFETY: an unaligned store of 4 cells of 2 octets, for which the caller promises room.
-            Quarter::Pair(column) => unsafe { place(column, 2).cast::<i64>().write_unaligned(cells) },
-            Quarter::Octets(column, second) => {
-                let [a, b, c, d, e, f, g, h] = cells.to_ne_bytes();
-                octets(column, [a, b, c, d]);
-                if let Some(column) = second {
-                    octets(column, [e, f, g, h]);
-                }
-            }
+            unsafe { place(first, 2).cast::<i64>().write_unaligned(cells) };
+        } else {
+            // The first comes last: where there is no second, it is the same column.
+            let [a, b, c, d, e, f, g, h] = cells.to_ne_bytes();
+            octets(second, [e, f, g, h]);
+            octets(first, [a, b, c, d]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! AVX-512 with byte permutes (VBMI): a register is 64 octets, and one permute takes each of them from anywhere in one or two others.
 
 mod rows;
+mod tile;
 mod tiles;
 
 use core::arch::x86_64::{
@@ -43,6 +44,7 @@ struct Clocks {
 }
 
 impl Clocks {
+    #[inline]
     #[target_feature(enable = "avx512f")]
     fn new(clock: Option<Clock>) -> Self {
         // Without a clock the factor is zero too, and so are the times.
@@ -70,8 +72,7 @@ fn window(octets: &[u8], at: usize) -> __m512i {
     }
 }
 
-#[cold]
-#[inline(never)]
+#[inline]
 #[target_feature(enable = "avx512bw")]
 fn load_tail(octets: &[u8]) -> __m512i {
     let missing = LINE.saturating_sub(octets.len());

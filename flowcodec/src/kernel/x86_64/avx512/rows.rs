@@ -104,11 +104,13 @@ fn fill<'a, I: Iterator<Item = &'a mut [u8; ROW]>, const TWO: bool, const ARITHM
     let [taken_0, taken_1, taken_2] = kernel.taken;
     let [first, second] = kernel.windows;
     let clocks = Clocks::new(clock);
-    let starts = (0..=octets.len().saturating_sub(kernel.length)).step_by(kernel.length.max(1));
-    for (row, start) in rows.zip(starts) {
+    let mut rest = octets;
+    for row in rows {
+        let Some(behind) = rest.get(kernel.length..) else { return };
         // A window may reach into the records behind: what is not of this one is not taken.
-        let lower = window(octets, start.wrapping_add(first));
-        let upper = if TWO { window(octets, start.wrapping_add(second)) } else { lower };
+        let lower = window(rest, first);
+        let upper = if TWO { window(rest, second) } else { lower };
+        rest = behind;
         let pick = |taken, from| {
             if TWO {
                 _mm512_maskz_permutex2var_epi8(taken, lower, from, upper)
