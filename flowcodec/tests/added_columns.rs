@@ -1,10 +1,13 @@
 //! Columns filled apart from their batch: what is put is what is there, among rows of any origin, before and after.
 #![cfg(test)]
 
+mod common;
+
+use common::{NOW, exporter, ipfix, set, template};
 use flowcodec::batch::{BatchError, FlowBatch};
 use flowcodec::field;
 use flowcodec::model::{FieldId, FieldValue, Schema};
-use flowcodec::{Decoder, Event, Exporter, Text, Timestamp};
+use flowcodec::{Decoder, Event, Text, Timestamp};
 use proptest::prelude::*;
 
 fn batch(capacity: usize) -> FlowBatch {
@@ -104,9 +107,8 @@ fn every_type_and_what_does_not_fit() {
 
 /// One IPFIX record that has its octets alone.
 fn octets(decoder: &mut Decoder, batch: &mut FlowBatch, octets: u8) {
-    let mut datagram = vec![0, 10, 0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 12, 1, 0, 0, 1, 0, 1, 0, 1];
-    datagram.extend([1, 0, 0, 5, octets]);
-    let mut events = decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), Timestamp::EPOCH, &datagram);
+    let datagram = ipfix(&[set(2, &template(256, &[(0, 1, 1)])), set(256, &[octets])]);
+    let mut events = decoder.datagram(exporter(), NOW, &datagram);
     while let Some(event) = events.next() {
         if let Event::Flows(set) = event {
             assert!(batch.append(set).is_none());

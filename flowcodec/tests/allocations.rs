@@ -2,14 +2,16 @@
 #![cfg(test)]
 #![deny(unsafe_code)]
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
-
 use std::sync::Arc;
 
+use common::{NOW, SECONDS, exporter, ipfix, netflow9_at, set, template};
 use flowcodec::model::Schema;
-use flowcodec::{Decoder, Event, Exporter, FlowBatch, RecordSet, RowScratch, Timestamp, field, ipfix, netflow5, netflow9, sflow};
+use flowcodec::{Decoder, Event, FlowBatch, RecordSet, RowScratch, field, ipfix, netflow5, netflow9, sflow};
 
 /// Counts the allocations of each thread, so that tests may run side by side.
 struct Counting;
@@ -36,8 +38,6 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(block, layout) }
     }
 }
-
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// Every borrowed way to read a set.
 fn read(set: RecordSet<'_>, scratch: &mut RowScratch, batch: &mut FlowBatch) -> u64 {
@@ -92,7 +92,7 @@ fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u
     let mut decoder = Decoder::default();
     let (mut scratch, schema, mut text) = (RowScratch::new(), Schema::common(), String::new());
     let mut batch = FlowBatch::builder(Schema::common()).all().capacity(64).build().unwrap();
-    let exporter = Exporter::new([192, 0, 2, 1].into(), 4739);
+    let exporter = exporter();
     if let Some(announce) = announce {
         drop(decoder.datagram(exporter, NOW, announce));
     }
@@ -127,37 +127,14 @@ fn netflow5_decoder_and_views() {
     assert_eq!((octets, ALLOCATIONS.get() - before), (0, 0));
 }
 
-/// Fields of a plain template: element, length.
-const FIELDS: [(u16, u16); 9] = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 1), (1, 4), (2, 4), (10, 4)];
-
-fn specifiers(fields: &[(u16, u16)]) -> Vec<u8> {
-    fields.iter().flat_map(|(element, length)| [element.to_be_bytes(), length.to_be_bytes()].concat()).collect()
-}
-
-fn set(id: u16, body: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(body.len() + 4).unwrap();
-    [&id.to_be_bytes()[..], &length.to_be_bytes(), body].concat()
-}
-
-fn ipfix_message(sets: &[u8]) -> Vec<u8> {
-    let mut message = vec![0, 10, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    message.extend_from_slice(sets);
-    let length = u16::try_from(message.len()).unwrap().to_be_bytes();
-    message[2..4].copy_from_slice(&length);
-    message
-}
-
-fn netflow9_packet(sets: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0, 9, 0, 1, 0, 0, 0, 9, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    packet.extend_from_slice(sets);
-    packet
-}
+/// Fields of a plain template: enterprise, element, length.
+const FIELDS: [(u32, u16, u16); 9] =
+    [(0, 8, 4), (0, 12, 4), (0, 7, 2), (0, 11, 2), (0, 4, 1), (0, 6, 1), (0, 1, 4), (0, 2, 4), (0, 10, 4)];
 
 #[test]
 fn netflow9_decoder_and_views() {
-    let template = [&[1, 4, 0, 9][..], &specifiers(&FIELDS)].concat();
-    let announce = netflow9_packet(&set(0, &template));
-    let mut datagram = netflow9_packet(&set(260, &[7; 40 * 26]));
+    let announce = netflow9_at(SECONDS, 9, &[set(0, &template(260, &FIELDS))]);
+    let mut datagram = netflow9_at(SECONDS, 9, &[set(260, &[7; 40 * 26])]);
     steady(Some(&announce), &mut datagram, 12, 1, 40 * 9);
 
     let before = ALLOCATIONS.get();
@@ -167,9 +144,8 @@ fn netflow9_decoder_and_views() {
 
 #[test]
 fn ipfix_of_fixed_length_decoder_and_views() {
-    let template = [&[1, 4, 0, 9][..], &specifiers(&FIELDS)].concat();
-    let announce = ipfix_message(&set(2, &template));
-    let mut datagram = ipfix_message(&set(260, &[7; 40 * 26]));
+    let announce = ipfix(&[set(2, &template(260, &FIELDS))]);
+    let mut datagram = ipfix(&[set(260, &[7; 40 * 26])]);
     steady(Some(&announce), &mut datagram, 8, 40, 40 * 9);
 
     let before = ALLOCATIONS.get();
@@ -186,30 +162,22 @@ fn ipfix_of_fixed_length_decoder_and_views() {
 /// Pods, namespaces, nodes and services as text, in front of and behind numbers.
 #[test]
 fn ipfix_of_antrea() {
-    let mut template = vec![1, 4, 0, 18];
-    template.extend(specifiers(&FIELDS));
-    for element in [100_u16, 101, 102, 103, 104, 105, 109, 110] {
-        template.extend_from_slice(&(element | 0x8000).to_be_bytes());
-        template.extend_from_slice(&[0xff, 0xff, 0, 0, 0xdc, 0xba]);
-    }
-    template.extend(specifiers(&[(152, 8)]));
-    let announce = ipfix_message(&set(2, &template));
+    let texts = [100, 101, 102, 103, 104, 105, 109, 110].map(|element| (56_506, element, 65_535));
+    let announce = ipfix(&[set(2, &template(260, &[&FIELDS[..], &texts, &[(0, 152, 8)]].concat()))]);
     let mut record = vec![7; 26];
     for text in ["default", "client-5f7b", "kube-system", "", "node-1", "", "default/web:http", "allow"] {
         record.push(u8::try_from(text.len()).unwrap());
         record.extend_from_slice(text.as_bytes());
     }
     record.extend_from_slice(&1_700_000_000_000_u64.to_be_bytes());
-    let mut datagram = ipfix_message(&set(260, &record.repeat(12)));
+    let mut datagram = ipfix(&[set(260, &record.repeat(12))]);
     steady(Some(&announce), &mut datagram, 8, 12, 12 * 18);
 }
 
 /// The datagram that brings its template every time: an announcement that is known costs nothing either.
 #[test]
 fn a_template_announced_again() {
-    let template = [&[1, 4, 0, 9][..], &specifiers(&FIELDS)].concat();
-    let sets = [set(2, &template), set(260, &[7; 26])].concat();
-    let mut datagram = ipfix_message(&sets);
+    let mut datagram = ipfix(&[set(2, &template(260, &FIELDS)), set(260, &[7; 26])]);
     steady(None, &mut datagram, 8, 1, 9);
 }
 
@@ -287,7 +255,7 @@ fn sflow_decoder_and_views() {
 /// Sections of packets in templated records.
 #[test]
 fn ipfix_of_psamp() {
-    let announce = ipfix_message(&set(2, &[&[1, 4, 0, 2][..], &specifiers(&[(315, 64), (410, 2)])].concat()));
+    let announce = ipfix(&[set(2, &template(260, &[(0, 315, 64), (0, 410, 2)]))]);
     let frame = [
         &[2, 0, 0, 0, 0, 0x0b, 2, 0, 0, 0, 0, 0x0a, 8, 0][..],
         &[0x45, 0, 0, 120, 0, 1, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, 0x9c, 0x42, 0x12, 0xb5, 0, 100, 0, 0],
@@ -295,6 +263,6 @@ fn ipfix_of_psamp() {
         &[0, 42],
     ]
     .concat();
-    let mut datagram = ipfix_message(&set(260, &frame.repeat(12)));
+    let mut datagram = ipfix(&[set(260, &frame.repeat(12))]);
     steady(Some(&announce), &mut datagram, 8, 12, 12 * 2);
 }

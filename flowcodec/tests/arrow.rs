@@ -2,6 +2,8 @@
 #![cfg(test)]
 #![deny(unsafe_code)]
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -11,40 +13,13 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
+use common::{NOW, exporter, ipfix, set, template};
 use flowcodec::io::arrow::{Addresses, Conversion, RAW_TEXT, RecordBatch, compact};
 use flowcodec::model::{FieldDef, FieldId, FieldValue, I64, Mac, Numbers, Schema, String as TextField, U64, Unit};
-use flowcodec::{Decoder, Event, Exporter, FlowBatch, Text, Timestamp, field};
-
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
-
-fn be(number: usize) -> [u8; 2] {
-    u16::try_from(number).unwrap().to_be_bytes()
-}
-
-fn set(id: u16, body: &[u8]) -> Vec<u8> {
-    [&id.to_be_bytes()[..], &be(body.len() + 4), body].concat()
-}
-
-fn ipfix(sets: &[Vec<u8>]) -> Vec<u8> {
-    let body = sets.concat();
-    [&[0, 10][..], &be(body.len() + 16), &1_700_000_000_u32.to_be_bytes(), &[0; 4], &[0, 0, 0, 7], &body].concat()
-}
-
-/// A template; elements as (enterprise, id, length).
-fn template(id: u16, fields: &[(u32, u16, u16)]) -> Vec<u8> {
-    let mut body = [id.to_be_bytes(), be(fields.len())].concat();
-    for &(pen, element, length) in fields {
-        body.extend((element | if pen == 0 { 0 } else { 0x8000 }).to_be_bytes());
-        body.extend(length.to_be_bytes());
-        if pen != 0 {
-            body.extend(pen.to_be_bytes());
-        }
-    }
-    set(2, &body)
-}
+use flowcodec::{Decoder, Event, FlowBatch, Text, Timestamp, field};
 
 fn append(decoder: &mut Decoder, batch: &mut FlowBatch, sets: &[Vec<u8>]) {
-    decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), NOW, &ipfix(sets)).for_each(|event| {
+    decoder.datagram(exporter(), NOW, &ipfix(sets)).for_each(|event| {
         if let Event::Flows(set) = event {
             assert!(batch.append(set).is_none());
         }
@@ -223,7 +198,7 @@ fn texts_without_their_padding() {
     let names: [&[u8; 20]; 4] =
         [b"eth0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", b"twelve-chars\0\0\0\0\0\0\0\0", b"thirteen-char\0\0\0\0\0\0\0", &[0; 20]];
     let records: Vec<u8> = names.iter().flat_map(|name| [&name[..], b"\x04pod\0"].concat()).collect();
-    append(&mut Decoder::default(), &mut batch, &[template(256, &fields), set(256, &records)]);
+    append(&mut Decoder::default(), &mut batch, &[set(2, &template(256, &fields)), set(256, &records)]);
     let made = conversion.convert(&mut batch).unwrap();
     assert_eq!(texts(&made, "in_if_name"), [Some("eth0"), Some("twelve-chars"), Some("thirteen-char"), Some("")]);
     assert_eq!(texts(&made, "src_pod"), [Some("pod"); 4]);
@@ -251,7 +226,7 @@ fn text_that_is_not_utf8() {
     ];
     // "héhé" is six octets.
     let records = [records[0], records[1], records[2], &[6], &records[3][1..], &[0], records[4]].concat();
-    append(&mut Decoder::default(), &mut batch, &[template(256, &fields), set(256, &records)]);
+    append(&mut Decoder::default(), &mut batch, &[set(2, &template(256, &fields)), set(256, &records)]);
     let made = conversion.convert(&mut batch).unwrap();
     assert_eq!(texts(&made, "src_pod"), [Some("pod"), None, None, Some("h\u{e9}h\u{e9}"), Some("pod2")]);
     assert_eq!(texts(&made, "src_namespace"), [Some("ns"), Some("ns"), None, Some(""), Some("")]);
@@ -260,7 +235,7 @@ fn text_that_is_not_utf8() {
     let both = vec![pair("src_namespace", b"n\xc3"), pair("src_pod", b"sixteen and cut \xc3")];
     assert_eq!((raw(&made, 0), raw(&made, 2), raw(&made, 3), raw(&made, 4)), (None, Some(both), None, None));
     // The same schema, with and without.
-    append(&mut Decoder::default(), &mut batch, &[template(256, &fields), set(256, b"\x03pod\x02ns")]);
+    append(&mut Decoder::default(), &mut batch, &[set(2, &template(256, &fields)), set(256, b"\x03pod\x02ns")]);
     let well = conversion.convert(&mut batch).unwrap();
     assert_eq!((well.schema(), raw(&well, 0)), (made.schema(), None));
     assert_eq!(texts(&made, "src_pod")[3], Some("h\u{e9}h\u{e9}"), "what was handed on is not touched");
@@ -277,7 +252,7 @@ fn columns_that_are_missing() {
     append(
         &mut decoder,
         &mut batch,
-        &[template(256, &ports), template(257, &more), set(256, &[0, 80].repeat(8)), set(257, &record)],
+        &[set(2, &template(256, &ports)), set(2, &template(257, &more)), set(256, &[0, 80].repeat(8)), set(257, &record)],
     );
     let first = conversion.convert(&mut batch).unwrap();
     append(&mut decoder, &mut batch, &[set(256, &[0, 53].repeat(10))]);
@@ -376,14 +351,14 @@ fn memory_comes_back() {
         let mut batch = batch(&names, 1_024);
         let mut conversion = Conversion::new(&batch).build().unwrap();
         let mut decoder = Decoder::default();
-        append(&mut decoder, &mut batch, &[template(256, &fields)]);
+        append(&mut decoder, &mut batch, &[set(2, &template(256, &fields))]);
         let datagram = ipfix(&[set(256, &record.repeat(32))]);
         let mut kept = std::collections::VecDeque::new();
         let (mut seen, mut steady) = (Vec::with_capacity(40), (0, 0, 0));
         for round in 0..40 {
             assert!(batch.row().is_some(), "a row in which nothing is there");
             for _ in 0..31 {
-                decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), NOW, &datagram).for_each(|event| {
+                decoder.datagram(exporter(), NOW, &datagram).for_each(|event| {
                     if let Event::Flows(set) = event {
                         assert!(batch.append(set).is_none());
                     }

@@ -1,44 +1,18 @@
 //! Batches: what stands in their columns, whatever it came from, and how they are filled, emptied and taken apart.
 #![cfg(test)]
 
+mod common;
+
 use std::net::IpAddr;
 
+use common::{DOMAIN, NOW, exporter, ipfix, set, template};
 use flowcodec::batch::{BatchError, Dictionary, DictionarySpace, Values};
 use flowcodec::model::{FieldDef, FieldId, FieldValue, Flow, Mac, Numbers, Schema, Source, U16, U32, Unit};
-use flowcodec::{Decoder, Event, Exporter, FlowBatch, Protocol, RecordSet, Settings, Timestamp, field};
-
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
-const EXPORTER: [u8; 4] = [192, 0, 2, 1];
-
-fn be(number: usize) -> [u8; 2] {
-    u16::try_from(number).unwrap().to_be_bytes()
-}
-
-fn set(id: u16, body: &[u8]) -> Vec<u8> {
-    [&id.to_be_bytes()[..], &be(body.len() + 4), body].concat()
-}
-
-fn ipfix(sets: &[Vec<u8>]) -> Vec<u8> {
-    let body = sets.concat();
-    [&[0, 10][..], &be(body.len() + 16), &1_700_000_000_u32.to_be_bytes(), &[0; 4], &[0, 0, 0, 7], &body].concat()
-}
-
-/// A template; elements as (enterprise, id, length).
-fn template(id: u16, fields: &[(u32, u16, u16)]) -> Vec<u8> {
-    let mut body = [id.to_be_bytes(), be(fields.len())].concat();
-    for &(pen, element, length) in fields {
-        body.extend((element | if pen == 0 { 0 } else { 0x8000 }).to_be_bytes());
-        body.extend(length.to_be_bytes());
-        if pen != 0 {
-            body.extend(pen.to_be_bytes());
-        }
-    }
-    body
-}
+use flowcodec::{Decoder, Event, FlowBatch, Protocol, RecordSet, Settings, field};
 
 /// Hands the sets of flows in a datagram to `each`.
 fn flows(decoder: &mut Decoder, datagram: &[u8], mut each: impl FnMut(RecordSet<'_>)) {
-    decoder.datagram(Exporter::new(EXPORTER.into(), 4739), NOW, datagram).for_each(|event| {
+    decoder.datagram(exporter(), NOW, datagram).for_each(|event| {
         if let Event::Flows(set) = event {
             each(set);
         }
@@ -78,8 +52,8 @@ fn sets_fill_batch_after_batch() {
         }
         assert_eq!((addresses.get(batch.len()), addresses.len(), ports.has(batch.len())), (None, batch.len(), false));
         assert!(batch.column(field::DST_ADDR).unwrap().iter().all(|address| address.is_none()));
-        assert!(batch.column(field::EXPORTER).unwrap().iter().all(|address| address == Some(EXPORTER.into())));
-        assert!(batch.column(field::DOMAIN).unwrap().iter().all(|domain| domain == Some(7)));
+        assert!(batch.column(field::EXPORTER).unwrap().iter().all(|address| address == Some(exporter().address())));
+        assert!(batch.column(field::DOMAIN).unwrap().iter().all(|domain| domain == Some(DOMAIN)));
         assert!(batch.column(field::DST_PORT).is_none(), "no column of this batch");
     };
     flows(&mut Decoder::default(), &datagram, |mut set| {

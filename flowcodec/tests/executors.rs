@@ -1,42 +1,12 @@
 //! Rows and columns: vector code, the portable operations and record after record give the same to the bit.
 #![cfg(test)]
 
+mod common;
+
+use common::{DOMAIN, NOW, be, exporter, ipfix_at, netflow9_at, set, template};
 use flowcodec::model::{FieldValue, Mac, Schema};
-use flowcodec::{Decoder, Event, Exporter, FlowBatch, FlowRecord, RecordSet, RowScratch, Timestamp, field};
+use flowcodec::{Decoder, Event, FlowBatch, FlowRecord, RecordSet, RowScratch, Timestamp, field};
 use proptest::prelude::*;
-
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
-
-fn be(number: usize) -> [u8; 2] {
-    u16::try_from(number).unwrap().to_be_bytes()
-}
-
-fn set(id: u16, body: &[u8]) -> Vec<u8> {
-    [&id.to_be_bytes()[..], &be(body.len() + 4), body].concat()
-}
-
-fn ipfix(sets: &[Vec<u8>], exported: u32) -> Vec<u8> {
-    let body = sets.concat();
-    [&[0, 10][..], &be(body.len() + 16), &exported.to_be_bytes(), &[0; 4], &[0, 0, 0, 1], &body].concat()
-}
-
-fn netflow9(sets: &[Vec<u8>], exported: u32, uptime: u32) -> Vec<u8> {
-    let head = [&[0, 9][..], &be(sets.len()), &uptime.to_be_bytes(), &exported.to_be_bytes(), &[0, 0, 0, 1, 0, 0, 0, 1]].concat();
-    [head, sets.concat()].concat()
-}
-
-/// A template; elements as (enterprise, id, length).
-fn template(fields: &[(u32, u16, u16)]) -> Vec<u8> {
-    let mut body = [be(256), be(fields.len())].concat();
-    for &(pen, element, length) in fields {
-        body.extend((element | if pen == 0 { 0 } else { 0x8000 }).to_be_bytes());
-        body.extend(length.to_be_bytes());
-        if pen != 0 {
-            body.extend(pen.to_be_bytes());
-        }
-    }
-    body
-}
 
 /// Reads the flows of a datagram in all ways, and gives the rows.
 fn rows(decoder: &mut Decoder, datagram: &[u8]) -> Vec<FlowRecord> {
@@ -44,7 +14,7 @@ fn rows(decoder: &mut Decoder, datagram: &[u8]) -> Vec<FlowRecord> {
     let batch = |capacity| FlowBatch::builder(Schema::common()).all().capacity(capacity);
     let mut batches = [batch(37).build().unwrap(), batch(37).portable().build().unwrap()];
     let mut all = Vec::new();
-    decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), NOW, datagram).for_each(|event| {
+    decoder.datagram(exporter(), NOW, datagram).for_each(|event| {
         if let Event::Flows(set) = event {
             let (mut by_vector, mut by_operation) = (Vec::new(), Vec::new());
             set.rows(&mut fast, |rows| by_vector.extend_from_slice(rows));
@@ -168,9 +138,9 @@ proptest! {
         let mut decoder = Decoder::default();
         let found = if nine {
             let fields: Vec<_> = fields.iter().map(|&(_, element, length)| (0, element, length)).collect();
-            rows(&mut decoder, &netflow9(&[set(0, &template(&fields)), set(256, &body)], exported, uptime))
+            rows(&mut decoder, &netflow9_at(exported, uptime, &[set(0, &template(256, &fields)), set(256, &body)]))
         } else {
-            rows(&mut decoder, &ipfix(&[set(2, &template(&fields)), set(256, &body)], exported))
+            rows(&mut decoder, &ipfix_at(exported, &[set(2, &template(256, &fields)), set(256, &body)]))
         };
         prop_assert_eq!(found.len(), count);
     }
@@ -178,7 +148,7 @@ proptest! {
     #[test]
     fn any_template_with_values_of_variable_length(fields in fields(true), count in 0_usize..70, octets in octets(), exported: u32) {
         let body = records(&fields, count, &octets);
-        let found = rows(&mut Decoder::default(), &ipfix(&[set(2, &template(&fields)), set(256, &body)], exported));
+        let found = rows(&mut Decoder::default(), &ipfix_at(exported, &[set(2, &template(256, &fields)), set(256, &body)]));
         prop_assert_eq!(found.len(), count);
     }
 
@@ -227,7 +197,7 @@ fn values_stand_where_they_belong() {
     ]
     .concat();
     let body = record.repeat(41);
-    let rows = rows(&mut Decoder::default(), &ipfix(&[set(2, &template(&fields)), set(256, &body)], 1_700_000_010));
+    let rows = rows(&mut Decoder::default(), &ipfix_at(1_700_000_010, &[set(2, &template(256, &fields)), set(256, &body)]));
     assert_eq!(rows.len(), 41);
     for row in rows {
         assert_eq!((row.src_port(), row.dst_port()), (Some(8080), Some(53)));
@@ -239,7 +209,7 @@ fn values_stand_where_they_belong() {
         assert_eq!(row.src_mac(), Some(Mac::new([2, 0, 0, 0, 0, 5])));
         assert_eq!((row.ip_protocol(), row.icmp_type(), row.icmp_code()), (Some(1), Some(8), Some(3)));
         assert_eq!((row.in_if(), row.vlan()), (Some(256), Some(77)), "four octets that fit into two");
-        assert_eq!((row.received(), row.domain(), row.template()), (Some(NOW), Some(1), Some(256)));
+        assert_eq!((row.received(), row.domain(), row.template()), (Some(NOW), Some(DOMAIN), Some(256)));
         assert_eq!((row.tos(), row.next_hop(), row.get(field::TTL)), (None, None, None));
     }
 }
@@ -249,15 +219,15 @@ fn values_stand_where_they_belong() {
 fn times_that_do_not_fit() {
     let fields = [(0, 152, 8), (0, 153, 8), (0, 8, 4)];
     let body = [&u64::MAX.to_be_bytes()[..], &9_223_372_036_854_u64.to_be_bytes(), &[10, 0, 0, 1]].concat();
-    let found = rows(&mut Decoder::default(), &ipfix(&[set(2, &template(&fields)), set(256, &body)], 0));
+    let found = rows(&mut Decoder::default(), &ipfix_at(0, &[set(2, &template(256, &fields)), set(256, &body)]));
     assert_eq!(
         (found[0].start(), found[0].end()),
         (Some(Timestamp::from_nanos(i64::MAX)), Some(Timestamp::from_nanos(9_223_372_036_854_000_000)))
     );
     let fields = [(0, 22, 4), (0, 21, 4), (0, 8, 4)];
     let body = [&[0; 8][..], &[10, 0, 0, 1]].concat();
-    let found = rows(&mut Decoder::default(), &ipfix(&[set(2, &template(&fields)), set(256, &body)], 0));
+    let found = rows(&mut Decoder::default(), &ipfix_at(0, &[set(2, &template(256, &fields)), set(256, &body)]));
     assert_eq!((found[0].start(), found[0].end(), found[0].src_addr()), (None, None, Some([10, 0, 0, 1].into())));
-    let found = rows(&mut Decoder::default(), &netflow9(&[set(0, &template(&fields)), set(256, &body)], 0, 5));
+    let found = rows(&mut Decoder::default(), &netflow9_at(0, 5, &[set(0, &template(256, &fields)), set(256, &body)]));
     assert_eq!(found[0].start(), Some(Timestamp::from_nanos(-5_000_000)));
 }

@@ -2,19 +2,20 @@
 #![cfg(test)]
 #![cfg(feature = "json")]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::{NOW, exporter, ipfix, set, template};
 use flowcodec::model::Schema;
-use flowcodec::{Decoder, Event, Exporter, RowScratch, Timestamp, io};
+use flowcodec::{Decoder, Event, RowScratch, io};
 use proptest::prelude::*;
-
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// Writes the flows of a datagram in both ways, and gives how many there were.
 fn flows(decoder: &mut Decoder, datagram: &[u8]) -> u32 {
     let (schema, mut scratch, mut count) = (Schema::common(), RowScratch::new(), 0);
-    decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), NOW, datagram).for_each(|event| {
+    decoder.datagram(exporter(), NOW, datagram).for_each(|event| {
         let (Event::Flows(set) | Event::Options(set) | Event::Counters(set)) = event else { return };
         let (mut by_set, mut by_record) = (String::from("in front\n"), String::from("in front\n"));
         io::write_set(&mut by_set, &set, &schema, &mut scratch);
@@ -51,10 +52,6 @@ fn captures_of_others() {
     assert!(count > 700, "{count}");
 }
 
-fn be(number: usize) -> [u8; 2] {
-    u16::try_from(number).unwrap().to_be_bytes()
-}
-
 proptest! {
     /// Any elements in any width, among them some that feed rows, some that feed other fields, and some that feed none.
     #[test]
@@ -62,10 +59,8 @@ proptest! {
         fields in proptest::collection::vec((prop_oneof![1_u16..=100, 128_u16..=260, 312_u16..=316], prop_oneof![Just(65_535_u16), 0_u16..=8, Just(16)]), 1..30),
         octets in proptest::collection::vec(any::<u8>(), 0..800),
     ) {
-        let specifiers: Vec<u8> = fields.iter().flat_map(|(id, length)| [id.to_be_bytes(), length.to_be_bytes()].concat()).collect();
-        let template = [&[0, 2][..], &be(specifiers.len() + 8), &[1, 0], &be(fields.len()), &specifiers].concat();
-        let data = [&[1, 0][..], &be(octets.len() + 4), &octets].concat();
-        let head = [&[0, 10][..], &be(16 + template.len() + data.len()), &[0x65, 0x53, 0xf1, 0], &[0; 4], &[0, 0, 0, 1]].concat();
-        flows(&mut Decoder::default(), &[head, template, data].concat());
+        let fields: Vec<_> = fields.into_iter().map(|(element, length)| (0, element, length)).collect();
+        let datagram = ipfix(&[set(2, &template(256, &fields)), set(256, &octets)]);
+        flows(&mut Decoder::default(), &datagram);
     }
 }

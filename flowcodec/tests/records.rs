@@ -2,48 +2,21 @@
 #![cfg(test)]
 #![cfg(feature = "json")]
 
+mod common;
+
 use std::sync::Arc;
 
+use common::{NOW, be, exporter, ipfix, set, template};
 use flowcodec::ie::{DataType, ElementId};
 use flowcodec::model::{FieldDef, FieldValue, Flow, FlowRecord, I64, Schema, Source, U16, U32, Unit};
-use flowcodec::{Decoder, Event, Exporter, FlowBatch, ListItem, Record, Settings, Timestamp, Value, field, io};
+use flowcodec::{Decoder, Event, FlowBatch, ListItem, Record, Settings, Timestamp, Value, field, io};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
-
-fn be(number: usize) -> [u8; 2] {
-    u16::try_from(number).unwrap().to_be_bytes()
-}
-
-fn set(id: u16, body: &[u8]) -> Vec<u8> {
-    [&id.to_be_bytes()[..], &be(body.len() + 4), body].concat()
-}
-
-fn message(sets: &[Vec<u8>]) -> Vec<u8> {
-    let body = sets.concat();
-    let head = [&[0, 10][..], &be(body.len() + 16), &[0x65, 0x53, 0xf1, 0], &[0; 4], &[0, 0, 0, 1]].concat();
-    [head, body].concat()
-}
-
-/// A template; elements as (enterprise, id, length).
-fn template(id: u16, fields: &[(u32, u16, u16)]) -> Vec<u8> {
-    let mut body = [id.to_be_bytes(), be(fields.len())].concat();
-    for &(pen, element, length) in fields {
-        let bit = if pen == 0 { 0 } else { 0x8000 };
-        body.extend((element | bit).to_be_bytes());
-        body.extend(length.to_be_bytes());
-        if pen != 0 {
-            body.extend(pen.to_be_bytes());
-        }
-    }
-    body
-}
 
 /// Hands the records of `bytes` to `each`.
 fn records(decoder: &mut Decoder, bytes: &[u8], mut each: impl FnMut(Record<'_>)) -> usize {
     let mut count = 0;
-    decoder.datagram(Exporter::new([192, 0, 2, 1].into(), 4739), NOW, bytes).for_each(|event| {
+    decoder.datagram(exporter(), NOW, bytes).for_each(|event| {
         if let Event::Flows(set) = event {
             for record in set {
                 count += 1;
@@ -56,7 +29,7 @@ fn records(decoder: &mut Decoder, bytes: &[u8], mut each: impl FnMut(Record<'_>)
 
 /// One record of one template.
 fn one(settings: Settings, fields: &[(u32, u16, u16)], octets: &[u8], each: impl FnMut(Record<'_>)) {
-    let bytes = message(&[set(2, &template(256, fields)), set(256, octets)]);
+    let bytes = ipfix(&[set(2, &template(256, fields)), set(256, octets)]);
     assert_eq!(records(&mut Decoder::new(settings), &bytes, each), 1);
 }
 
@@ -161,9 +134,9 @@ fn lists_know_the_elements_of_users_and_exporters() {
     // RFC 5610: enterprise 346, element 303, type 339, name 341.
     let types = [&[1, 1, 0, 4, 0, 2][..], &[1, 90, 0, 4, 1, 47, 0, 2, 1, 83, 0, 1, 1, 85, 255, 255]].concat();
     let told = [&99_999_u32.to_be_bytes()[..], &[0, 2, 2, 5], b"shelf"].concat();
-    records(&mut decoder, &message(&[set(3, &types), set(257, &told)]), |_| {});
+    records(&mut decoder, &ipfix(&[set(3, &types), set(257, &told)]), |_| {});
     let list = |id: u8| [&[9 + 4, 3, 0x80, id, 0, 2][..], &99_999_u32.to_be_bytes(), &[0, 1, 0, 2]].concat();
-    let bytes = message(&[
+    let bytes = ipfix(&[
         set(2, &template(256, &[(0, 291, 65_535), (0, 291, 65_535), (0, 291, 65_535)])),
         set(256, &[list(1), list(2), list(3)].concat()),
     ]);
@@ -217,9 +190,9 @@ fn a_field_may_be_negative() {
             let batch = FlowBatch::builder(Arc::clone(&schema)).fields([offset.id()]);
             let mut batch = if portable { batch.portable() } else { batch }.build().unwrap();
             let bytes =
-                message(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
+                ipfix(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
             let mut decoder = Decoder::new(settings.clone());
-            let source = Exporter::from(std::net::SocketAddr::from(([192, 0, 2, 1], 4739)));
+            let source = exporter();
             let mut events = decoder.datagram(source, Timestamp::EPOCH, &bytes);
             while let Some(event) = events.next() {
                 if let Event::Flows(set) = event {
@@ -249,14 +222,12 @@ fn a_signed_field_of_an_unsigned_element() {
                 assert!(batch.push_flow(&record.to_flow(&schema)));
             });
             let bytes =
-                message(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
-            Decoder::new(settings.clone())
-                .datagram(Exporter::from(std::net::SocketAddr::from(([192, 0, 2, 1], 4739))), Timestamp::EPOCH, &bytes)
-                .for_each(|event| {
-                    if let Event::Flows(set) = event {
-                        assert!(batch.append(set).is_none());
-                    }
-                });
+                ipfix(&[set(2, &template(256, &[(99_999, 3, length), (0, 7, 2)])), set(256, &[octets, &[0, 80]].concat())]);
+            Decoder::new(settings.clone()).datagram(exporter(), Timestamp::EPOCH, &bytes).for_each(|event| {
+                if let Event::Flows(set) = event {
+                    assert!(batch.append(set).is_none());
+                }
+            });
             assert_eq!(batch.column(offset).unwrap().iter().collect::<Vec<_>>(), [wanted; 2], "portable: {portable}");
         }
     }

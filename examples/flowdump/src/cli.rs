@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use flowcodec::io::goflow2::Skipped;
 use flowcodec::model::Schema;
-use flowcodec::{Context, Decoder, Event, Fault, Settings};
+use flowcodec::{Context, Decoder, Event, Exporter, Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::destination::{Destination, Extent};
@@ -20,13 +20,13 @@ use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
 use crate::goflow2::Goflow2Options;
 use crate::input::Options;
-use crate::output::{Csv, Form, Goflow2, Output, Table, exporters_as_json, exporters_as_table};
+use crate::output::{Csv, Elements, Form, Goflow2, Json, Output, Table, exporters_as_json, exporters_as_table};
 
 /// Shows the flows inside captures, IPFIX files, raw datagrams and goflow2's output.
 ///
-/// FILE is a pcap or pcapng capture, an IPFIX file (RFC 5655), or what goflow2 wrote (JSON lines, protobuf), gzipped too. Flow protocols are recognised by their content on any
-/// UDP port, and IPFIX inside TCP too; other traffic is passed over and counted. Files given together share one decoder, in order: a
-/// template in the first serves the data in the second.
+/// FILE is a pcap or pcapng capture, an IPFIX file (RFC 5655), or what goflow2 wrote (JSON lines, protobuf), gzipped too. Flow protocols
+/// are recognised by their content on any UDP port, and IPFIX inside TCP too; other traffic is passed over and counted. Files given
+/// together share one decoder, in order: a template in the first serves the data in the second.
 #[derive(Debug, Parser)]
 #[command(name = "flowdump", version, about, after_long_help = FILTERS_AND_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -98,7 +98,7 @@ Filters:
 
 Examples:
   flowdump capture.pcap                           the flows in a capture
-  flowdump --format json capture.pcap.gz          one object a line, names as in the README
+  flowdump --format json capture.pcap.gz          one object a line, names as --list-fields has them
   flowdump --format elements templates.ipfix data.ipfix
   flowdump --format csv --fields start,src_addr,dst_addr,octets capture.pcap
   flowdump --filter 'src_addr in 10.0.0.0/8 and dst_port = 443' capture.pcap
@@ -106,7 +106,7 @@ Examples:
   flowdump --format goflow2-json capture.pcap     what goflow2 2.x would write; --dialect v1 for 1.x
   flowdump --format goflow2-bin --separator none capture.pcap     for ClickHouse's format Protobuf
   flowdump --filter 'dst_port = 443' goflow2.json     goflow2's output is an input too
-  tcpdump -U -w - udp port 4739 | flowdump -      as they come; --line-buffered when its output is piped on
+  tcpdump -U -w - udp port 4739 | flowdump -      as they come; with --line-buffered into a pipe too
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
@@ -190,36 +190,34 @@ impl Arguments {
         })
     }
 
-    /// What to make of the records.
-    fn output(&self, schema: &Arc<Schema>) -> anyhow::Result<Output> {
+    /// How the records are shown.
+    fn form(&self, schema: &Arc<Schema>) -> anyhow::Result<Box<dyn Form>> {
         let columns = self.fields.clone();
-        let form = match self.format {
-            _ if self.stats || self.exporters => Form::Quiet,
-            Format::Table => Form::Table(columns.map_or_else(Table::usual, |columns| Table::of(columns, schema))),
-            Format::Json => Form::Json(columns),
-            Format::Csv => Form::Csv(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)))),
-            Format::Elements => Form::Elements,
-            Format::Goflow2Json => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), None))),
-            Format::Goflow2Bin => Form::Goflow2(Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing())))),
+        Ok(match self.format {
+            Format::Table => Box::new(columns.map_or_else(Table::usual, |columns| Table::of(columns, schema))),
+            Format::Json => Box::new(Json::new(Arc::clone(schema), columns)),
+            Format::Csv => Box::new(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)), schema)),
+            Format::Elements => Box::new(Elements::default()),
+            Format::Goflow2Json => Box::new(Goflow2::new(self.goflow2.dialect(), None)),
+            Format::Goflow2Bin => Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing()))),
             Format::Arrow | Format::Parquet => self.columnar(columns.unwrap_or_else(|| Columns::common(schema)), schema)?,
-        };
-        Ok(Output::new(Arc::clone(schema), form, self.filter.clone()))
+        })
     }
 
     #[cfg(feature = "columnar")]
-    fn columnar(&self, columns: Columns, schema: &Arc<Schema>) -> anyhow::Result<Form> {
+    fn columnar(&self, columns: Columns, schema: &Arc<Schema>) -> anyhow::Result<Box<dyn Form>> {
         use flowcodec::io::arrow::Addresses;
 
         use crate::output::{Columnar, Kind};
 
         let kind = if self.format == Format::Arrow { Kind::Stream } else { Kind::Parquet };
         let addresses = if self.binary_addresses { Addresses::Octets } else { Addresses::Text };
-        Ok(Form::Columnar(Box::new(Columnar::new(kind, columns, schema, addresses)?)))
+        Ok(Box::new(Columnar::new(kind, columns, schema, addresses)?))
     }
 
     #[cfg(not(feature = "columnar"))]
     #[expect(clippy::unused_self, reason = "with the feature it is used")]
-    fn columnar(&self, _: Columns, _: &Arc<Schema>) -> anyhow::Result<Form> {
+    fn columnar(&self, _: Columns, _: &Arc<Schema>) -> anyhow::Result<Box<dyn Form>> {
         anyhow::bail!("built without the feature columnar")
     }
 }
@@ -275,9 +273,9 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     settings.schema = Arc::clone(&schema);
     settings.scope.other_domains = arguments.other_domains;
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
-    let mut output = arguments.output(&schema)?;
-    // Who asks for counters finds the faults there.
+    // Who asks for counters gets no flows, and finds the faults there.
     let counted = arguments.stats || arguments.exporters;
+    let mut output = if counted { None } else { Some(Output::new(arguments.form(&schema)?, arguments.filter.clone())) };
     let (mut whole, mut empty) = (true, true);
     let mut faults = 0_u64;
     let mut failed: Option<io::Error> = None;
@@ -295,10 +293,10 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
                     tell(&told);
                 }
             }
-            let shown = match &seen {
-                Seen::Event(event) => output.event(out, event),
-                Seen::Flow(flow) => output.flow(out, flow),
-                Seen::Fault(_) => Ok(()),
+            let shown = match (&seen, &mut output) {
+                (Seen::Event(event), Some(output)) => output.event(out, event),
+                (Seen::Flow(flow), Some(output)) => output.flow(out, flow),
+                (Seen::Fault(_), _) | (_, None) => Ok(()),
             };
             match shown {
                 Ok(()) => ControlFlow::Continue(()),
@@ -324,7 +322,9 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     if let Some(error) = failed {
         return Err(error.into());
     }
-    output.finish(out)?;
+    if let Some(output) = &mut output {
+        output.finish(out)?;
+    }
     if feed.has_read_goflow2() && (arguments.exporters || arguments.format == Format::Elements) {
         tell(
             &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
@@ -372,6 +372,8 @@ impl std::fmt::Display for Told<'_> {
             write!(f, "octet {offset}: ")?;
         }
         match context {
+            // A file of messages, or a bare datagram, says nothing of its sender.
+            Some(context) if context.exporter == Exporter::UNSPECIFIED => write!(f, "{}: {fault}", context.protocol),
             Some(context) => write!(f, "{} from {}: {fault}", context.protocol, context.exporter),
             None => write!(f, "goflow2's message: {fault}"),
         }

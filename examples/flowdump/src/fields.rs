@@ -41,6 +41,9 @@ pub struct Columns(Vec<FieldId>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ColumnsError {
+    /// Nothing stands where a name is wanted.
+    #[error("a name is missing: write names with commas between, src_addr,dst_addr; flowdump --list-fields names them all")]
+    Missing,
     /// A name that is none.
     #[error(transparent)]
     Unknown(#[from] UnknownField),
@@ -60,10 +63,13 @@ impl Columns {
     /// The fields named in `list`, with commas between.
     ///
     /// # Errors
-    /// When a name is not in the schema, or stands there twice.
+    /// When a name is missing, not in the schema, or stands there twice.
     pub fn named(list: &str, schema: &Schema) -> Result<Self, ColumnsError> {
         let mut columns = Vec::new();
         for name in list.split(',').map(str::trim) {
+            if name.is_empty() {
+                return Err(ColumnsError::Missing);
+            }
             let id = schema.find(name).ok_or_else(|| UnknownField::new(schema, name))?;
             if columns.contains(&id) {
                 return Err(ColumnsError::Twice(name.to_owned()));

@@ -14,3 +14,4 @@ pub mod goflow2;
 pub mod input;
 mod names;
 pub mod output;
+pub mod shown;

@@ -209,7 +209,8 @@ fn what_is_no_choice_is_said() {
     );
     assert_eq!(
         said(&["--fields", "octets,"]),
-        "error: invalid value 'octets,' for '--fields <NAME,...>': no field is called \"\"; flowdump --list-fields names them all"
+        "error: invalid value 'octets,' for '--fields <NAME,...>': a name is missing: write names with commas between, \
+         src_addr,dst_addr; flowdump --list-fields names them all"
     );
     assert_eq!(
         said(&["--fields", "octets,octets"]),

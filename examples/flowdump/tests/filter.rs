@@ -12,6 +12,7 @@ use flowcodec::model::{ColumnType, FieldSpec, Schema};
 use flowcodec::{Event, Settings, io};
 use flowdump::filter::Filter;
 use flowdump::input::Options;
+use flowdump::shown::Shown;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -120,7 +121,7 @@ fn passed(path: &Path, filters: &[Filter]) -> Vec<Vec<bool>> {
     decode(&[path], Options::default(), Settings::default(), &mut |event| {
         let Event::Flows(set) = event else { return };
         for record in set.records() {
-            passed.iter_mut().zip(filters).for_each(|(passed, filter)| passed.push(filter.matches(&record)));
+            passed.iter_mut().zip(filters).for_each(|(passed, filter)| passed.push(filter.matches(&Shown::Record(record))));
         }
     });
     passed

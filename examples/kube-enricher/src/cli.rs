@@ -5,10 +5,11 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use flowcodec::io::goflow2;
 use flowenrich::Mapping;
-use tracing::{Level, error, info};
+use tracing::{Level, error, info, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -16,8 +17,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::cluster::{self, Known};
 use crate::go_flags::doubled;
 use crate::pipe::{Messages, Pipe};
-use crate::question::pairs;
 pub use crate::question::{At, Dialect};
+use crate::question::{Pair, pairs};
 
 /// Adds to goflow2's output which pod, workload, node or service was behind each address.
 ///
@@ -132,7 +133,17 @@ impl Arguments {
     /// Those of the command line; ends the program when they are wrong, or ask for help.
     #[must_use]
     pub fn from_command_line() -> Self {
-        Self::parse_from(go_style(std::env::args_os()))
+        let arguments = Self::parse_from(go_style(std::env::args_os()));
+        match arguments.conflict() {
+            Some(conflict) => Self::command().error(ErrorKind::ArgumentConflict, conflict).exit(),
+            None => arguments,
+        }
+    }
+
+    /// What does not go together.
+    fn conflict(&self) -> Option<&'static str> {
+        let is_for_messages = self.separator.is_some() && self.input == Input::Json;
+        is_for_messages.then_some("--separator is for --input pb: lines of JSON end with a newline")
     }
 }
 
@@ -174,7 +185,11 @@ fn enrich(arguments: &Arguments) -> anyhow::Result<()> {
         Input::Json => pipe.run(io::stdin().lock(), &mut out),
         Input::Pb => pipe.run_messages(io::stdin().lock(), &mut out, messages(arguments)),
     };
-    info!("{}", pipe.counts());
+    let counts = pipe.counts();
+    info!("{counts}");
+    for members in pipe.pairs.iter().filter_map(Pair::unmet).filter(|_| counts.records > 0) {
+        warn!("no record had an address in {members}; --mapping says where addresses are");
+    }
     result
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct Pipe {
     pub(crate) at: At,
     pub(crate) with_services: bool,
     counts: Counts,
+    /// What was said last of it, and when.
+    reported: (Instant, Counts),
     members: Vec<Member>,
 }
 
@@ -74,7 +76,8 @@ const REPORT: Duration = Duration::from_mins(10);
 
 impl Pipe {
     pub(crate) fn new(pairs: Vec<Pair>, known: Known, at: At, with_services: bool) -> Self {
-        Self { pairs, known, at, with_services, counts: Counts::default(), members: Vec::new() }
+        let (counts, reported) = (Counts::default(), (Instant::now(), Counts::default()));
+        Self { pairs, known, at, with_services, counts, reported, members: Vec::new() }
     }
 
     pub(crate) const fn counts(&self) -> Counts {
@@ -85,16 +88,10 @@ impl Pipe {
     pub(crate) fn run(&mut self, from: impl Source, to: &mut impl Write) -> anyhow::Result<()> {
         let mut lines = Lines::new(from);
         let (mut line, mut out) = (Vec::new(), Vec::new());
-        let mut reported = (Instant::now(), Counts::default());
         loop {
-            let counts = self.counts;
             let read = lines.next(&mut line, || {
-                to.flush().context(OUTPUT)?;
-                if reported.0.elapsed() >= REPORT && reported.1 != counts {
-                    info!("{counts}");
-                    reported = (Instant::now(), counts);
-                }
-                Ok(())
+                self.report();
+                to.flush().context(OUTPUT)
             })?;
             match read {
                 Read::End => return to.flush().context(OUTPUT),
@@ -110,6 +107,15 @@ impl Pipe {
                     to.write_all(&line).context(OUTPUT)?;
                 }
             }
+        }
+    }
+
+    /// Says now and then what was done.
+    fn report(&mut self) {
+        let (at, told) = self.reported;
+        if at.elapsed() >= REPORT && told != self.counts {
+            info!("{}", self.counts);
+            self.reported = (Instant::now(), self.counts);
         }
     }
 
@@ -155,6 +161,7 @@ impl Pipe {
                     }
                 }
             }
+            self.report();
             to.flush().context(OUTPUT)?;
             if count == 0 {
                 let skipped = reader.stats().skipped;

@@ -1,6 +1,7 @@
 //! What is asked of a record: which members hold addresses, and what else of it belongs to the question.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::SystemTime;
 
 use flowcodec::Timestamp;
@@ -15,6 +16,8 @@ pub(crate) struct Pair {
     /// Members that may hold it: the first that is there does.
     fields: Vec<Field>,
     pub(crate) names: Names,
+    /// Whether a record had one of them.
+    met: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -99,13 +102,9 @@ pub(crate) fn pairs(mapping: Option<&Mapping>, dialect: Option<Dialect>) -> Vec<
             Some(Dialect::V2) => vec![Field::new(v2)],
             None => vec![Field::new(v1), Field::new(v2)],
         };
-        return vec![
-            Pair { fields: names("SrcAddr", "src_addr"), names: Names::new("Src") },
-            Pair { fields: names("DstAddr", "dst_addr"), names: Names::new("Dst") },
-        ];
+        return vec![Pair::new(names("SrcAddr", "src_addr"), "Src"), Pair::new(names("DstAddr", "dst_addr"), "Dst")];
     };
-    let pair = |pair: &flowenrich::Pair| Pair { fields: vec![Field::new(&pair.field)], names: Names::new(&pair.prefix) };
-    mapping.pairs().iter().map(pair).collect()
+    mapping.pairs().iter().map(|pair| Pair::new(vec![Field::new(&pair.field)], &pair.prefix)).collect()
 }
 
 impl Field {
@@ -123,6 +122,16 @@ pub(crate) struct Place<'r> {
 }
 
 impl Pair {
+    fn new(fields: Vec<Field>, prefix: &str) -> Self {
+        Self { fields, names: Names::new(prefix), met: Cell::new(false) }
+    }
+
+    /// Its members, when no record so far had one of them.
+    pub(crate) fn unmet(&self) -> Option<String> {
+        let members: Vec<_> = self.fields.iter().map(|field| &*field.address).collect();
+        (!self.met.get()).then(|| members.join(" or "))
+    }
+
     /// Where the record, or what has been added to it so far, has its address.
     pub(crate) fn place<'r>(&self, record: &Record<'r>, added: &[Added<'_>]) -> Option<Place<'r>> {
         self.fields.iter().find_map(|Field { address, port }| {
@@ -132,6 +141,7 @@ impl Pair {
                 Some(Said::List(_)) => return None,
                 None => text(record.value(address)?)?,
             };
+            self.met.set(true);
             let port = port.as_ref().and_then(|port| number(record.value(port)?)?.try_into().ok());
             Some(Place { text, port: port.filter(|port| *port != 0) })
         })

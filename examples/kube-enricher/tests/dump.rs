@@ -166,11 +166,26 @@ fn any_member_can_be_mapped() {
 }
 
 #[test]
+fn a_member_that_no_record_has_is_told() {
+    let record = b"{\"SrcAddr\":\"10.244.1.10\"}\n";
+    for (mapping, said) in [
+        ("-mapping SrcAdr=Src,SrcAddr=Src", "no record had an address in SrcAdr; --mapping says"),
+        ("", "no record had an address in DstAddr or dst_addr; --mapping says"),
+    ] {
+        let (_, told) = program::run(&args(&format!("{mapping} --objects")), record);
+        assert!(told.contains(said) && told.matches("no record had").count() == 1, "{told}");
+    }
+    let (_, told) = program::run(&args("-mapping SrcAddr=Src --objects"), record);
+    assert!(!told.contains("no record had"), "{told}");
+}
+
+#[test]
 fn wrong_command_lines_and_files_say_what_is_wrong() {
     for (arguments, status, said) in [
         ("-mapping SrcAddr --objects", 2, "Invalid fields mapping pair 'SrcAddr' in 'SrcAddr'"),
         ("--at yesterday --objects", 2, "neither `record`, `now`, nor a time such as"),
         ("--services off --objects", 2, "not provided:\n  --compat"),
+        ("--separator none --objects", 2, "--separator is for --input pb"),
         ("--loglevel noise --objects", 0, "log level noise not recognized, using info"),
         ("--objects /nowhere/dump.json", 1, "--objects /nowhere/dump.json: No such file"),
         ("--objects Cargo.toml", 1, "--objects Cargo.toml: not a dump of Kubernetes objects: expected value at line 1 column 2"),

@@ -16,7 +16,8 @@ use vanflow::client;
 use vanflow::collector::Settings;
 
 use crate::feed::{Certificates, Pace, Recording, Retry, RouterAddress, RouterFeed};
-use crate::http::{Limits, serve};
+use crate::http::serve;
+use crate::http_options::{HttpOptions, at_least_one};
 use crate::hub::{Clock, Hub};
 use crate::ndjson::{FlowWriter, WhenFull};
 
@@ -26,6 +27,7 @@ use crate::ndjson::{FlowWriter, WhenFull};
 /// or /api/v1alpha1/ (as with the prototype collector), Prometheus asks /metrics.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "van-collector", version, about, after_long_help = EXAMPLES)]
+#[command(override_usage = "van-collector [OPTIONS] ROUTER\n       van-collector [OPTIONS] --replay FILE.bin")]
 pub struct Arguments {
     /// The router to connect to: `amqp://HOST[:PORT]`, or `amqps://HOST[:PORT]` with certificates.
     #[arg(required_unless_present = "replay", conflicts_with = "replay", value_name = "ROUTER")]
@@ -39,20 +41,20 @@ pub struct Arguments {
     /// How fast a recording is played.
     #[arg(long, value_enum, default_value_t = Pace::Max, conflicts_with = "router")]
     pub pace: Pace,
-    /// End when the recording is over, and serve nothing.
-    #[arg(long, conflicts_with_all = ["router", "listen"])]
+    /// Serve nothing, and end when the recording is over and its flows are written.
+    #[arg(long, conflicts_with_all = ["router", "listen"], requires = "flows")]
     pub once: bool,
     /// Folder with `ca.crt`, `tls.crt` and `tls.key`, for amqps://.
-    #[arg(long, value_name = "FOLDER", default_value = "/etc/messaging")]
+    #[arg(long, value_name = "FOLDER", default_value = "/etc/messaging", conflicts_with = "replay")]
     pub certificates: PathBuf,
     /// The name the router's certificate has to have, where it is not the host's.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "replay")]
     pub server_name: Option<String>,
     /// Name of this collector towards the router; no two may have the same. Default: made from the process.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "replay")]
     pub container: Option<String>,
     /// Where HTTP is served. Other than loopback, anyone who reaches it reads everything.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8010")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8010", value_parser = address_and_port)]
     pub listen: SocketAddr,
     /// Write a JSON line for each connection and request when it is over; `-` is standard output.
     ///
@@ -66,12 +68,15 @@ pub struct Arguments {
     /// Flow records held at most, live and ended; over it one goes for each that comes, and is counted.
     #[arg(long, value_name = "COUNT", default_value_t = Settings::default().flows, value_parser = at_least_one)]
     pub max_flows: usize,
-    /// How long ended records stay, in seconds.
+    /// How long ended records stay.
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().retention.as_secs())]
     pub retention: u64,
-    /// After how many seconds without a word a source's records are taken for ended.
+    /// After how long without a word a source's records are taken for ended.
     #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().silence.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     pub silence: u64,
+    /// Limits of what is served.
+    #[command(flatten)]
+    pub http: HttpOptions,
 }
 
 const EXAMPLES: &str = "\
@@ -113,6 +118,8 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     // What can fail comes first: nothing is written by a program that cannot begin.
     if arguments.router.as_ref().is_some_and(RouterAddress::is_tls) {
         Certificates::in_folder(&arguments.certificates).check()?;
+    } else if arguments.server_name.is_some() {
+        bail!("--server-name is for amqps://: without TLS the router shows no certificate");
     }
     let recording = arguments.replay.as_ref().map(|file| Recording::open(file)).transpose()?;
     let listener = if arguments.once { None } else { Some(listen(arguments.listen).await?) };
@@ -148,7 +155,7 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
         }
         let Some(listener) = listener else { return Ok(()) };
         eprintln!("van-collector: the network is at http://{}/", listener.local_addr()?);
-        serve(listener, Arc::clone(&hub), Limits::default()).await.context("HTTP")
+        serve(listener, Arc::clone(&hub), arguments.http.limits()).await.context("HTTP")
     };
     let failed = async {
         match &state {
@@ -173,12 +180,8 @@ async fn collect(arguments: &Arguments) -> anyhow::Result<()> {
     ended.and(closed)
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(0) => Err("at least 1 is needed".to_owned()),
-        Ok(count) => Ok(count),
-        Err(error) => Err(error.to_string()),
-    }
+fn address_and_port(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address and a port are wanted: 127.0.0.1:8010, [::1]:8010, or 0.0.0.0:8010 for all who reach it")
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

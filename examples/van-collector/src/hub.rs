@@ -3,6 +3,7 @@
 //! Feeds write (`message`, `tick`), one at a time; questions read, many at a time. Changes are taken from the collector right behind each
 //! write, summed up for `/metrics`, written as flows, and told to whoever watches.
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,6 +16,7 @@ use vanflow::record::{Class, RecordType};
 
 use crate::metrics::Totals;
 use crate::ndjson::FlowWriter;
+use crate::room::{Held, Room};
 
 /// A change of a record, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub(crate) const LINGER: i64 = 20_000_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Announced {
     pub(crate) id: RecordId,
-    line: Arc<OnceLock<String>>,
+    line: Arc<OnceLock<Option<(String, Held)>>>,
 }
 
 impl Announced {
@@ -40,9 +42,14 @@ impl Announced {
         Self { id, line: Arc::default() }
     }
 
-    /// What is said of it: by whoever asks first.
-    pub(crate) fn line(&self, write: impl FnOnce() -> String) -> &str {
-        self.line.get_or_init(write)
+    /// What is said of it: by whoever asks first, and for all of them where there is room to keep it.
+    pub(crate) fn line(&self, room: &Room, write: impl Fn() -> String) -> Cow<'_, str> {
+        let kept = self.line.get_or_init(|| {
+            let line = write();
+            let held = room.take(line.len())?;
+            Some((line, held))
+        });
+        kept.as_ref().map_or_else(|| write().into(), |(line, _)| line.into())
     }
 }
 
@@ -58,6 +65,8 @@ pub(crate) struct Counters {
     pub(crate) told: AtomicU64,
     /// Requests and connections that were refused because of a limit.
     pub(crate) refused: AtomicU64,
+    /// Connections that were ended because what was sent was not taken.
+    pub(crate) cut: AtomicU64,
 }
 
 /// Whose clock counts.

@@ -9,8 +9,9 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use serde_json::Value as Json;
-    use tokio::io::AsyncWriteExt as _;
-    use tokio::net::TcpStream;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpSocket, TcpStream};
+    use tokio::task::JoinHandle;
     use tokio::time::{sleep, timeout};
     use van_collector::http::Limits;
     use van_collector::hub::{Clock, Hub};
@@ -133,6 +134,72 @@ mod tests {
         assert_eq!(server.get("/healthz").await.status, 200);
         // They are cut, and there is room again.
         served_at_last(&server, "/api/v2alpha1/connections").await;
+    }
+
+    const CONNECTIONS: &str = "/api/v2alpha1/connections";
+
+    /// A reader for whom little is held on the way, and who takes up to 16 KiB now and then: how many octets came, in which time.
+    async fn trickle(server: &Server, now_and_then: Duration) -> JoinHandle<(usize, Duration)> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 << 10).unwrap();
+        let mut stream = socket.connect(server.address.parse().unwrap()).await.unwrap();
+        let begun = Instant::now();
+        let request = format!("GET {CONNECTIONS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        tokio::spawn(async move {
+            let (mut all, mut taken) = (0, vec![0; 16 << 10]);
+            loop {
+                match stream.read(&mut taken).await {
+                    Ok(0) | Err(_) => return (all, begun.elapsed()),
+                    Ok(octets) => all += octets,
+                }
+                sleep(now_and_then).await;
+            }
+        })
+    }
+
+    /// Pauses are longer than what lies on the way lasts those who take it in drops: only the rate tells them from others.
+    const PAUSE: Duration = Duration::from_secs(5);
+    const DROPS: Duration = Duration::from_millis(200);
+
+    /// Whoever takes an answer in drops, and so never takes nothing, does not keep its room; whoever is not so slow has all of it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn readers_in_drops_are_cut_off() {
+        let hub = of(Big { sites: 6, processes: 200, services: 10, connections: 10_000 });
+        let strict = limits(|limits| (limits.answers, limits.stall, limits.rate) = (500 << 10, PAUSE, 256 << 10));
+        let server = Server::within(Arc::clone(&hub), strict).await;
+        let size = server.get(CONNECTIONS).await.body.len();
+        assert!(size > 7 << 20, "{size}");
+        // Two of them hold all the room that there is for answers.
+        let mut drops = Vec::new();
+        for _ in 0..2 {
+            drops.push(trickle(&server, DROPS).await);
+        }
+        sleep(Duration::from_millis(500)).await;
+        assert!(is_busy(&server.get(CONNECTIONS).await));
+        for reader in drops {
+            let (taken, lasted) = timeout(Duration::from_secs(20), reader).await.expect("it ends").unwrap();
+            eprintln!("{taken} of {size} octets in {lasted:?}");
+            assert!(taken < size / 2 && lasted > PAUSE, "{taken} of {size} octets in {lasted:?}");
+        }
+        assert_eq!(metric(&server, "van_collector_http_cut_total").await, 2);
+        // There is room again; and who takes more gets all of it, though it lasts longer than any pause may.
+        let (taken, lasted) = trickle(&server, DROPS / 20).await.await.unwrap();
+        eprintln!("{taken} of {size} octets in {lasted:?}");
+        assert!(taken > size && lasted > PAUSE, "{taken} of {size} octets in {lasted:?}");
+        assert_eq!(metric(&server, "van_collector_http_cut_total").await, 2);
+    }
+
+    /// The same drops are enough where only pauses count.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn drops_are_enough_where_no_rate_is_asked() {
+        let hub = of(Big { sites: 6, processes: 200, services: 10, connections: 10_000 });
+        let server = Server::within(hub, limits(|limits| (limits.stall, limits.rate) = (PAUSE, 0))).await;
+        let reader = trickle(&server, DROPS).await;
+        sleep(3 * PAUSE).await;
+        assert!(!reader.is_finished());
+        assert_eq!(metric(&server, "van_collector_http_cut_total").await, 0);
+        reader.abort();
     }
 
     /// Limits of nothing and of everything: both are limits, and none is an error.

@@ -107,10 +107,10 @@ fields! {
         EXPORTER exporter: Address, None, @16, [], "Transport source address of the message.";
         EXPORTER_PORT exporter_port: U16, None, @46, [], "Transport source port of the message.";
         DOMAIN domain: U32, None, @40, [], "Observation domain (IPFIX), source id (v9), engine type and id (v5).";
-        PROTOCOL protocol: U8, None, @119, [], "Protocol the record came in; see `Protocol::from_code`.";
+        PROTOCOL protocol: U8, None, @119, [], "Protocol the record came in: 1, 5, 7, 8, 9 NetFlow of that version, 10 IPFIX, 105 sFlow, 200 VAN-Flow, 0 unknown.";
         TEMPLATE template: U16, None, @44, [], "Id of the template that describes the record.";
         SAMPLING_RATE sampling_rate: Double, PacketsPerSample, @8, [], "Packets each sampled packet stands for, when known; never multiplied into counters.";
-        COUNTERS_SCALED counters_scaled: U8, None, @120, [], "Whether counters were multiplied by the exporter; see `Scaled`.";
+        COUNTERS_SCALED counters_scaled: U8, None, @120, [], "Whether counters were multiplied by the exporter: 0 unknown, 1 no, 2 yes.";
         START start: Moment, UnixNanos, @144, [i(156), i(154), i(152), i(150), i(158), i(22)], "First packet of the flow.";
         END end: Moment, UnixNanos, @152, [i(157), i(155), i(153), i(151), i(159), i(21), duration(161), duration(162)], "Last packet of the flow.";
         SRC_ADDR src_addr: Address, None, @64, [i(8), i(27)], "Source address.";

@@ -29,6 +29,7 @@ pub mod join;
 mod kept;
 mod limits;
 mod pending;
+mod slots;
 mod sum;
 mod texts;
 mod wheel;

@@ -8,7 +8,8 @@ use std::hash::{BuildHasher, Hash};
 use flowcodec::Timestamp;
 use foldhash::fast::RandomState;
 
-use super::wheel::{NONE, Timer, Timers, Wheel};
+use super::slots::{List, Slot, Slots};
+use super::wheel::Wheel;
 
 /// An entry. Not valid any more once it was removed, even when its place is used again, or once [`Pending::give_back`] moved it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,60 +23,12 @@ pub(super) trait Heap {
     fn heap(&self) -> usize;
 }
 
-#[derive(Debug)]
-struct Slot<K, V> {
-    /// None while the place is free.
-    held: Option<(K, V)>,
-    generation: u32,
-    bucket: u32,
-    /// The next of its bucket, or the next free place.
-    next: u32,
-    before: u32,
-    timer: Timer,
-}
-
-impl<K, V> Slot<K, V> {
-    const FREE: Self = Self { held: None, generation: 0, bucket: 0, next: NONE, before: NONE, timer: Timer::OFF };
-}
-
-/// Places in blocks, so that growing moves nothing and never needs twice the room. The list of blocks has its final size from the
-/// beginning.
-#[derive(Debug)]
-struct Slots<K, V>(Vec<Box<[Slot<K, V>]>>);
-
-/// Places in a block.
-const BLOCK: usize = 64;
-
-impl<K, V> Slots<K, V> {
-    fn get(&self, place: u32) -> Option<&Slot<K, V>> {
-        let place = usize::try_from(place).ok()?;
-        self.0.get(place / BLOCK)?.get(place % BLOCK)
-    }
-
-    fn get_mut(&mut self, place: u32) -> Option<&mut Slot<K, V>> {
-        let place = usize::try_from(place).ok()?;
-        self.0.get_mut(place / BLOCK)?.get_mut(place % BLOCK)
-    }
-}
-
-impl<K, V> Timers for Slots<K, V> {
-    fn timer(&mut self, entry: u32) -> Option<&mut Timer> {
-        self.get_mut(entry).map(|slot| &mut slot.timer)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    first: u32,
-    last: u32,
-}
-
 /// Entries of one kind.
 #[derive(Debug)]
 pub(super) struct Pending<K, V> {
     slots: Slots<K, V>,
-    free: u32,
-    buckets: Box<[Bucket]>,
+    /// The entries whose keys share a hash, as far as the table goes, in the order they came.
+    buckets: Box<[List]>,
     hasher: RandomState,
     wheel: Wheel,
     most: usize,
@@ -92,9 +45,8 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         let most = most.clamp(1, 1 << 28);
         let buckets = most.next_power_of_two().max(16);
         Self {
-            slots: Slots(Vec::with_capacity(most.div_ceil(BLOCK))),
-            free: NONE,
-            buckets: vec![Bucket { first: NONE, last: NONE }; buckets].into_boxed_slice(),
+            slots: Slots::new(most),
+            buckets: vec![List::EMPTY; buckets].into_boxed_slice(),
             hasher: RandomState::default(),
             wheel: Wheel::new(),
             most,
@@ -116,56 +68,31 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
 
     /// Octets allocated, all told.
     pub(super) fn bytes(&self) -> usize {
-        let blocks = self.slots.0.len().saturating_mul(BLOCK).saturating_mul(size_of::<Slot<K, V>>());
-        let list = self.slots.0.capacity().saturating_mul(size_of::<Box<[Slot<K, V>]>>());
         let fixed = size_of_val(&*self.buckets).saturating_add(self.wheel.bytes());
-        blocks.saturating_add(list).saturating_add(fixed).saturating_add(self.heap)
+        self.slots.bytes().saturating_add(fixed).saturating_add(self.heap)
     }
 
     /// Octets that one more entry may allocate before it holds anything.
     pub(super) const fn growth(&self) -> usize {
-        if self.free == NONE { BLOCK * size_of::<Slot<K, V>>() } else { 0 }
+        self.slots.growth()
     }
 
     /// Adds an entry, whose timer is not set yet. It comes back when it would be one too many.
     pub(super) fn insert(&mut self, key: K, value: V) -> Result<Handle, (K, V)> {
-        if self.is_full() || (self.free == NONE && self.grow().is_none()) {
+        if self.is_full() {
             return Err((key, value));
         }
-        let (place, bucket) = (self.free, self.bucket(&key));
-        let list = usize::try_from(bucket).ok().and_then(|bucket| self.buckets.get_mut(bucket));
-        let (Some(list), Some(slot)) = (list, self.slots.get_mut(place)) else { return Err((key, value)) };
+        let (bucket, generation) = (self.bucket(&key), self.turn);
+        let Some(place) = self.slots.take() else { return Err((key, value)) };
+        let Some(slot) = self.slots.get_mut(place) else { return Err((key, value)) };
         self.heap = self.heap.saturating_add(value.heap());
-        let free = slot.next;
-        let (generation, before) = (self.turn, list.last);
-        slot.held = Some((key, value));
-        (slot.generation, slot.bucket, slot.next, slot.before) = (generation, bucket, NONE, before);
+        (slot.held, slot.bucket, slot.generation) = (Some((key, value)), bucket, generation);
+        if let Some(list) = list(&mut self.buckets, bucket) {
+            self.slots.link(list, place);
+        }
         self.turn = self.turn.wrapping_add(1);
-        list.last = place;
-        match self.slots.get_mut(before) {
-            Some(slot) => slot.next = place,
-            None => list.first = place,
-        }
-        self.free = free;
-        if let Some(slot) = self.slots.get_mut(free) {
-            slot.before = NONE;
-        }
         self.len = self.len.saturating_add(1);
         Ok(Handle { place, generation })
-    }
-
-    fn grow(&mut self) -> Option<()> {
-        let first = u32::try_from(self.slots.0.len().saturating_mul(BLOCK)).ok()?;
-        let count = u32::try_from(BLOCK).ok()?;
-        let within = |place: u32| if place.checked_div(count) == first.checked_div(count) { place } else { NONE };
-        let block = (first..first.checked_add(count)?).map(|place| Slot {
-            next: within(place.wrapping_add(1)),
-            before: within(place.wrapping_sub(1)),
-            ..Slot::FREE
-        });
-        self.slots.0.push(block.collect());
-        self.free = first;
-        Some(())
     }
 
     fn bucket(&self, key: &K) -> u32 {
@@ -179,22 +106,11 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
         self.slots.get(handle.place).filter(|slot| slot.generation == handle.generation)?;
         self.wheel.unset(&mut self.slots, handle.place);
         let slot = self.slots.get_mut(handle.place)?;
-        let held = slot.held.take()?;
-        let (next, before, bucket) = (slot.next, slot.before, slot.bucket);
-        (slot.next, slot.before) = (self.free, NONE);
-        if let Some(slot) = self.slots.get_mut(self.free) {
-            slot.before = handle.place;
+        let (held, bucket) = (slot.held.take()?, slot.bucket);
+        if let Some(list) = list(&mut self.buckets, bucket) {
+            self.slots.unlink(list, handle.place);
         }
-        self.free = handle.place;
-        let list = self.buckets.get_mut(usize::try_from(bucket).ok()?)?;
-        match self.slots.get_mut(before) {
-            Some(slot) => slot.next = next,
-            None => list.first = next,
-        }
-        match self.slots.get_mut(next) {
-            Some(slot) => slot.before = before,
-            None => list.last = before,
-        }
+        self.slots.give(handle.place);
         self.len = self.len.saturating_sub(1);
         self.heap = self.heap.saturating_sub(held.1.heap());
         Some(held)
@@ -203,64 +119,44 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
     /// Gives a block of places back, if the others have room for its entries; they move, so no handle is valid any more. Whether it did.
     /// As a block is given back for as many entries that were removed, that is at most one move for each of them.
     pub(super) fn give_back(&mut self) -> bool {
-        let Some(rest) = self.slots.0.len().checked_sub(1) else { return false };
-        let first = rest.saturating_mul(BLOCK);
-        let range = u32::try_from(first).ok().zip(u32::try_from(first.saturating_add(BLOCK)).ok());
-        let Some((first, end)) = range.filter(|_| self.len <= first) else { return false };
-        for place in first..end {
-            self.take_free(place);
+        let Some(last) = self.slots.spare(self.len) else { return false };
+        for place in last.clone() {
+            self.slots.take_free(place);
         }
-        for place in first..end {
+        for place in last {
             self.move_down(place);
         }
-        self.slots.0.pop();
+        self.slots.shrink();
         true
     }
 
-    /// Takes a place out of the list of free ones, if it is one.
-    fn take_free(&mut self, place: u32) {
-        let Some(slot) = self.slots.get(place).filter(|slot| slot.held.is_none()) else { return };
-        let (next, before) = (slot.next, slot.before);
-        match self.slots.get_mut(before) {
-            Some(slot) => slot.next = next,
-            None => self.free = next,
-        }
-        if let Some(slot) = self.slots.get_mut(next) {
-            slot.before = before;
-        }
-    }
-
-    /// Moves an entry to the first free place, with its turn in its bucket and on the wheel.
+    /// Moves an entry to a free place, with its turn in its bucket and on the wheel.
     fn move_down(&mut self, from: u32) {
-        let to = self.free;
-        let Some(slot) = self.slots.get_mut(from).filter(|slot| slot.held.is_some()) else { return };
+        if self.slots.get(from).is_none_or(|slot| slot.held.is_none()) {
+            return;
+        }
+        let Some(to) = self.slots.take() else { return };
+        let Some(slot) = self.slots.get_mut(from) else { return };
         let moved = std::mem::replace(slot, Slot::FREE);
-        let (next, before, bucket) = (moved.next, moved.before, moved.bucket);
-        self.take_free(to);
+        let bucket = moved.bucket;
         if let Some(slot) = self.slots.get_mut(to) {
             *slot = moved;
         }
         self.wheel.moved(&mut self.slots, to);
-        let Some(list) = usize::try_from(bucket).ok().and_then(|bucket| self.buckets.get_mut(bucket)) else { return };
-        match self.slots.get_mut(before) {
-            Some(slot) => slot.next = to,
-            None => list.first = to,
-        }
-        match self.slots.get_mut(next) {
-            Some(slot) => slot.before = to,
-            None => list.last = to,
+        if let Some(list) = list(&mut self.buckets, bucket) {
+            self.slots.moved(list, to);
         }
     }
 
     /// The entries of a key, in the order they came.
     pub(super) fn find<'t>(&'t self, key: &'t K) -> impl Iterator<Item = (Handle, &'t V)> {
         let bucket = usize::try_from(self.bucket(key)).ok().and_then(|bucket| self.buckets.get(bucket));
-        let mut place = bucket.map_or(NONE, |bucket| bucket.first);
+        let mut place = bucket.unwrap_or(&List::EMPTY).first;
         std::iter::from_fn(move || {
             loop {
                 let here = place;
                 let slot = self.slots.get(here)?;
-                place = slot.next;
+                place = slot.next();
                 let (of, value) = slot.held.as_ref()?;
                 if of == key {
                     return Some((Handle { place: here, generation: slot.generation }, value));
@@ -318,6 +214,10 @@ impl<K: Hash + Eq, V: Heap> Pending<K, V> {
     fn handle(&self, place: u32) -> Option<Handle> {
         self.slots.get(place).map(|slot| Handle { place, generation: slot.generation })
     }
+}
+
+fn list(buckets: &mut [List], bucket: u32) -> Option<&mut List> {
+    buckets.get_mut(usize::try_from(bucket).ok()?)
 }
 
 #[cfg(test)]
@@ -388,7 +288,7 @@ mod tests {
                     }
                     _ => {
                         while table.give_back() {}
-                        prop_assert_eq!(table.slots.0.len(), model.len().div_ceil(BLOCK));
+                        prop_assert_eq!(table.slots.blocks(), model.len().div_ceil(64));
                     }
                 }
                 prop_assert_eq!(table.len(), model.len());
@@ -404,7 +304,7 @@ mod tests {
             }
             prop_assert_eq!(table.due(at(2_000)), None);
             while table.give_back() {}
-            prop_assert_eq!((table.bytes(), table.free), (start, NONE));
+            prop_assert_eq!((table.bytes(), table.growth() > 0), (start, true), "no place is free any more");
         }
     }
 

@@ -26,9 +26,9 @@ mod value;
 use std::fmt;
 use std::sync::Arc;
 
-use flowcodec::Record;
-use flowcodec::model::{Flow, Schema};
+use flowcodec::model::Schema;
 
+use crate::shown::Shown;
 use expression::Expression;
 
 /// Octets an expression may have: more than a person writes, and than lists of a few hundred networks need.
@@ -55,16 +55,10 @@ impl Filter {
         }
     }
 
-    /// Whether the record passes. Cost: at most one look-up of a field for each test.
+    /// Whether the record or flow passes. Cost: at most one look-up of a field for each test.
     #[must_use]
-    pub fn matches(&self, record: &Record<'_>) -> bool {
-        self.root.holds(&|id| record.value(id))
-    }
-
-    /// Whether the flow passes.
-    #[must_use]
-    pub fn matches_flow(&self, flow: &Flow) -> bool {
-        self.root.holds(&|id| flow.value(id))
+    pub fn matches(&self, shown: &Shown<'_>) -> bool {
+        self.root.holds(&|id| shown.value(id))
     }
 }
 

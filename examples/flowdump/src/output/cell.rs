@@ -4,7 +4,7 @@ use std::fmt;
 
 use flowcodec::model::{FieldId, FieldValue, word};
 
-use super::Shown;
+use crate::shown::Shown;
 
 /// The value of a field as the JSON writer shows it, without quotes; lists with spaces between. Nothing in it commands a terminal.
 #[derive(Debug, Clone, Copy)]

@@ -11,8 +11,9 @@ use flowcodec::io::parquet;
 use flowcodec::model::Schema;
 use flowcodec::{FlowBatch, RecordSet};
 
-use super::Shown;
+use super::Form;
 use crate::fields::Columns;
+use crate::shown::Shown;
 
 /// Flows by column. All batches have the schema of the chosen columns, whatever the exporters send.
 #[derive(Debug)]
@@ -65,36 +66,6 @@ impl Columnar {
         Ok(Self { columns, batch, conversion, file })
     }
 
-    /// Adds the flows of a set.
-    ///
-    /// # Errors
-    /// When `out` does not take a batch that became full.
-    pub fn set(&mut self, out: &mut dyn Write, mut set: RecordSet<'_>) -> io::Result<()> {
-        while let Some(rest) = self.batch.append(set) {
-            self.write(out)?;
-            set = rest;
-        }
-        Ok(())
-    }
-
-    /// Adds one flow.
-    ///
-    /// # Errors
-    /// When `out` does not take a batch that became full.
-    pub fn flow(&mut self, out: &mut dyn Write, flow: &Shown<'_>) -> io::Result<()> {
-        if self.batch.is_full() {
-            self.write(out)?;
-        }
-        if let Some(mut row) = self.batch.row() {
-            for &id in self.columns.ids() {
-                if let Some(value) = flow.value(id) {
-                    row.set(id, value);
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let batch = self.conversion.convert(&mut self.batch).map_err(io::Error::other)?;
         self.file.write(&batch)?;
@@ -102,12 +73,32 @@ impl Columnar {
         self.conversion.reclaim(&mut self.batch);
         self.file.hand_on(out)
     }
+}
 
-    /// Writes what is left, and the end of the file.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+impl Form for Columnar {
+    fn set(&mut self, out: &mut dyn Write, mut set: RecordSet<'_>) -> io::Result<()> {
+        while let Some(rest) = self.batch.append(set) {
+            self.write(out)?;
+            set = rest;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
+        if self.batch.is_full() {
+            self.write(out)?;
+        }
+        if let Some(mut row) = self.batch.row() {
+            for &id in self.columns.ids() {
+                if let Some(value) = shown.value(id) {
+                    row.set(id, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if !self.batch.is_empty() {
             self.write(out)?;
         }

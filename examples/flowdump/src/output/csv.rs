@@ -2,12 +2,14 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
+use std::mem;
 
 use flowcodec::model::Schema;
 
-use super::Shown;
+use super::Form;
 use super::cell::Cell;
 use crate::fields::Columns;
+use crate::shown::Shown;
 
 /// A header line, then one line a flow, ended as the RFC asks by CR and LF.
 ///
@@ -17,38 +19,36 @@ use crate::fields::Columns;
 #[derive(Debug)]
 pub struct Csv {
     columns: Columns,
-    headed: bool,
+    /// The header line, until it is written.
+    header: String,
     line: String,
 }
 
 impl Csv {
-    /// A file with these columns.
+    /// A file with these columns of the schema.
     #[must_use]
-    pub const fn new(columns: Columns) -> Self {
-        Self { columns, headed: false, line: String::new() }
+    pub fn new(columns: Columns, schema: &Schema) -> Self {
+        let mut header = String::new();
+        put(&mut header, columns.ids().iter().map(|&id| schema.field(id).map(|spec| &spec.name)));
+        Self { columns, header, line: String::new() }
     }
 
     /// Writes the header, unless it is there.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn head(&mut self, out: &mut dyn Write, schema: &Schema) -> io::Result<()> {
-        if std::mem::replace(&mut self.headed, true) {
-            return Ok(());
-        }
-        self.line.clear();
-        put(&mut self.line, self.columns.ids().iter().map(|&id| schema.field(id).map(|spec| &spec.name)));
-        out.write_all(self.line.as_bytes())
+    fn head(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(mem::take(&mut self.header).as_bytes())
     }
+}
 
-    /// Writes a flow.
-    ///
-    /// # Errors
-    /// When `out` does not take the line.
-    pub fn flow(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
+impl Form for Csv {
+    fn one(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
+        self.head(out)?;
         self.line.clear();
         put(&mut self.line, self.columns.ids().iter().map(|&id| Cell::of(shown, id)));
         out.write_all(self.line.as_bytes())
+    }
+
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.head(out)
     }
 }
 

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use flowcodec::io::goflow2::{Dialect, Framing, write_json, write_protobuf, write_protobuf_set};
 use flowcodec::{RecordSet, RowScratch};
 
-use super::Shown;
+use super::Form;
+use crate::shown::Shown;
 
 /// Writes goflow2's messages.
 #[derive(Debug)]
@@ -24,12 +25,10 @@ impl Goflow2 {
     pub fn new(dialect: Dialect, framing: Option<Framing>) -> Self {
         Self { dialect, framing, scratch: RowScratch::new(), line: String::new(), octets: Vec::new() }
     }
+}
 
-    /// Writes a flow.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn flow(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
+impl Form for Goflow2 {
+    fn one(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
         match self.framing {
             None => {
                 self.line.clear();
@@ -45,16 +44,12 @@ impl Goflow2 {
         }
     }
 
-    /// Writes all records of a set.
-    ///
-    /// # Errors
-    /// When `out` does not take them.
-    pub fn set(&mut self, out: &mut dyn Write, set: &RecordSet<'_>) -> io::Result<()> {
+    fn set(&mut self, out: &mut dyn Write, set: RecordSet<'_>) -> io::Result<()> {
         let Some(framing) = self.framing else {
-            return set.records().try_for_each(|record| self.flow(out, &Shown::Record(record)));
+            return set.records().try_for_each(|record| self.one(out, &Shown::Record(record)));
         };
         self.octets.clear();
-        write_protobuf_set(&mut self.octets, set, &mut self.scratch, self.dialect, framing);
+        write_protobuf_set(&mut self.octets, &set, &mut self.scratch, self.dialect, framing);
         out.write_all(&self.octets)
     }
 }

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use flowcodec::model::{Schema, word};
 use flowcodec::{Civil, Text, Timestamp, field};
 
-use super::Shown;
+use super::Form;
 use super::cell::Cell;
 use super::grid::{Grid, Heading};
 use crate::fields::{Columns, is_number};
 use crate::names;
+use crate::shown::Shown;
 
 /// Flows, one a line.
 #[derive(Debug)]
@@ -53,12 +54,10 @@ impl Table {
         });
         Self { grid: Grid::new(headings.collect()), columns: Some(columns) }
     }
+}
 
-    /// Adds a flow.
-    ///
-    /// # Errors
-    /// When `out` does not take the line.
-    pub fn flow(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
+impl Form for Table {
+    fn one(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
         let cells = match &self.columns {
             None => usual(shown).into(),
             // A dash keeps the number of words in a line the same, for programs that count them.
@@ -70,11 +69,7 @@ impl Table {
         self.grid.row(out, cells)
     }
 
-    /// Prints what is held back.
-    ///
-    /// # Errors
-    /// When `out` does not take it.
-    pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.grid.flush(out)
     }
 }

@@ -117,6 +117,7 @@ fn indexed(text: &str, octets: usize) -> anyhow::Result<Vec<Recorded>> {
         let at = Timestamp::from_nanos(micros.saturating_mul(1_000));
         messages.push(Recorded { at, link: cell(link)?.to_owned(), place: from..until });
     }
+    ensure!(!messages.is_empty(), "it names no message");
     Ok(messages)
 }
 
@@ -162,6 +163,7 @@ mod tests {
         let said = |text: &str| format!("{:#}", indexed(text, 100).unwrap_err());
         assert_eq!(said(""), "the index is empty");
         assert_eq!(said("seq\tlink_address"), "line 1 names no column \"recv_unix_us\"");
+        assert_eq!(said(HEAD), "it names no message");
         assert_eq!(said(&format!("{HEAD}0\t5\tmc/a\t4\t97")), "line 2: 97 octets at 4 are beyond the recording, which has 100");
         assert_eq!(said(&format!("{HEAD}0\t5\tmc/a")), "line 2 has no \"offset\"");
         assert_eq!(said(&format!("{HEAD}0\tsoon\tmc/a\t4\t5")), "line 2, column 2: invalid digit found in string");

@@ -79,7 +79,7 @@ impl RouterFeed {
                 wait = self.retry.first;
             }
             let pause = jittered(wait);
-            eprintln!("van-collector: {}: {reason}; next try in {pause:?}", self.address);
+            eprintln!("van-collector: {}: {reason}; next try in {:.1} s", self.address, pause.as_secs_f32());
             hub.set_feed(wall_clock(), FeedState::Connecting { reason: Some(reason) });
             tokio::select! {
                 () = sleep(pause) => {}

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::pieces::{Held, SharedText};
+use super::pieces::SharedText;
 use super::shared::{Addresses, Shared};
 use crate::error::ApiError;
 use crate::hub::Hub;
+use crate::room::{Held, Room};
 
 /// How many may ask at once, and how long is waited for them. Over a limit the answer is 503 with `Retry-After`. A limit of 0 is one of 1.
 ///
@@ -29,12 +30,16 @@ pub struct Limits {
     pub questions: usize,
     /// How long a question waits for its turn. Default 10 seconds.
     pub turn: Duration,
-    /// Octets of answers that wait to be taken. Default 256 MiB; an answer that is larger than all of it goes alone.
+    /// Octets of answers that wait to be taken, and of what changes meanwhile for those who watch. Default 256 MiB; an answer that is
+    /// larger than all of it goes alone.
     pub answers: usize,
     /// How long the head of a request may take, and a connection be idle. Default 15 seconds.
     pub head: Duration,
     /// How long a reader may take nothing. Default 30 seconds.
     pub stall: Duration,
+    /// Octets a second that a reader has to take on the whole; `stall` is what it may be late. Default 16 KiB, which is less than any line
+    /// carries: an answer of 100 MB is taken in less than two hours, or not. 0 lets everybody take as long as they like, in drops too.
+    pub rate: u64,
 }
 
 impl Default for Limits {
@@ -47,6 +52,7 @@ impl Default for Limits {
             answers: 256 << 20,
             head: Duration::from_secs(15),
             stall: Duration::from_secs(30),
+            rate: 16 << 10,
         }
     }
 }
@@ -60,11 +66,8 @@ pub(super) struct Served {
     limits: Limits,
     questions: Arc<Semaphore>,
     watchers: Arc<Semaphore>,
-    answers: Arc<Semaphore>,
+    pub(super) answers: Room,
 }
-
-/// Octets are counted in such pieces: a semaphore gives out no more than 2^32 at once.
-const PIECE: usize = 1_024;
 
 /// Room for so many, and for one at least: where there is none, nobody is ever served.
 pub(super) fn room(for_so_many: usize) -> Arc<Semaphore> {
@@ -79,7 +82,7 @@ impl Served {
             addresses: Default::default(),
             questions: room(limits.questions),
             watchers: room(limits.watchers),
-            answers: room(limits.answers / PIECE),
+            answers: Room::new(limits.answers),
             limits,
         }
     }
@@ -125,10 +128,7 @@ impl Served {
 
     /// Room for what was answered, until it is taken.
     pub(super) fn held(&self, octets: usize) -> Result<Held, ApiError> {
-        let all = (self.limits.answers / PIECE).max(1);
-        let wanted = u32::try_from((octets / PIECE + 1).min(all)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.answers).try_acquire_many_owned(wanted);
-        room.map(Held).map_err(|_| self.refused("too many answers wait to be taken"))
+        self.answers.take(octets).ok_or_else(|| self.refused("too many answers wait to be taken"))
     }
 
     fn refused(&self, what: impl Into<String>) -> ApiError {

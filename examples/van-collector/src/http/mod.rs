@@ -2,6 +2,8 @@
 
 mod limits;
 mod page;
+mod patient;
+mod pending;
 mod pieces;
 mod serve;
 mod shared;

@@ -11,18 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use axum::body::{Body, Bytes, HttpBody};
 use futures_util::stream;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use vanflow::collector::RecordId;
 
 use super::limits::Served;
 use crate::answer::Rows;
 use crate::error::ApiError;
 use crate::hub::Hub;
+use crate::room::Held;
 use crate::view::Network;
-
-/// Room that is taken until it is dropped.
-#[derive(Debug)]
-pub(super) struct Held(#[expect(dead_code, reason = "what counts is that it is there")] pub(super) OwnedSemaphorePermit);
 
 /// A text that many read; it counts once, while there is somebody who reads it.
 #[derive(Debug)]

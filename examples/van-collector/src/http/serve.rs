@@ -13,15 +13,18 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 
 use super::limits::{Limits, Served, room};
+use super::patient::Patient;
 use super::{app, local_app};
 use crate::error::RETRY_AFTER_S;
 use crate::hub::Hub;
 
 /// Octets of a request's head, and of what is on its way to one reader.
 const BUFFER: usize = 64 << 10;
+/// Octets that the system holds for one reader. Left to itself it takes megabytes, and says so late that some of them were taken that a slow
+/// reader seems to take nothing for a minute.
+const SENT: usize = 256 << 10;
 /// After how long without a word a peer is asked whether it is there: one that watches may have nothing to say for hours.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Connections that are told that there is no room; of more, nobody is told anything.
@@ -47,9 +50,9 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, limits: Limits) -> io::
             continue;
         };
         if let Ok(room) = Arc::clone(&connections).try_acquire_owned() {
-            let (app, limits) = (app.clone(), limits.clone());
+            let (app, limits, hub) = (app.clone(), limits.clone(), Arc::clone(&hub));
             tokio::spawn(async move {
-                connection(stream, app, &limits).await;
+                connection(stream, app, &limits, &hub).await;
                 drop(room);
             });
         } else {
@@ -64,16 +67,24 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, limits: Limits) -> io::
     }
 }
 
-async fn connection(stream: TcpStream, app: Router, limits: &Limits) {
+async fn connection(stream: TcpStream, app: Router, limits: &Limits, hub: &Hub) {
     // A connection without these works too.
     let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4));
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(limits.stall));
+    let socket = SockRef::from(&stream);
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4));
+    let _ = socket.set_send_buffer_size(SENT);
+    let stream = Patient::new(stream, limits.stall, limits.rate);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(BUFFER);
+    let mut connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     // How it ends concerns nobody but the one who asked.
-    let _ = http.serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(app)).await;
+    let _ = (&mut connection).await;
+    let stream = connection.into_parts().io.into_inner();
+    if stream.is_out() {
+        hub.http.cut.fetch_add(1, Ordering::Relaxed);
+        // What the system holds goes with it, and the reader sees that it was cut off.
+        let _ = SockRef::from(stream.stream()).set_linger(Some(Duration::ZERO));
+    }
 }
 
 async fn refuse(mut stream: TcpStream, connections: usize) -> io::Result<()> {

@@ -57,7 +57,11 @@ enum What {
 
 impl Asked {
     pub(crate) fn read(path: &[&str], parameters: &[(String, String)]) -> Result<Self, ApiError> {
-        let [path] = path else { return Err(ApiError::unknown("/api/v1alpha1 has no paths within paths")) };
+        let path = match path {
+            [] => &"",
+            [path] => path,
+            _ => return Err(ApiError::unknown("/api/v1alpha1 has no paths within paths")),
+        };
         let (mut deleted, mut watch, mut address, mut ids) = (false, false, None, Vec::new());
         for (number, (name, value)) in parameters.iter().enumerate() {
             if name != "id" && parameters.iter().take(number).any(|(before, _)| before == name) {
@@ -79,7 +83,13 @@ impl Asked {
             "record" => What::Named(ids),
             path => match TYPES.iter().find(|(name, _)| *name == path) {
                 Some((_, of)) => What::Records(*of),
-                None => return Err(ApiError::unknown(format!("there is no \"{path}\" in /api/v1alpha1"))),
+                None => {
+                    let types: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
+                    return Err(ApiError::unknown(format!(
+                        "there is no \"{path}\" in /api/v1alpha1; there are topology, vanaddrs, flows, record, {}",
+                        types.join(", ")
+                    )));
+                }
             },
         };
         Ok(Self { what, deleted, watch })

@@ -25,9 +25,7 @@ pub(crate) struct Asked<'q> {
 /// Answers one request.
 pub(crate) fn answer(collector: &Collector, asked: &Asked<'_>) -> Result<Answer, ApiError> {
     let network = &Network::new(collector);
-    let Some((collection, rest)) = asked.path.split_first() else {
-        return Err(ApiError::unknown("name a collection: /api/v2alpha1/sites"));
-    };
+    let Some((collection, rest)) = asked.path.split_first() else { return Err(no_collection("")) };
     match *collection {
         "sites" => match rest {
             [id, "processes"] => below::<Sites, Processes>(network, id, asked, "siteId"),
@@ -70,8 +68,15 @@ pub(crate) fn answer(collector: &Collector, asked: &Asked<'_>) -> Result<Answer,
         "processpairs" => collection_or_one::<ProcessPairs>(network, rest, asked),
         "connections" => collection_or_one::<Connections>(network, rest, asked),
         "applicationflows" => collection_or_one::<Requests>(network, rest, asked),
-        other => Err(ApiError::unknown(format!("there is no collection \"{other}\""))),
+        other => Err(no_collection(other)),
     }
+}
+
+fn no_collection(name: &str) -> ApiError {
+    ApiError::unknown(format!(
+        "there is no collection \"{name}\"; there are sites, routers, routerlinks, routeraccess, listeners, connectors, processes, \
+         components, services, sitepairs, componentpairs, processpairs, connections and applicationflows"
+    ))
 }
 
 /// The envelope of a single row.

@@ -1,6 +1,5 @@
 //! Responses that stay open: first everything, then each record that changed.
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,21 +10,20 @@ use axum::response::Response;
 use futures_util::stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use vanflow::collector::RecordId;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::limits::Served;
-use super::pieces::{Held, Writing, next};
+use super::pending::{Pending, behind};
+use super::pieces::{Writing, next};
 use super::shared::{Addresses, RECENT};
 use super::v1::{Asked, made, object};
 use super::{JSON, begun, typed};
 use crate::error::ApiError;
-use crate::hub::{Announced, Hub, WATCH_BEHIND};
+use crate::hub::{Announced, Hub};
+use crate::room::Held;
 
 /// How often addresses are compared with what was told of them.
 const COMPARE: Duration = Duration::from_secs(1);
-/// Records that are told of in one piece.
-const TOGETHER: usize = 64;
 
 struct Watcher {
     served: Arc<Served>,
@@ -79,7 +77,7 @@ impl Watcher {
         if let Some((ready, rest, held)) = self.first.take() {
             // What changes while it takes its time is waited with, each record once.
             if let Some(changes) = &mut self.changes {
-                self.pending.take(changes)?;
+                self.pending.take(changes, &self.served.answers)?;
             }
             if let Some(ready) = ready {
                 self.first = Some((None, rest, held));
@@ -94,12 +92,12 @@ impl Watcher {
             let text = if let Some(changes) = &mut self.changes {
                 if self.pending.is_empty() {
                     match changes.recv().await {
-                        Ok(change) => self.pending.put(change)?,
+                        Ok(change) => self.pending.put(change),
                         Err(RecvError::Closed) => return Ok(None),
                         Err(RecvError::Lagged(_)) => return Err(behind()),
                     }
                 }
-                self.pending.take(changes)?;
+                self.pending.take(changes, &self.served.answers)?;
                 self.told().await?
             } else {
                 tokio::time::sleep(COMPARE).await;
@@ -113,16 +111,17 @@ impl Watcher {
 
     /// Some of what changed, as far as it was asked for.
     async fn told(&mut self) -> io::Result<String> {
-        let (changes, hub, asked) = (self.pending.some(), Arc::clone(&self.served.hub), Arc::clone(&self.asked));
+        let (changes, served, asked) = (self.pending.some(), Arc::clone(&self.served), Arc::clone(&self.asked));
         let told = tokio::task::spawn_blocking(move || {
-            let (mut text, inner) = (String::new(), hub.read());
+            let (mut text, hub) = (String::new(), &served.hub);
+            let inner = hub.read();
             for change in &changes {
                 let Some(view) = inner.collector.record(change.id).filter(|view| asked.wants(*view)) else { continue };
-                let line = change.line(|| {
+                let line = change.line(&served.answers, || {
                     hub.http.told.fetch_add(1, Ordering::Relaxed);
                     object(view).to_string()
                 });
-                text.extend([line, "\n"]);
+                text.extend([&*line, "\n"]);
             }
             text
         });
@@ -141,49 +140,4 @@ impl Watcher {
         self.addresses = now;
         Ok(text)
     }
-}
-
-/// Changes that are not told yet, each record once and as it was last.
-#[derive(Default)]
-struct Pending {
-    order: VecDeque<RecordId>,
-    last: HashMap<RecordId, Announced>,
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    fn put(&mut self, change: Announced) -> io::Result<()> {
-        if self.last.len() >= 16 * WATCH_BEHIND {
-            return Err(behind());
-        }
-        let id = change.id;
-        if self.last.insert(id, change).is_none() {
-            self.order.push_back(id);
-        }
-        Ok(())
-    }
-
-    /// Takes all that is there.
-    fn take(&mut self, changes: &mut Receiver<Announced>) -> io::Result<()> {
-        loop {
-            match changes.try_recv() {
-                Ok(change) => self.put(change)?,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
-                Err(TryRecvError::Lagged(_)) => return Err(behind()),
-            }
-        }
-    }
-
-    /// Those that have waited longest.
-    fn some(&mut self) -> Vec<Announced> {
-        let some = self.order.len().min(TOGETHER);
-        self.order.drain(..some).filter_map(|id| self.last.remove(&id)).collect()
-    }
-}
-
-fn behind() -> io::Error {
-    io::Error::other("the watcher fell behind")
 }

@@ -72,6 +72,7 @@ pub(crate) fn render(inner: &Inner, http: &Counters) -> String {
         ("questions", "Questions that were worked on; the others were answered with what was made before.", &http.questions),
         ("told", "Changed records written out for those who watch, once for all of them.", &http.told),
         ("refused", "Requests and connections refused because of a limit.", &http.refused),
+        ("cut", "Connections ended because their reader took too little.", &http.cut),
     ] {
         page.one(&format!("van_collector_http_{name}_total"), "counter", help, counter.load(Ordering::Relaxed));
     }

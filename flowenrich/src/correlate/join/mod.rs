@@ -5,6 +5,8 @@
 //! far as that is known, at the other, and overlaps it in time. The same addresses and ports at two times are two legs; a flow that
 //! overlaps both is ambiguous, and says so.
 
+mod end;
+mod fields;
 mod held;
 mod leg;
 mod rows;
@@ -15,31 +17,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowcodec::Timestamp;
-use flowcodec::model::{
-    Field, FieldDef, FieldId, FieldSpec, FieldValue, Flow, FlowRecord, Schema, SchemaError, String as TextField, U8, U32, Unit,
-};
+use flowcodec::model::{FieldId, FieldSpec, FieldValue, Flow, FlowRecord, Schema, SchemaError};
 
 pub use leg::{End, Leg};
 pub use sites::Sites;
 
+use self::fields::Places;
 use self::held::{Endpoint, Held, HeldFlow, HeldLeg};
 use super::input::{Common, copied, interval};
 use super::kept::Kept;
 use super::limits::{Limits, Table, nanos};
 use super::pending::Handle;
-
-static JOIN: FieldDef<TextField> = FieldDef::new(
-    "join",
-    Unit::None,
-    "What an IP flow found: `matched` one leg, `ambiguous` several, `unmatched` none. `leg` is a leg that no flow was found for.",
-    &[],
-);
-static LEGS: FieldDef<U32> = FieldDef::new("join_legs", Unit::None, "How many legs fit an IP flow.", &[]);
-static END: FieldDef<TextField> =
-    FieldDef::new("join_end", Unit::None, "Which end of the connection the leg is: client or server.", &[]);
-static SITE: FieldDef<TextField> = FieldDef::new("join_site", Unit::None, "Site of the IP flow's exporter, or of the leg.", &[]);
-static REVERSED: FieldDef<U8> =
-    FieldDef::new("join_reversed", Unit::None, "1 when the IP flow goes from the leg's destination to its source.", &[]);
 
 /// How [`Join`] works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,15 +138,6 @@ pub struct Join {
     stats: Stats,
 }
 
-#[derive(Debug)]
-struct Places {
-    join: Option<FieldId>,
-    legs: Option<FieldId>,
-    end: Option<FieldId>,
-    site: Option<FieldId>,
-    reversed: Option<FieldId>,
-}
-
 impl Join {
     /// Adds [`fields`](Self::fields) to a schema that does not have them.
     ///
@@ -171,19 +150,13 @@ impl Join {
     /// Uses a schema as it is; of [`fields`](Self::fields), those that it lacks are left out.
     #[must_use]
     pub fn with(settings: Settings, sites: Sites, schema: Arc<Schema>) -> Self {
-        let places = Places {
-            join: schema.resolve(&JOIN).map(Field::id),
-            legs: schema.resolve(&LEGS).map(Field::id),
-            end: schema.resolve(&END).map(Field::id),
-            site: schema.resolve(&SITE).map(Field::id),
-            reversed: schema.resolve(&REVERSED).map(Field::id),
-        };
-        Self { table: Table::new(settings.limits), turn: 0, places, sites, schema, settings, stats: Stats::default() }
+        let (places, table) = (Places::new(&schema), Table::new(settings.limits));
+        Self { settings, sites, schema, places, table, turn: 0, stats: Stats::default() }
     }
 
     /// What it adds to a schema.
     pub fn fields() -> impl Iterator<Item = FieldSpec> {
-        [JOIN.spec(), LEGS.spec(), END.spec(), SITE.spec(), REVERSED.spec()].into_iter()
+        fields::fields()
     }
 
     /// The schema of the rows given out, and the one that the flows of connections have to be of.
@@ -352,73 +325,6 @@ impl Join {
             self.decide(handle, &mut out);
         }
     }
-
-    /// Legs of one source are looked through one by one: there are never more than a few.
-    fn keep_few(&mut self, at: &Endpoint, out: &mut impl FnMut(Flow)) {
-        let mut legs = self.table.entries.find(at).map(|(handle, _)| handle);
-        if let (Some(oldest), Some(_)) = (legs.next(), legs.nth(MOST_LEGS.saturating_sub(2))) {
-            drop(legs);
-            self.evict(oldest, out);
-        }
-    }
-
-    fn make_room(&mut self, out: &mut impl FnMut(Flow)) {
-        while let Some(next) = self.table.crowded() {
-            self.evict(next, out);
-        }
-    }
-
-    fn room(&self) -> bool {
-        !self.table.is_hopeless()
-    }
-
-    fn shrink(&mut self, out: &mut impl FnMut(Flow)) {
-        while let Some(next) = self.table.excess() {
-            self.evict(next, out);
-        }
-    }
-
-    fn evict(&mut self, handle: Handle, out: &mut impl FnMut(Flow)) {
-        self.stats.evicted = self.stats.evicted.saturating_add(1);
-        self.decide(handle, out);
-    }
-
-    /// Ends the wait of a flow or leg.
-    fn decide(&mut self, handle: Handle, out: &mut impl FnMut(Flow)) {
-        if let Some(Held::Flow(flow)) = self.table.entries.get(handle) {
-            let found = self.legs_of(flow);
-            let row = self.joined(flow, &found);
-            let one = found.len() == 1;
-            for (leg, _) in &found {
-                self.table.entries.edit(*leg, |_, held| {
-                    if let Held::Leg(leg) = held {
-                        leg.matched |= one;
-                        leg.ambiguous |= !one;
-                    }
-                });
-            }
-            let counter = match found.len() {
-                0 => &mut self.stats.unmatched,
-                1 => &mut self.stats.matched,
-                _ => &mut self.stats.ambiguous,
-            };
-            *counter = counter.saturating_add(1);
-            out(row);
-        }
-        let Some((at, held)) = self.table.entries.remove(handle) else { return };
-        if let Held::Leg(leg) = &held {
-            let counter = match (leg.matched, leg.ambiguous) {
-                (true, _) => &mut self.stats.legs_matched,
-                (false, true) => &mut self.stats.legs_ambiguous,
-                (false, false) => &mut self.stats.legs_alone,
-            };
-            *counter = counter.saturating_add(1);
-            if !leg.matched && !leg.ambiguous {
-                out(self.alone(at, leg));
-            }
-        }
-        held.release(&mut self.table.texts);
-    }
 }
 
 /// What there is to say of a connection that is not said of its IP flows themselves.
@@ -436,7 +342,5 @@ fn ends(row: &FlowRecord) -> Option<[SocketAddr; 2]> {
     Some([source, SocketAddr::new(row.dst_addr()?, row.dst_port()?)])
 }
 
-/// As many legs of one source are held at once: one for each time that its port was used.
-const MOST_LEGS: usize = 16;
 /// All that application networks carry.
 const TCP: u8 = 6;

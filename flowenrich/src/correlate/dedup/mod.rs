@@ -1,15 +1,18 @@
 //! One flow, reported from several places: one of them speaks.
 
+mod group;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use flowcodec::Timestamp;
 use flowcodec::model::{Field, FieldDef, FieldId, FieldSpec, Flow, FlowRecord, Schema, SchemaError, U32, Unit};
 
-use super::input::{Common, FlowKey, Interval, copied, interval, octets};
+use self::group::{Group, Place, key};
+use super::input::{Common, FlowKey, Interval, copied, interval};
 use super::limits::{Limits, Table, nanos};
-use super::pending::{Handle, Heap};
-use super::sum::{Sum, put_number};
+use super::pending::Handle;
+use super::sum::put_number;
 
 static PLACES: FieldDef<U32> = FieldDef::new(
     "observation_points",
@@ -109,84 +112,6 @@ pub struct Dedup {
     stats: DedupStats,
 }
 
-/// One flow.
-#[derive(Debug)]
-struct Group {
-    first: Timestamp,
-    heard: Timestamp,
-    /// The best first; no more than [`MOST`].
-    places: Vec<(Place, Sum)>,
-    /// The places that were seen, as far as they are remembered.
-    seen: Vec<Place>,
-    chosen: Option<(Place, Timestamp)>,
-}
-
-/// Where a record was made. Its order is that of preference: the rate in 65,536ths, ingress (0) before unknown and egress, then whatever
-/// is lower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    rate: u64,
-    direction: u8,
-    exporter: [u8; 16],
-    protocol: u8,
-    port: u16,
-    domain: u32,
-    interfaces: [u32; 2],
-}
-
-/// As many places of a flow are remembered.
-const MOST: usize = 8;
-
-impl Place {
-    fn of(row: &FlowRecord) -> Self {
-        #[expect(
-            clippy::as_conversions,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "only an order; saturates"
-        )]
-        let rate = (row.sampling_rate().unwrap_or(1.0).max(1.0) * 65_536.0) as u64;
-        Self {
-            rate,
-            direction: match row.direction() {
-                Some(0) => 0,
-                Some(1) => 2,
-                _ => 1,
-            },
-            exporter: row.exporter().map_or([0; 16], octets),
-            protocol: row.protocol().unwrap_or(0),
-            port: row.exporter_port().unwrap_or(0),
-            domain: row.domain().unwrap_or(0),
-            interfaces: [row.in_if().unwrap_or(0), row.out_if().unwrap_or(0)],
-        }
-    }
-}
-
-impl Heap for Group {
-    fn heap(&self) -> usize {
-        let sums: usize = self.places.iter().map(|(_, sum)| sum.heap()).sum();
-        let places = self.places.capacity().saturating_mul(size_of::<(Place, Sum)>());
-        sums.saturating_add(places).saturating_add(self.seen.capacity().saturating_mul(size_of::<Place>()))
-    }
-}
-
-/// What tells flows apart here: type and code of ICMP too, and Ethernet where there is no IP.
-fn key(row: &FlowRecord) -> Option<FlowKey> {
-    if let Some(mut key) = FlowKey::of(row) {
-        if let (Some(kind), Some(code)) = (row.icmp_type(), row.icmp_code()) {
-            (key.src_port, key.dst_port) = (0, u16::from_be_bytes([kind, code]));
-        }
-        return Some(key);
-    }
-    let of_mac = |mac: flowcodec::model::Mac| {
-        let mut octets = [0; 16];
-        octets.iter_mut().zip(mac.octets()).for_each(|(to, octet)| *to = octet);
-        octets
-    };
-    let (src, dst) = (of_mac(row.src_mac()?), of_mac(row.dst_mac()?));
-    Some(FlowKey { src, dst, src_port: row.ethertype().unwrap_or(0), dst_port: 0, protocol: 0, kind: 1 })
-}
-
 impl Dedup {
     /// Adds `observation_points` to a schema that does not have it.
     ///
@@ -246,8 +171,7 @@ impl Dedup {
                 while let Some(last) = self.table.crowded() {
                     self.give_up(last, &mut out);
                 }
-                let group = Group { first: now, heard: now, places: Vec::new(), seen: Vec::new(), chosen: None };
-                let Ok(handle) = self.table.insert(key, group) else {
+                let Ok(handle) = self.table.insert(key, Group::new(now)) else {
                     self.stats.refused = self.stats.refused.saturating_add(1);
                     return self.give(copied(record, &row, &self.schema), 0, &mut out);
                 };
@@ -375,43 +299,5 @@ impl Dedup {
     fn end(&mut self, handle: Handle, out: &mut impl FnMut(Flow)) {
         self.choose(handle, out);
         self.table.entries.remove(handle);
-    }
-}
-
-impl Group {
-    fn see(&mut self, place: Place) {
-        if !self.seen.contains(&place) && self.seen.len() < MOST {
-            self.seen.reserve_exact(1);
-            self.seen.push(place);
-        }
-    }
-
-    /// Where a place's records are summed; of too many places, the worst has to go.
-    fn place(
-        &mut self,
-        place: Place,
-        when: Interval,
-        texts: &mut super::texts::Texts,
-        stats: &mut DedupStats,
-    ) -> Option<&mut Sum> {
-        let at = match self.places.binary_search_by_key(&place, |(place, _)| *place) {
-            Ok(at) => at,
-            Err(at) => {
-                if self.places.len() >= MOST {
-                    if at >= MOST {
-                        return None;
-                    }
-                    if let Some((_, mut worst)) = self.places.pop() {
-                        stats.crowded = stats.crowded.saturating_add(worst.records);
-                        stats.duplicate(worst.records, worst.octets());
-                        worst.kept.release(texts);
-                    }
-                }
-                self.places.reserve_exact(1);
-                self.places.insert(at, (place, Sum::new(when)));
-                at
-            }
-        };
-        self.places.get_mut(at).map(|(_, sum)| sum)
     }
 }
