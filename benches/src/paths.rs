@@ -125,8 +125,8 @@ impl Ours {
         for datagram in workload.templates() {
             decoder.datagram(datagram.exporter, workload.received(), datagram.octets).for_each(|_| ());
         }
-        let batch = |portable: bool| {
-            let batch = FlowBatch::builder(Schema::common()).capacity(BATCH);
+        let batch = |rows: usize, portable: bool| {
+            let batch = FlowBatch::builder(Schema::common()).capacity(rows);
             let batch = match columns_of(workload.shape()) {
                 Some(fields) => batch.fields(fields),
                 None => batch.common(),
@@ -138,9 +138,9 @@ impl Ours {
             decoder,
             scratch: RowScratch::new(),
             portable: RowScratch::portable(),
-            batch: batch(false),
-            portable_batch: batch(true),
-            stream: Arrow::new(batch(false)),
+            batch: batch(BATCH, false),
+            portable_batch: batch(BATCH, true),
+            stream: Arrow::new(batch(ARROW_BATCH, false)),
             numbers: Arrow::of_numbers(),
             ends: Vec::new(),
             outputs: Outputs::default(),
