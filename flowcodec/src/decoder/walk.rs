@@ -97,7 +97,13 @@ impl<'d> Events<'d> {
 
     /// The next event.
     #[expect(clippy::should_implement_trait, reason = "lends from the decoder; Iterator cannot")]
+    #[inline]
     pub fn next(&mut self) -> Option<Event<'_>> {
+        // Nearly always known with the last records: nothing is called to find it.
+        if self.over { None } else { self.advance() }
+    }
+
+    fn advance(&mut self) -> Option<Event<'_>> {
         let found = self.find()?;
         Some(match found {
             Next::Note => event(self.decoder, self.note.as_ref()?),
