@@ -112,7 +112,8 @@ Examples:
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
 What could not be decoded is said on standard error, with its offset in the file.
-Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be, 2 for a wrong command line.";
+Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be (it is cut, or its
+messages cannot be told from one another any more), 2 for a wrong command line.";
 
 /// The forms of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
