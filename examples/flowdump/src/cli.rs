@@ -342,7 +342,7 @@ impl Found<'_> {
     fn take(&mut self, place: Place<'_>, seen: &Seen<'_>) -> ControlFlow<()> {
         self.empty = false;
         match seen {
-            Seen::Event(Event::Fault(event)) => self.report.fault(place, Some(&event.context), event.fault),
+            Seen::Event(Event::Fault(event)) => self.report.fault(place, Some(event.context), event.fault),
             Seen::Fault(fault) => self.report.fault(place, None, *fault),
             _ => self.report.end_run(),
         }

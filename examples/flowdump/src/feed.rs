@@ -142,7 +142,8 @@ impl Feed {
             self.messages.get_or_insert_default().add(reader.stats());
         }
         let unread = self.unread.take();
-        read.and(unread.map_or(Ok(()), Err))
+        read?;
+        unread.map_or(Ok(()), Err)
     }
 
     /// The input has ended: cut streams and data without templates are reported.
