@@ -373,7 +373,7 @@ fn a_run_of_the_same_fault_is_one_line() {
     fs::write(&input, [&bare[..], &[0; 200], &bare].concat()).unwrap();
     let output = run(&["--format", "json"], &[&input]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(output.stdout.iter().filter(|octet| **octet == b'\n').count(), 690);
+    assert_eq!(str::from_utf8(&output.stdout).unwrap().lines().count(), 690);
     let (file, at) = (input.display(), bare.len());
     assert_eq!(
         error(&output).lines().collect::<Vec<_>>(),
