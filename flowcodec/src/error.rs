@@ -176,7 +176,7 @@ impl core::fmt::Display for Fault {
             Layer::Field => "field",
         };
         let by = match self.limit {
-            LimitedBy::Datagram => "the end of the datagram",
+            LimitedBy::Datagram => "the end of the datagram or stream",
             LimitedBy::MessageLength => "the message's length",
             LimitedBy::HeaderCount => "the header's count",
             LimitedBy::SetLength => "the set's length",

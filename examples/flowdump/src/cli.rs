@@ -11,16 +11,17 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, ValueEnum};
 use flowcodec::io::goflow2::Skipped;
 use flowcodec::model::Schema;
-use flowcodec::{Context, Decoder, Event, Exporter, Fault, Settings};
+use flowcodec::{Decoder, Event, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::destination::{Destination, Extent};
-use crate::feed::{Feed, Place, Seen, file_offset};
+use crate::feed::{Feed, Place, Seen};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
 use crate::goflow2::Goflow2Options;
 use crate::input::Options;
 use crate::output::{Csv, Elements, Form, Goflow2, Json, Output, Table, exporters_as_json, exporters_as_table};
+use crate::report::{Report, tell};
 
 /// Shows the flows inside captures, IPFIX files, raw datagrams and goflow2's output.
 ///
@@ -111,7 +112,8 @@ Examples:
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
 What could not be decoded is said on standard error, with its offset in the file.
-Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be, 2 for a wrong command line.";
+Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be (it is cut, or its
+messages cannot be told from one another any more), 2 for a wrong command line.";
 
 /// The forms of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -180,6 +182,9 @@ impl Arguments {
             _ if self.stats && !matches!(self.format, Format::Table | Format::Json) => {
                 "--stats is JSON; --format says how flows are shown"
             }
+            _ if columnar && self.line_buffered => {
+                "Arrow and Parquet are written in batches, not in lines: for a pipe that is watched, --format json --line-buffered"
+            }
             _ if columnar && cfg!(not(feature = "columnar")) => {
                 "this flowdump was built without Arrow and Parquet; with them: cargo run --release -p flowdump --features columnar"
             }
@@ -222,9 +227,6 @@ impl Arguments {
     }
 }
 
-/// Faults that are told one by one; the rest are only counted.
-const TOLD: u64 = 20;
-
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -255,10 +257,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn tell(what: &dyn std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "flowdump: {what}");
-}
-
 /// Reads all files, and says how much of them could be read.
 ///
 /// # Errors
@@ -275,54 +273,29 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
     // Who asks for counters gets no flows, and finds the faults there.
     let counted = arguments.stats || arguments.exporters;
-    let mut output = if counted { None } else { Some(Output::new(arguments.form(&schema)?, arguments.filter.clone())) };
-    let (mut whole, mut empty) = (true, true);
-    let mut faults = 0_u64;
-    let mut failed: Option<io::Error> = None;
-    {
-        let mut each = |place: Place<'_>, seen: Seen<'_>| {
-            empty = false;
-            let told = match &seen {
-                Seen::Event(Event::Fault(event)) => Some(Told { place, context: Some(event.context), fault: event.fault }),
-                Seen::Fault(fault) => Some(Told { place, context: None, fault: *fault }),
-                _ => None,
-            };
-            if let Some(told) = told {
-                faults = faults.saturating_add(1);
-                if faults <= TOLD && !counted {
-                    tell(&told);
-                }
-            }
-            let shown = match (&seen, &mut output) {
-                (Seen::Event(event), Some(output)) => output.event(out, event),
-                (Seen::Flow(flow), Some(output)) => output.flow(out, flow),
-                (Seen::Fault(_), _) | (_, None) => Ok(()),
-            };
-            match shown {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        };
-        for file in &arguments.files {
-            let bar = progress_bar(file);
-            let result = feed.read(file, &mut |at| bar.as_ref().into_iter().for_each(|bar| bar.set_position(at)), &mut each);
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
-            }
-            if let Err(error) = result {
-                tell(&error);
-                whole = false;
-            }
+    let output = if counted { None } else { Some(Output::new(arguments.form(&schema)?, arguments.filter.clone())) };
+    let mut whole = true;
+    let mut found = Found { out, output, report: Report::new(counted), empty: true, failed: None };
+    for file in &arguments.files {
+        let bar = progress_bar(file);
+        let mut progress = |at| bar.as_ref().into_iter().for_each(|bar| bar.set_position(at));
+        let result = feed.read(file, &mut progress, &mut |place, seen| found.take(place, &seen));
+        if let Some(bar) = &bar {
+            bar.finish_and_clear();
         }
-        feed.finish(&mut each);
+        if let Err(error) = result {
+            found.report.end_run();
+            tell(&error);
+            whole = false;
+        }
     }
+    feed.finish(&mut |place, seen| found.take(place, &seen));
+    let Found { out, output, mut report, empty, failed } = found;
+    report.end_run();
     if let Some(error) = failed {
         return Err(error.into());
     }
-    if let Some(output) = &mut output {
+    if let Some(mut output) = output {
         output.finish(out)?;
     }
     if feed.has_read_goflow2() && (arguments.exporters || arguments.format == Format::Elements) {
@@ -344,9 +317,8 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     } else if arguments.stats {
         serde_json::to_writer(&mut *out, &feed.summary())?;
         writeln!(out)?;
-    } else if faults > TOLD {
-        tell(&format_args!("{} more faults; --stats counts them all", faults.saturating_sub(TOLD)));
     }
+    report.finish();
     Ok(match (whole, empty) {
         (true, _) => Extent::Whole,
         (false, false) => Extent::Part,
@@ -354,29 +326,33 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     })
 }
 
-/// A fault as a sentence: file, offset in the file, exporter, what.
-struct Told<'a> {
-    place: Place<'a>,
-    /// `None` of goflow2's messages.
-    context: Option<&'a Context>,
-    fault: Fault,
+/// What becomes of what is found.
+struct Found<'a> {
+    out: &'a mut dyn Write,
+    /// `None` where only counters are asked for.
+    output: Option<Output>,
+    report: Report,
+    /// Nothing was found yet.
+    empty: bool,
+    /// `out` takes no more.
+    failed: Option<io::Error>,
 }
 
-impl std::fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { place, context, fault } = self;
-        if !place.file.as_os_str().is_empty() {
-            write!(f, "{}: ", place.file.display())?;
+impl Found<'_> {
+    fn take(&mut self, place: Place<'_>, seen: &Seen<'_>) -> ControlFlow<()> {
+        self.empty = false;
+        match seen {
+            Seen::Event(Event::Fault(event)) => self.report.fault(place, Some(event.context), event.fault),
+            Seen::Fault(fault) => self.report.fault(place, None, *fault),
+            _ => self.report.end_run(),
         }
-        if let Some(offset) = file_offset(*place, *context, fault.offset) {
-            write!(f, "octet {offset}: ")?;
-        }
-        match context {
-            // A file of messages, or a bare datagram, says nothing of its sender.
-            Some(context) if context.exporter == Exporter::UNSPECIFIED => write!(f, "{}: {fault}", context.protocol),
-            Some(context) => write!(f, "{} from {}: {fault}", context.protocol, context.exporter),
-            None => write!(f, "goflow2's message: {fault}"),
-        }
+        let shown = match (seen, &mut self.output) {
+            (Seen::Event(event), Some(output)) => output.event(self.out, event),
+            (Seen::Flow(flow), Some(output)) => output.flow(self.out, flow),
+            (Seen::Fault(_), _) | (_, None) => Ok(()),
+        };
+        self.failed = shown.err();
+        if self.failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -28,14 +28,16 @@ pub struct Feed {
     goflow2: Option<Reader>,
     /// Of all such files that were read, if there was one.
     messages: Option<ReaderStats>,
+    /// Why the file that is being read is not read to its end, though its octets came.
+    unread: Option<InputError>,
 }
 
 #[derive(Debug)]
 struct Stream {
     session: Session,
     framer: Framer,
-    /// No message can be told from the next any more.
-    lost_step: bool,
+    /// Where in the file no message could be told from the next any more.
+    lost_step: Option<u64>,
     /// File offset of the first octet of each piece that is not read to its end yet, by its position in the stream.
     start: u64,
     pushed: u64,
@@ -89,6 +91,7 @@ impl Feed {
             passed: BTreeMap::new(),
             goflow2: None,
             messages: None,
+            unread: None,
         }
     }
 
@@ -127,16 +130,20 @@ impl Feed {
     /// Reads one file. `each` gets every event; a `Break` ends the reading early.
     ///
     /// # Errors
-    /// As [`input::read`]; what was read before has been given to `each`.
+    /// As [`input::read`], and when messages back to back end inside one or are out of step: for files, not for TCP inside captures. What
+    /// was read before has been given to `each`.
     pub fn read(&mut self, file: &Path, progress: &mut dyn FnMut(u64), each: &mut Each<'_>) -> Result<(), InputError> {
         let options = self.options;
         self.goflow2 = None;
+        self.unread = None;
         let read = input::read(file, &options, progress, &mut |item| self.item(file, &item, each));
         // Of a file that could not be read to its end.
         if let Some(reader) = self.goflow2.take() {
             self.messages.get_or_insert_default().add(reader.stats());
         }
-        read
+        let unread = self.unread.take();
+        read?;
+        unread.map_or(Ok(()), Err)
     }
 
     /// The input has ended: cut streams and data without templates are reported.
@@ -171,7 +178,7 @@ impl Feed {
                 let entry = self.streams.entry(stream).or_insert_with(|| Stream {
                     session,
                     framer: Framer::new(),
-                    lost_step: false,
+                    lost_step: None,
                     start: offset,
                     pushed: 0,
                     received: Timestamp::EPOCH,
@@ -214,11 +221,25 @@ impl Feed {
             let flow = self.messages(file, each);
             let read = self.goflow2.take().unwrap_or_default();
             self.messages.get_or_insert_default().add(read.stats());
+            let (offset, end) = (read.position(), read.stats().bytes);
+            if read.is_cut() {
+                self.unread = Some(cut(file, offset, end));
+            } else if read.has_failed() {
+                self.unread = Some(out_of_step(file, offset, end, "no length of a goflow2 message stands there"));
+            }
             return flow;
         }
         let Some(stream) = self.streams.remove(&stream) else { return ControlFlow::Continue(()) };
         let rest = stream.framer.rest();
         let place = Place { file, datagram: Some(stream.start.wrapping_add(stream.framer.position())) };
+        if stream.session == FILES {
+            let end = stream.pushed;
+            self.unread = match (stream.lost_step, place.datagram) {
+                (Some(offset), _) => Some(out_of_step(file, offset, end, "no header of an IPFIX message stands there")),
+                (None, Some(offset)) if !rest.is_empty() => Some(cut(file, offset, end)),
+                _ => None,
+            };
+        }
         if !rest.is_empty() {
             // A message that was cut: what is there is read, the rest reported.
             let mut events = self.decoder.message(stream.session, stream.received, rest);
@@ -248,7 +269,7 @@ impl Stream {
             }
             ControlFlow::Continue(())
         };
-        if self.lost_step {
+        if self.lost_step.is_some() {
             // The decoder reports octets that are no IPFIX message; a stream has no other protocol.
             return give(bytes, self.start, self.received);
         }
@@ -261,13 +282,23 @@ impl Stream {
                     let rest = self.framer.rest().to_vec();
                     give(&rest, offset, self.received)?;
                     self.framer = Framer::new();
-                    self.lost_step = true;
+                    self.lost_step = Some(offset);
                     return ControlFlow::Continue(());
                 }
                 None => return ControlFlow::Continue(()),
             }
         }
     }
+}
+
+/// A file that ends inside a message.
+fn cut(file: &Path, offset: u64, end: u64) -> InputError {
+    InputError::Truncated { file: input::name(file), offset, end, inside: "message" }
+}
+
+/// A file whose messages are out of step from `offset` on.
+fn out_of_step(file: &Path, offset: u64, end: u64, what: &'static str) -> InputError {
+    InputError::OutOfStep { file: input::name(file), offset, lost: end.saturating_sub(offset), what }
 }
 
 /// The export time of a message, for files that do not say when it was received.

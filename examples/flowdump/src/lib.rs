@@ -14,4 +14,5 @@ pub mod goflow2;
 pub mod input;
 mod names;
 pub mod output;
+pub mod report;
 pub mod shown;

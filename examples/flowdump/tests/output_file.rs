@@ -288,3 +288,104 @@ fn binary_files_are_not_for_terminals() {
     let output = run(&["--format", "parquet", "--stats"], &[&recording()]);
     assert!(output.status.code() == Some(2) && error(&output).contains("--stats is JSON"), "{output:?}");
 }
+
+/// Messages of IPFIX, back to back.
+fn ipfix_file() -> Vec<u8> {
+    let mut message = vec![0, 10, 0, 36, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+    message.extend([0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 4]);
+    message.extend([1, 0, 0, 8, 198, 51, 100, 1]);
+    message.repeat(3)
+}
+
+/// Where messages with a length of two octets at most in front and a newline behind begin.
+fn starts(prefixed: &[u8]) -> Vec<usize> {
+    let (mut at, mut starts) = (0, Vec::new());
+    while at < prefixed.len() {
+        starts.push(at);
+        let (low, high) = (usize::from(prefixed[at]), usize::from(prefixed[at + 1]));
+        at += if low < 0x80 { low + 2 } else { (low & 0x7f | high << 7) + 3 };
+    }
+    starts
+}
+
+/// A file whose messages are lost in the middle, or that ends inside one, does not pass for the whole either.
+#[test]
+fn messages_that_are_lost_or_cut() {
+    let folder = folder("lost");
+    let (input, out) = (folder.join("input"), folder.join("o.csv"));
+    let prefixed = run(&["--format", "goflow2-bin"], &[&recording()]).stdout;
+    let json = run(&["--format", "goflow2-json"], &[&recording()]).stdout;
+    let lines = run(&["--format", "goflow2-bin", "--dialect", "v1"], &[&recording()]).stdout;
+    let (at, ipfix) = (starts(&prefixed)[3], ipfix_file());
+    let between = |between: &[u8]| [&prefixed[..at], between, &prefixed[at..]].concat();
+    let second = json.iter().position(|octet| *octet == b'\n').unwrap() + 1;
+    let third = second + json[second..].iter().position(|octet| *octet == b'\n').unwrap() + 1;
+    let with_length = |length: u8| [&ipfix[..39], &[length], &ipfix[40..]].concat();
+    let given_up = |at: usize, len: usize| format!("is given up at octet {at}: {} octets to its end are not read; no ", len - at);
+    let cut =
+        |at: usize, end: usize| format!("is cut short: it ends at octet {end}, inside the message that starts at octet {at}");
+    let cases = [
+        ("an impossible length", between(&[0xff, 0xff, 0xff, 0xff, 7]), 3, given_up(at, prefixed.len() + 5)),
+        ("a bad varint", between(&[0xff; 12]), 3, given_up(at, prefixed.len() + 12)),
+        ("no newline", [&prefixed[..at - 1], &prefixed[at..]].concat(), 3, given_up(at - 1, prefixed.len() - 1)),
+        ("cut behind the length", prefixed[..at + 20].to_vec(), 3, cut(at, at + 20)),
+        ("cut JSON", json[..third - 20].to_vec(), 1, cut(second, third - 20)),
+        ("cut lines of protobuf", lines[..20].to_vec(), 0, cut(0, 20)),
+        ("cut IPFIX", ipfix[..100].to_vec(), 2, cut(72, 100)),
+        ("cut header of IPFIX", ipfix[..74].to_vec(), 2, cut(72, 74)),
+        ("a length of IPFIX that is too long", with_length(44), 2, given_up(80, 108)),
+        ("a length of IPFIX below 16", with_length(3), 1, given_up(36, 108)),
+    ];
+    for (case, octets, flows, told) in cases {
+        fs::write(&input, octets).unwrap();
+        let output = run(&["--format", "csv", "-o", out.to_str().unwrap()], &[&input]);
+        assert_eq!(output.status.code(), Some(1), "{case}: {output:?}");
+        assert!(error(&output).contains(&format!("input {told}")), "{case}: {output:?}");
+        assert_eq!(files(&folder), ["input", "o.csv.incomplete"], "{case}");
+        let kept = fs::read_to_string(folder.join("o.csv.incomplete")).unwrap();
+        assert_eq!(kept.lines().count(), flows + 1, "{case}: {}", error(&output));
+        fs::remove_file(folder.join("o.csv.incomplete")).unwrap();
+    }
+}
+
+/// The last line may lack its newline; faults that cost themselves alone do not count.
+#[test]
+fn messages_that_are_whole() {
+    let folder = folder("whole");
+    let (input, out) = (folder.join("input"), folder.join("o.csv"));
+    let json = run(&["--format", "goflow2-json"], &[&recording()]).stdout;
+    let prefixed = run(&["--format", "goflow2-bin"], &[&recording()]).stdout;
+    let bad_line = [&json[..], b"{\"type\":\n"].concat();
+    for octets in [&json[..json.len() - 1], &prefixed, &prefixed[..prefixed.len() - 1], &bad_line, &ipfix_file()] {
+        fs::write(&input, octets).unwrap();
+        let output = run(&["--format", "csv", "-o", out.to_str().unwrap()], &[&input]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(files(&folder), ["input", "o.csv"]);
+    }
+}
+
+/// Lengths of zero cost an octet each: they are one fault with a count.
+#[test]
+fn a_run_of_the_same_fault_is_one_line() {
+    let folder = folder("run");
+    let input = folder.join("input");
+    let bare = run(&["--format", "goflow2-bin", "--separator", "none"], &[&recording()]).stdout;
+    fs::write(&input, [&bare[..], &[0; 200], &bare].concat()).unwrap();
+    let output = run(&["--format", "json"], &[&input]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(str::from_utf8(&output.stdout).unwrap().lines().count(), 690);
+    let (file, at) = (input.display(), bare.len());
+    assert_eq!(
+        error(&output).lines().collect::<Vec<_>>(),
+        [
+            format!(
+                "flowdump: {file}: octet {at}: goflow2's message: length field too small in header at octet 0 (set by the message's \
+                 length); 1 octets not decoded"
+            ),
+            format!(
+                "flowdump: {file}: octet {}: the same 199 more times in a row, here the last; 199 more octets not decoded",
+                at + 199
+            ),
+        ]
+    );
+}

@@ -245,7 +245,7 @@ fn bare_datagrams_share_one_decoder() {
     assert_eq!((alone.status.code(), lines(&alone.stdout)), (Some(0), vec![]));
     let set = payloads[20].1.len() - 16;
     let missing = format!(
-        "flowdump: ipfix: data without its template in set at octet 16 (set by the end of the datagram); {set} octets not decoded"
+        "flowdump: ipfix: data without its template in set at octet 16 (set by the end of the datagram or stream); {set} octets not decoded"
     );
     assert_eq!(lines(&alone.stderr), [missing]);
 }

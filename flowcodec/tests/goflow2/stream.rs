@@ -4,7 +4,7 @@ use flowcodec::io::goflow2::{
     Dialect, Format, Framing, MOST, Reader, read_json, read_protobuf, recognise, schema, write_json, write_protobuf,
 };
 use flowcodec::model::{FieldValue, Flow};
-use flowcodec::{Fault, FaultKind, Protocol, Timestamp, field};
+use flowcodec::{Fault, FaultKind, LimitedBy, Protocol, Timestamp, field};
 use proptest::prelude::*;
 
 fn count(octets: usize) -> u64 {
@@ -327,13 +327,35 @@ fn nothing_is_held_by_a_length_from_the_stream() {
     let mut reader = Reader::of(Format::Prefixed);
     reader.push(&[0xff, 0xff, 0xff, 0xff, 0x0f, 8, 4]);
     let fault = reader.next().unwrap().unwrap_err();
-    assert_eq!((fault.kind, fault.bytes), (FaultKind::LimitReached, 7));
-    assert!(reader.has_failed() && reader.next().is_none());
+    assert_eq!((fault.kind, fault.limit, fault.bytes), (FaultKind::LimitReached, LimitedBy::Limits, 7));
+    assert_eq!((fault.required, size(fault.available)), (u32::MAX, MOST));
+    assert!(reader.has_failed() && !reader.is_cut() && reader.next().is_none());
     for _ in 0..100 {
         reader.push(&[0; 1_000]);
         assert!(reader.next().is_none());
     }
     assert_eq!((reader.stats().bytes_reported, reader.pending()), (100_007, 0));
+}
+
+/// A stream is cut where it ends inside a message, and there only.
+#[test]
+fn a_stream_that_ends_inside_a_message() {
+    for (format, octets, ends) in streams() {
+        let whole = |len: usize| len == 0 || ends.contains(&len);
+        for len in 0..=octets.len() {
+            let mut reader = Reader::of(format);
+            reader.push(&octets[..len]);
+            reader.end();
+            let fault = std::iter::from_fn(|| reader.next()).last().and_then(Result::err);
+            assert_eq!(reader.is_cut(), fault.is_some(), "{format:?} {len}");
+            assert!(!(reader.is_cut() && whole(len)), "{format:?} {len}");
+            if let (Format::Prefixed, Some(fault)) = (format, fault) {
+                assert_eq!((fault.kind, fault.limit), (FaultKind::Truncated, LimitedBy::Datagram));
+                assert!(fault.available < fault.required && size(fault.available) == size(fault.bytes), "{fault}");
+                assert_eq!(reader.position() + u64::from(fault.bytes), count(len));
+            }
+        }
+    }
 }
 
 #[test]

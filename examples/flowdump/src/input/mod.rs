@@ -34,6 +34,7 @@ use thiserror::Error;
 
 pub use recognise::{COLLECTOR_PORTS, recognise};
 
+pub(crate) use source::name;
 use source::{Kind, Source};
 
 /// Octets of the largest record or block of a capture that is read; a longer one is taken as damage.
@@ -156,8 +157,8 @@ pub enum InputError {
         /// The file.
         file: String,
     },
-    /// A capture that stops inside a record.
-    #[error("{file} is cut short: it ends at octet {end}, inside the record that starts at octet {offset}")]
+    /// A file that stops inside a record of a capture, or inside a message.
+    #[error("{file} is cut short: it ends at octet {end}, inside the {inside} that starts at octet {offset}")]
     Truncated {
         /// The file.
         file: String,
@@ -165,6 +166,24 @@ pub enum InputError {
         offset: u64,
         /// Where the file ends, uncompressed.
         end: u64,
+        /// What is unfinished.
+        inside: &'static str,
+    },
+    /// Messages that cannot be told from one another from here on.
+    #[error(
+        "{file} is given up at octet {offset}: {lost} octets to its end are not read; {what}, and nothing else says where the next \
+         message begins. Is it damaged, or several files of different forms in one? What follows can be given alone: tail -c +{}",
+        offset.saturating_add(1)
+    )]
+    OutOfStep {
+        /// The file.
+        file: String,
+        /// The first octet that is not read, in the uncompressed file.
+        offset: u64,
+        /// Octets from there to the end.
+        lost: u64,
+        /// What is wrong there.
+        what: &'static str,
     },
     /// A capture that makes no sense from here on.
     #[error("{file} is damaged at octet {offset}: {what}")]

@@ -37,12 +37,17 @@ pub(super) enum Kind {
 /// The last error of the reader: the capture reader only says that there was one.
 type Fault = Rc<RefCell<Option<io::Error>>>;
 
+/// What the user calls the file.
+pub(crate) fn name(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 impl<'a> Source<'a> {
     pub(super) fn open(path: &Path) -> Result<Self, InputError> {
         if path.as_os_str() == "-" {
-            return Source::new("standard input".to_owned(), Box::new(io::stdin().lock()));
+            return Source::new(name(path), Box::new(io::stdin().lock()));
         }
-        let name = path.display().to_string();
+        let name = name(path);
         match File::open(path) {
             Ok(file) => Source::new(name, Box::new(file)),
             Err(source) => Err(InputError::Io { file: name, source }),
@@ -146,7 +151,7 @@ impl<'a> Source<'a> {
 
     /// A file that ends inside the record at `offset`.
     pub(super) fn truncated(&self, offset: u64, end: u64) -> InputError {
-        InputError::Truncated { file: self.file(), offset, end }
+        InputError::Truncated { file: self.file(), offset, end, inside: "record" }
     }
 
     /// A file that makes no sense at `offset`.

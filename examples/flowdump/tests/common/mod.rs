@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use flowcodec::{Decoder, Event, Settings};
 use flowdump::feed::{Feed, Seen};
-use flowdump::input::Options;
+use flowdump::input::{InputError, Options};
 
 /// The folder of the corpus, if there is one.
 pub(crate) fn corpus() -> Option<PathBuf> {
@@ -63,6 +63,9 @@ impl Group {
     }
 }
 
+/// The one file of the corpus whose message says that it is longer than the file.
+const CUT: &str = "ipfixcol/bad-length-in-set.ipfix";
+
 /// Decodes files with one decoder, to the end of the input.
 pub(crate) fn decode<P: AsRef<Path>>(
     files: &[P],
@@ -78,7 +81,10 @@ pub(crate) fn decode<P: AsRef<Path>>(
             }
             ControlFlow::Continue(())
         });
-        result.unwrap_or_else(|error| panic!("{error}"));
+        match result {
+            Err(InputError::Truncated { inside: "message", .. }) if file.as_ref().ends_with(CUT) => {}
+            result => result.unwrap_or_else(|error| panic!("{error}")),
+        }
     }
     feed.finish(&mut |_, seen| {
         if let Seen::Event(event) = seen {

@@ -108,6 +108,8 @@ pub struct Reader {
     /// Octets of a message that is too long which have been let go.
     dropped: u64,
     stage: Stage,
+    /// Whether it ended inside a message.
+    cut: bool,
     /// Where the last item began.
     last: u64,
     stats: ReaderStats,
@@ -230,7 +232,7 @@ impl Reader {
                 match recognise(rest.get(..most).unwrap_or(rest)) {
                     Some(format) => *self.format.insert(format),
                     None if rest.len() < most && !self.has_ended() => return None,
-                    None => return Some(self.fail(FaultKind::UnknownVersion)),
+                    None => return Some(self.fail(lost(FaultKind::UnknownVersion))),
                 }
             }
         };
@@ -259,7 +261,9 @@ impl Reader {
                     return None;
                 }
             };
+            let ends = end > len;
             if self.dropped != 0 || len > MOST {
+                self.cut = !ends;
                 return Some(self.too_long(end));
             }
             if end == 0 {
@@ -268,6 +272,7 @@ impl Reader {
             let line = self.rest().get(..len).unwrap_or_default();
             if !line.trim_ascii().is_empty() {
                 let read = read_json(line);
+                self.cut = !ends && read.is_err();
                 return Some(self.done(end, read));
             }
             self.pass(end);
@@ -286,23 +291,24 @@ impl Reader {
                     self.pass(usize::from(separator));
                 }
                 (Some(true), Some(true)) => self.pass(1),
-                (Some(true), Some(false)) => return Some(self.fail(FaultKind::ValueInvalid)),
+                (Some(true), Some(false)) => return Some(self.fail(lost(FaultKind::ValueInvalid))),
             }
             self.behind = false;
         }
         let rest = self.rest();
         let (len, prefix) = match varint(rest) {
             Varint::Whole(len, prefix) => (usize::try_from(len).unwrap_or(usize::MAX), prefix),
-            Varint::Cut if self.has_ended() && !rest.is_empty() => return Some(self.fail(FaultKind::Truncated)),
+            Varint::Cut if self.has_ended() && !rest.is_empty() => return Some(self.cut_short(rest.len().saturating_add(1))),
             Varint::Cut => return None,
-            Varint::Invalid => return Some(self.fail(FaultKind::ValueInvalid)),
+            Varint::Invalid => return Some(self.fail(lost(FaultKind::ValueInvalid))),
         };
         if len > MOST {
-            return Some(self.fail(FaultKind::LimitReached));
+            let fault = Fault::new(FaultKind::LimitReached, Layer::Header, LimitedBy::Limits, 0);
+            return Some(self.fail(fault.sizes(count32(len), count32(MOST))));
         }
         let end = prefix.saturating_add(len);
         let Some(message) = rest.get(prefix..end) else {
-            return if self.has_ended() { Some(self.fail(FaultKind::Truncated)) } else { None };
+            return if self.has_ended() { Some(self.cut_short(end)) } else { None };
         };
         let read = match len {
             0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
@@ -339,13 +345,16 @@ impl Reader {
                 return None;
             }
         };
+        let ends = end > len;
         if self.dropped != 0 || len > MOST {
+            self.cut = !ends;
             return Some(self.too_long(end));
         }
         let read = match len {
             0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
             _ => read_protobuf(self.rest().get(..len).unwrap_or_default()),
         };
+        self.cut = !ends && read.is_err();
         Some(self.done(end, read))
     }
 
@@ -369,7 +378,7 @@ impl Reader {
         self.last = began;
         let cost32 = u32::try_from(cost).unwrap_or(u32::MAX);
         let fault = Fault::new(FaultKind::LimitReached, Layer::Header, LimitedBy::Limits, 0);
-        self.reported(cost, fault.sizes(cost32, u32::try_from(MOST).unwrap_or(u32::MAX)).costing(cost32))
+        self.reported(cost, fault.sizes(cost32, count32(MOST)).costing(cost32))
     }
 
     /// Passes over octets between messages.
@@ -394,7 +403,7 @@ impl Reader {
                 self.stats.skipped.add(skipped);
                 Ok(flow)
             }
-            Err(fault) => self.reported(count(octets), fault.costing(u32::try_from(octets).unwrap_or(u32::MAX))),
+            Err(fault) => self.reported(count(octets), fault.costing(count32(octets))),
         }
     }
 
@@ -406,19 +415,39 @@ impl Reader {
 
     /// The stream is out of step: nothing behind this can be found.
     #[cold]
-    fn fail(&mut self, kind: FaultKind) -> Result<Flow, Fault> {
+    fn fail(&mut self, fault: Fault) -> Result<Flow, Fault> {
         self.stage = Stage::Failed;
         let cost = self.rest().len();
         self.consume(cost);
-        let fault = Fault::new(kind, Layer::Datagram, LimitedBy::Datagram, 0);
-        self.reported(count(cost), fault.costing(u32::try_from(cost).unwrap_or(u32::MAX)))
+        self.reported(count(cost), fault.costing(count32(cost)))
     }
 
-    /// Whether the stream is out of step. What is pushed is counted as reported.
+    /// The stream has ended inside a message of so many octets with its length.
+    #[cold]
+    fn cut_short(&mut self, wanted: usize) -> Result<Flow, Fault> {
+        self.cut = true;
+        let there = self.rest().len();
+        self.fail(Fault::new(FaultKind::Truncated, Layer::Header, LimitedBy::Datagram, 0).sizes(count32(wanted), count32(there)))
+    }
+
+    /// Whether the stream is over before its end: out of step, or ended inside a message that has its length in front. What is pushed is
+    /// counted as reported.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.stage == Stage::Failed
     }
+
+    /// Whether the stream has ended inside its last message: that had less than its length, or no newline behind it and could not be
+    /// read. The last fault says where.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.cut
+    }
+}
+
+/// Where a length or a newline has to be, something else is.
+const fn lost(kind: FaultKind) -> Fault {
+    Fault::new(kind, Layer::Header, LimitedBy::MessageLength, 0)
 }
 
 /// The first newline behind which a message begins with its type, or behind which the octets end before that can be told.
@@ -433,4 +462,8 @@ fn line_end_astray(octets: &[u8]) -> Option<usize> {
 
 fn count(octets: usize) -> u64 {
     u64::try_from(octets).unwrap_or(u64::MAX)
+}
+
+fn count32(octets: usize) -> u32 {
+    u32::try_from(octets).unwrap_or(u32::MAX)
 }
