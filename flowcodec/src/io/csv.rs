@@ -143,7 +143,8 @@ impl Writer {
         set.rows(scratch, |rows| {
             for row in rows {
                 let record = if self.in_rows { None } else { records.next() };
-                lines.fields(&self.columns, |id| if in_row(id) { row.value(id) } else { record.filter(|_| known(id))?.value(id) });
+                lines
+                    .fields(&self.columns, |id| if in_row(id) { row.value(id) } else { record.filter(|_| known(id))?.value(id) });
             }
         });
     }
