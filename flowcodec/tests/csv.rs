@@ -37,11 +37,11 @@ fn every_type_and_added_fields() {
     let said = [
         (field::SRC_ADDR.id(), FieldValue::Address([192, 0, 2, 1].into()), "192.0.2.1"),
         (field::DST_ADDR.id(), FieldValue::Address("2001:db8::1".parse().unwrap()), "2001:db8::1"),
-        (field::NEXT_HOP.id(), FieldValue::Address("1:2:3:4:5:6:7:65535".parse().unwrap()), "1:2:3:4:5:6:7:ffff"),
+        (field::NEXT_HOP.id(), FieldValue::Address("1:2:3:4:5:6:7:ffff".parse().unwrap()), "1:2:3:4:5:6:7:ffff"),
         (field::START.id(), FieldValue::Time(Timestamp::from_nanos(1_700_000_000_000_000_001)), "2023-11-14T22:13:20.000000001Z"),
         (field::END.id(), FieldValue::Time(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999999999Z"),
         (field::SRC_MAC.id(), FieldValue::Mac(Mac::new([2, 0, 0, 0xab, 0, 9])), "02:00:00:ab:00:09"),
-        (field::PROTOCOL.id(), FieldValue::Unsigned(4), "ipfix"),
+        (field::PROTOCOL.id(), FieldValue::Unsigned(10), "ipfix"),
         (field::TOS.id(), FieldValue::Unsigned(0), "0"),
         (field::SRC_PORT.id(), FieldValue::Unsigned(65_535), "65535"),
         (field::OCTETS.id(), FieldValue::Unsigned(u64::MAX), "18446744073709551615"),
