@@ -4,11 +4,12 @@
 use core::hint::black_box;
 
 use flowcodec::io;
+use flowcodec::io::csv::Writer;
 use flowcodec::io::goflow2::{Dialect, Framing, write_protobuf_rows, write_protobuf_set};
 use flowcodec::model::Schema;
 use flowcodec::{Decoder, Event, FlowRecord, RecordSet, RowScratch};
 
-use crate::paths::Ours;
+use crate::paths::{Ours, columns_of};
 use crate::workload::Workload;
 
 /// What is written before a buffer is emptied: a batch as one would hand it on.
@@ -21,6 +22,7 @@ const RUN: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Outputs {
     rows: Option<Vec<FlowRecord>>,
+    csv: Option<Writer>,
     scratch: RowScratch,
     text: String,
     octets: Vec<u8>,
@@ -64,6 +66,21 @@ pub fn json_sets(ours: &mut Ours, workload: &Workload) -> u64 {
         count += u64::from(set.len());
     });
     count
+}
+
+/// The columns of a workload, of every row, as a line of CSV. Gives the number of rows.
+pub fn csv(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { rows: kept, csv, text, .. }) = ours.outputs();
+    let rows = kept.get_or_insert_with(|| rows(decoder, workload));
+    let writer = csv.get_or_insert_with(|| {
+        let columns = columns_of(workload.shape()).unwrap_or_default();
+        Writer::new(&Schema::common(), columns).unwrap_or_else(|error| unreachable!("the fields are the schema's: {error}"))
+    });
+    for run in rows.chunks(RUN) {
+        writer.write_rows(text, run);
+        empty_text(text);
+    }
+    u64::try_from(rows.len()).unwrap_or(0)
 }
 
 /// Every row as goflow2's message, with its length in front. Gives the number of rows.

@@ -45,7 +45,7 @@ impl Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 41] = [
+pub const PATHS: [Path; 42] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -72,6 +72,7 @@ pub const PATHS: [Path; 41] = [
     },
     Path { name: "sflow_rows", what: "flow samples to 192-byte rows, headers parsed", shape: Shape::Sflow, run: rows },
     Path { name: "json", what: "rows, decoded before, as JSON lines", shape: Shape::Ipfix, run: outputs::json },
+    Path { name: "csv", what: "the same as CSV, of 23 columns", shape: Shape::Ipfix, run: outputs::csv },
     Path { name: "goflow2_bin", what: "rows, decoded before, as goflow2's message", shape: Shape::Ipfix, run: outputs::goflow2 },
     Path { name: "json_sets", what: "datagrams to JSON lines", shape: Shape::Ipfix, run: outputs::json_sets },
     Path { name: "goflow2_sets", what: "datagrams to goflow2's messages", shape: Shape::Ipfix, run: outputs::goflow2_sets },

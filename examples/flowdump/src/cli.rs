@@ -201,7 +201,7 @@ impl Arguments {
         Ok(match self.format {
             Format::Table => Box::new(columns.map_or_else(Table::usual, |columns| Table::of(columns, schema))),
             Format::Json => Box::new(Json::new(Arc::clone(schema), columns)),
-            Format::Csv => Box::new(Csv::new(columns.unwrap_or_else(|| Columns::common(schema)), schema)),
+            Format::Csv => Box::new(Csv::new(&columns.unwrap_or_else(|| Columns::common(schema)), schema)?),
             Format::Elements => Box::new(Elements::default()),
             Format::Goflow2Json => Box::new(Goflow2::new(self.goflow2.dialect(), None)),
             Format::Goflow2Bin => Box::new(Goflow2::new(self.goflow2.dialect(), Some(self.goflow2.framing()))),

@@ -320,7 +320,7 @@ pub(super) fn hex(out: &mut impl Sink, octets: &[u8]) {
     out.mark(b'"');
 }
 
-fn hex_octet(out: &mut impl Sink, octet: u8) {
+pub(super) fn hex_octet(out: &mut impl Sink, octet: u8) {
     out.lay::<2>(|place| line::lay(place, 0, line::hex_pair(octet), 2));
 }
 

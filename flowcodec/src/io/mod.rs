@@ -1,7 +1,10 @@
-//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature: `json`, `arrow`, `parquet`.
+//! What goes out: other formats, all driven by the schema table and the registry. Each behind a feature: `json`, `csv`, `arrow`,
+//! `parquet`, `goflow2`.
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+#[cfg(feature = "csv")]
+pub mod csv;
 #[cfg(feature = "json")]
 mod elements;
 #[cfg(feature = "goflow2")]

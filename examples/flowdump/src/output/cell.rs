@@ -1,4 +1,4 @@
-//! A value as text, the same in every output that is not JSON.
+//! A value as text in a table.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use flowcodec::model::{FieldId, FieldValue, word};
 
 use crate::shown::Shown;
 
-/// The value of a field as the JSON writer shows it, without quotes; lists with spaces between. Nothing in it commands a terminal.
+/// The value of a field as the CSV writer shows it, without quotes. Nothing in it commands a terminal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell<'a> {
     id: FieldId,
