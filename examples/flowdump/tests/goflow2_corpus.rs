@@ -4,7 +4,9 @@
 mod common;
 
 use common::{corpus, groups};
-use flowcodec::io::goflow2::{Dialect, Framing, read_json, read_protobuf, write_json, write_protobuf, write_protobuf_set};
+use flowcodec::io::goflow2::{
+    Dialect, Framing, read_json, read_protobuf, write_json, write_json_set, write_protobuf, write_protobuf_set,
+};
 use flowcodec::model::{FieldId, FieldValue, Flow};
 use flowcodec::{Event, Record, RecordSet, RowScratch, Settings, field};
 
@@ -56,18 +58,22 @@ struct Seen {
 
 impl Seen {
     fn set(&mut self, set: RecordSet<'_>) {
-        let mut one_by_one = [Vec::new(), Vec::new()];
+        let mut one_by_one = [(Vec::new(), String::new()), (Vec::new(), String::new())];
         for record in set {
             self.records += 1;
-            for (dialect, octets) in [Dialect::V1, Dialect::V2].into_iter().zip(&mut one_by_one) {
+            for (dialect, (octets, lines)) in [Dialect::V1, Dialect::V2].into_iter().zip(&mut one_by_one) {
                 write_protobuf(octets, &record, dialect, Framing::PrefixedLines);
+                write_json(lines, &record, dialect);
+                lines.push('\n');
                 self.record(&record, dialect);
             }
         }
-        for (dialect, octets) in [Dialect::V1, Dialect::V2].into_iter().zip(one_by_one) {
-            let mut together = Vec::new();
+        for (dialect, (octets, lines)) in [Dialect::V1, Dialect::V2].into_iter().zip(one_by_one) {
+            let (mut together, mut text) = (Vec::new(), String::new());
             write_protobuf_set(&mut together, &set, &mut self.scratch, dialect, Framing::PrefixedLines);
             assert_eq!(together, octets, "a set is its records");
+            write_json_set(&mut text, &set, &mut self.scratch, dialect);
+            assert_eq!(text, lines, "a set is its records");
         }
     }
 
