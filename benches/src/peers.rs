@@ -142,7 +142,9 @@ impl Peer {
                     let result = black_box(parser.parse_bytes(datagram.octets));
                     decoded.refused += u64::from(result.error.is_some());
                     let samples = result.datagrams.iter().flat_map(|datagram| &datagram.samples);
-                    let flows = samples.filter(|sample| matches!(sample, flowparser_sflow::SflowSample::Flow(_)));
+                    let flows = samples.filter(|sample| {
+                        matches!(sample, flowparser_sflow::SflowSample::Flow(_) | flowparser_sflow::SflowSample::ExpandedFlow(_))
+                    });
                     decoded.records += u64::try_from(flows.count()).unwrap_or(0);
                 }
             }
@@ -153,7 +155,10 @@ impl Peer {
                         continue;
                     };
                     let flow = |sample: &&sflow_parser::SampleRecord| {
-                        matches!(sample.sample_data, sflow_parser::SampleData::FlowSample(_))
+                        matches!(
+                            sample.sample_data,
+                            sflow_parser::SampleData::FlowSample(_) | sflow_parser::SampleData::FlowSampleExpanded(_)
+                        )
                     };
                     decoded.records += u64::try_from(parsed.samples.iter().filter(flow).count()).unwrap_or(0);
                 }

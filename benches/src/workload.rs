@@ -378,7 +378,7 @@ fn template_message(shape: Shape, number: usize, sequence: u32, layouts: &[Layou
     for layout in layouts {
         let count = u16::try_from(layout.fields().count()).unwrap_or(0);
         put(&mut out, &[&layout.id.to_be_bytes(), &count.to_be_bytes()]);
-        for &Field { enterprise, element, fill } in layout.fields() {
+        for Field { enterprise, element, fill } in layout.fields() {
             match enterprise {
                 None => put(&mut out, &[&element.to_be_bytes(), &fill.length().to_be_bytes()]),
                 Some(enterprise) => {

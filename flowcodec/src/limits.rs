@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Limits {
     /// Ceiling for all state of all exporters together, in bytes: templates, pending data, sampling, sequence, run-time elements,
-    /// and the tables that find them. Over it whole exporters go: the least proven first, and of those the one that is there longest without
-    /// having been heard again; who was heard is passed over once. An exporter is proven in steps: by a record, by another at least ten seconds later, by another at least ten minutes later.
-    /// Default 64 MiB: about 50,000 small exporters.
+    /// and the tables that find them. Over it whole exporters go: the least proven first, and of those the one that is there longest
+    /// without having been heard again; who was heard is passed over once. An exporter is proven in steps: by a record, by another at
+    /// least ten seconds later, by another at least ten minutes later. Default 64 MiB: about 50,000 small exporters.
     pub total_bytes: usize,
     /// What one exporter (one address, or one stream) may hold of it, so that one exporter's flood cannot evict another's state.
     /// Over it the exporter loses its own oldest templates. Default 16 MiB, a quarter of the ceiling.
@@ -34,13 +34,14 @@ pub struct Limits {
     pub template_empty_fields: u16,
     /// Octets of one fixed-size record or of the fixed part of a variable one. Default 65,535: what a set can hold.
     pub record_bytes: u32,
-    /// Templates of one observation domain. Default 4,096.
+    /// Templates of one observation domain; one in any case. Default 4,096.
     pub domain_templates: usize,
     /// Observation domains of one exporter that have templates, of both protocols (and of all ports, where
     /// [`ScopePolicy::port`](crate::template::ScopePolicy::port) has it). Over it one goes as exporters do. Default 1,024.
     pub exporter_domains: usize,
     /// Transport sessions (source port and domain) whose sequence numbers are followed, for each exporter; fewer where they would
-    /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it one goes as exporters do. Default 1,024.
+    /// take more than a quarter of [`exporter_bytes`](Self::exporter_bytes). Over it the one goes that is there longest without having
+    /// been heard again; who was heard is passed over once. Default 1,024.
     pub exporter_sessions: usize,
     /// Data sources of one sFlow session whose sample sequence numbers are followed; fewer where they would take more than a quarter of
     /// [`exporter_bytes`](Self::exporter_bytes). Over it any one of them goes. Default 4,096: three for each port of a large switch.

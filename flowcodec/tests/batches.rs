@@ -274,13 +274,15 @@ fn more_templates_than_programs_are_kept() {
     let batch = || FlowBatch::builder(Schema::common()).fields(fields(&["src_addr", "src_port"])).capacity(8);
     for mut batch in [batch().build().unwrap(), batch().programs(100).build().unwrap(), batch().programs(0).build().unwrap()] {
         for id in 256..1_500_u16 {
-            // Another order every time, so that a wrong program would be seen.
+            // Another order every time, so that a wrong program would be seen; and an element of its own, so that it is no other's.
             let mut order = PORTS.to_vec();
             order.rotate_left(usize::from(id % 3));
-            let record: Vec<u8> = order
+            let mut record: Vec<u8> = order
                 .iter()
                 .flat_map(|(_, element, _)| if *element == 8 { vec![198, 51, 100, 1] } else { id.to_be_bytes().to_vec() })
                 .collect();
+            order.push((99_999, id, 1));
+            record.push(7);
             flows(&mut decoder, &ipfix(&[set(2, &template(id, &order)), set(id, &record)]), |set| {
                 assert!(batch.append(set).is_none());
                 let row = batch.len() - 1;
@@ -291,6 +293,62 @@ fn more_templates_than_programs_are_kept() {
                 }
             });
         }
+    }
+}
+
+/// A program that had to go comes back: templates in turn, one more than there is room for.
+#[test]
+fn templates_in_turn() {
+    let mut decoder = Decoder::default();
+    let mut batch = FlowBatch::builder(Schema::common()).fields(fields(&["src_port"])).programs(8).capacity(16).build().unwrap();
+    for round in 0..20_u16 {
+        for id in 256..265_u16 {
+            let layout = [(99_999, id, id % 5 + 1), (0, 7, 2)];
+            let record = [vec![0; usize::from(id % 5 + 1)], (id + round).to_be_bytes().to_vec()].concat();
+            flows(&mut decoder, &ipfix(&[set(2, &template(id, &layout)), set(id, &record)]), |set| {
+                assert!(batch.append(set).is_none());
+                assert_eq!(batch.column(field::SRC_PORT).unwrap().get(batch.len() - 1), Some(id + round));
+                if batch.is_full() {
+                    batch.clear();
+                }
+            });
+        }
+    }
+}
+
+/// Records that are large by what no column shows: their texts are kept, and nothing else.
+#[test]
+fn texts_of_large_records() {
+    for (length, name) in [(1_900_u16, 4_u16), (500, 4), (1_900, 65_535)] {
+        let layout = [(99_999, 1, length), (56_506, 101, name), (0, 7, 2)];
+        let texts = ["pods", "a-name-that-is-no-longer-in-its-view", ""];
+        let records: Vec<u8> = texts
+            .iter()
+            .flat_map(|text| {
+                let text = if name == 4 {
+                    "pods".as_bytes().to_vec()
+                } else {
+                    [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+                };
+                [vec![b'x'; usize::from(length)], text, vec![0, 80]].concat()
+            })
+            .collect();
+        let mut decoder = Decoder::default();
+        let mut batch = batch(&["src_pod", "src_port"], 100);
+        for _ in 0..30 {
+            flows(&mut decoder, &ipfix(&[set(2, &template(300, &layout)), set(300, &records)]), |set| {
+                assert!(batch.append(set).is_none());
+            });
+        }
+        let pods = batch.column(field::SRC_POD).unwrap();
+        for row in 0..90 {
+            let wanted = if name == 4 { "pods" } else { texts[row % 3] };
+            assert_eq!(pods.get(row).map(|pod| pod.as_bytes().to_vec()), Some(wanted.as_bytes().to_vec()));
+            assert_eq!(batch.column(field::SRC_PORT).unwrap().get(row), Some(80));
+        }
+        let kept = batch.take().text.len();
+        let large = if name == 4 { 0 } else { 30 * texts[1].len() };
+        assert_eq!(kept, if length > 1_024 { large } else { 30 * records.len() });
     }
 }
 

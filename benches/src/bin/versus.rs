@@ -37,8 +37,9 @@ use serde::Serialize;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// One JSON object a line and path: path, ns_per_record and gb_per_s (best round), ns_per_batch (null where a path has none),
-    /// copy_share (a fraction, against "copy"; median), allocs_per_datagram, and peers (how many times our time each takes; median; those
-    /// that do not decode every record are not compared). Of the larger input, if --size does not say otherwise.
+    /// copy_share (a fraction, against "copy"; median), allocs_per_datagram, and peers (how many times our time each takes; median; of
+    /// those that do not decode every record, a record that they do). gb_per_s and copy_share are null where only a part of the way is
+    /// measured. Of the larger input, if --size does not say otherwise.
     #[arg(long)]
     json: bool,
 
@@ -60,9 +61,9 @@ struct Arguments {
 struct Line {
     path: &'static str,
     ns_per_record: f64,
-    gb_per_s: f64,
+    gb_per_s: Option<f64>,
     ns_per_batch: Option<f64>,
-    copy_share: f64,
+    copy_share: Option<f64>,
     allocs_per_datagram: f64,
     peers: BTreeMap<&'static str, f64>,
     #[serde(skip)]
@@ -79,7 +80,7 @@ struct Table {
     copy_kept_share_best: f64,
     peers_best: BTreeMap<&'static str, f64>,
     peers_ns_per_record: BTreeMap<&'static str, f64>,
-    /// Records decoded by peers that do not decode all.
+    /// Records decoded by peers that do not decode all: their ratio is that of a record.
     peers_incomplete: BTreeMap<&'static str, u64>,
 }
 
@@ -159,12 +160,14 @@ impl Line {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let percent = |median: f64, best: f64| format!("{:.1} % ({:.1} %)", median * 100.0, best * 100.0);
         let table = &self.table;
-        let share = percent(self.copy_share, table.copy_share_best);
-        let kept = percent(table.copy_kept_share, table.copy_kept_share_best);
+        let whole = |text: String| if self.copy_share.is_some() { text } else { "-".to_owned() };
+        let share = whole(percent(self.copy_share.unwrap_or(f64::NAN), table.copy_share_best));
+        let kept = whole(percent(table.copy_kept_share, table.copy_kept_share_best));
+        let gb = whole(format!("{:.2}", self.gb_per_s.unwrap_or(f64::NAN)));
         write!(
             out,
-            "{:<21} {:>7} {:>9.2} {:>7.2} {share:>18} {kept:>18} {:>9.2} ",
-            self.path, table.size, self.ns_per_record, self.gb_per_s, self.allocs_per_datagram
+            "{:<21} {:>7} {:>9.2} {gb:>7} {share:>18} {kept:>18} {:>9.2} ",
+            self.path, table.size, self.ns_per_record, self.allocs_per_datagram
         )?;
         if let Some(ns) = self.ns_per_batch {
             write!(out, " {ns:.0} ns/batch")?;
@@ -261,14 +264,14 @@ fn compare(path: &Path, size: Size, effort: Effort) -> anyhow::Result<Option<Lin
 
     let mut incomplete = BTreeMap::new();
     #[cfg(feature = "peers")]
-    let mut peers = benches::peers::Peer::of(path, &workload)?;
+    let mut peers = if ours.finishing().is_some() { Vec::new() } else { benches::peers::Peer::of(path, &workload)? };
     #[cfg(feature = "peers")]
     peers.retain_mut(|peer| {
         let records = peer.run(&workload).records;
         if records != workload.records() {
             incomplete.insert(peer.name(), records);
         }
-        records == workload.records()
+        records != 0
     });
 
     let mut sides = vec![
@@ -339,24 +342,27 @@ fn line(
         peers_incomplete,
     };
     let (mut copy_share, mut peers) = (f64::NAN, BTreeMap::new());
+    // Of a part of the way neither copying nor a peer's whole way says anything.
+    let whole = path.name != "arrow_finish";
     for side in others {
         let (ratio, best) = (median(side, ours), side.best() / ours.best());
         match side.name {
             COPY => (copy_share, table.copy_share_best) = (ratio, best),
             COPY_KEPT => (table.copy_kept_share, table.copy_kept_share_best) = (ratio, best),
             name => {
-                peers.insert(name, ratio);
-                table.peers_best.insert(name, best);
-                table.peers_ns_per_record.insert(name, side.best() / records);
+                let decoded = table.peers_incomplete.get(name).map_or(Ok(records), |&decoded| float(decoded))?;
+                peers.insert(name, ratio * records / decoded);
+                table.peers_best.insert(name, best * records / decoded);
+                table.peers_ns_per_record.insert(name, side.best() / decoded);
             }
         }
     }
     Ok(Line {
         path: path.name,
         ns_per_record: ours.best() / records,
-        gb_per_s: float(workload.octets())? / ours.best(),
-        ns_per_batch: (path.name == "arrow_finish").then(|| ours.best() / records * BATCH_ROWS),
-        copy_share,
+        gb_per_s: whole.then_some(float(workload.octets())? / ours.best()),
+        ns_per_batch: (!whole).then(|| ours.best() / records * BATCH_ROWS),
+        copy_share: whole.then_some(copy_share),
         allocs_per_datagram: allocated / float(workload.len())?,
         peers,
         table,

@@ -116,7 +116,7 @@ impl Shape {
             (Self::AntreaDatagrams, Family::V4) => (256, 2, &ANTREA),
             _ => return None,
         };
-        Some(Layout { id, records, fields, first: 0 })
+        Some(Layout { id, records, fields, first: 0, own: None })
     }
 }
 
@@ -135,19 +135,27 @@ pub(super) struct Layout {
     fields: &'static [Field],
     /// The field that it begins with; those in front of it come last.
     first: usize,
+    /// An element that no other template has, behind them all: so none is compiled for another.
+    own: Option<Field>,
 }
 
 impl Layout {
-    pub(super) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field> + use<> {
         let (behind, ahead) = self.fields.split_at_checked(self.first).unwrap_or_default();
-        ahead.iter().chain(behind)
+        ahead.iter().chain(behind).copied().chain(self.own)
     }
 
-    /// The same fields in the order number `turn`, as the template number `nth` of its exporter.
+    /// The same fields in the order number `turn` and one of its own, as the template number `nth` of its exporter.
     fn turned(self, turn: usize, nth: usize) -> Self {
-        Self { id: self.id.wrapping_add(u16::try_from(nth).unwrap_or(0)), first: turn % self.fields.len().max(1), ..self }
+        let element = u16::try_from(turn).unwrap_or(0) & 0x7fff;
+        let own = Some(Field { enterprise: Some(UNKNOWN), element, fill: Fill::Code });
+        let id = self.id.wrapping_add(u16::try_from(nth).unwrap_or(0));
+        Self { id, first: turn % self.fields.len().max(1), own, ..self }
     }
 }
+
+/// The enterprise number for examples (RFC 5612).
+const UNKNOWN: u32 = 32_473;
 
 /// One field of a template.
 #[derive(Debug, Clone, Copy)]

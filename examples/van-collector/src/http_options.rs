@@ -36,7 +36,8 @@ pub struct HttpOptions {
     /// How long a reader may take nothing of what is sent.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().stall.as_secs(), value_parser = seconds())]
     pub http_stall: u64,
-    /// Octets a second that a reader has to take on the whole; 0 for none.
+    /// Octets a second that a reader has to take on the whole; 0 for none. Whatever it is, some 200 KB have to be taken within --http-stall:
+    /// less is not seen as progress.
     ///
     /// A reader may be behind by what --http-stall gives it, and is cut off then: the connection ends in the middle of the answer. Each is
     /// counted, in `van_collector_http_cut_total`.

@@ -178,8 +178,10 @@ impl Cells {
         }
     }
 
-    fn put_octets(&mut self, at: usize, row: usize, octets: &[u8]) -> bool {
-        let Some(view) = view_of(octets, self.text.len()) else { return false };
+    /// Octets as the view of a cell; `false` when there is no room for them.
+    pub(super) fn put_octets(&mut self, at: usize, row: usize, octets: &[u8]) -> bool {
+        let room = self.text.len().saturating_add(octets.len()) <= MOST;
+        let Some(view) = view_of(octets, self.text.len()).filter(|_| room) else { return false };
         if octets.len() > INLINE {
             self.text.extend_from_slice(octets);
         }

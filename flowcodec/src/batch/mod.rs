@@ -151,7 +151,7 @@ impl FlowBatch {
     #[inline]
     pub fn append<'a>(&mut self, set: RecordSet<'a>) -> Option<RecordSet<'a>> {
         // Nearly all fit as they are, and are not moved.
-        if set.len() <= self.room() && self.has_text_for(&set) {
+        if !set.is_empty() && set.len() <= self.room() && self.has_text_for(&set) {
             self.add(&set);
             return None;
         }

@@ -1,5 +1,6 @@
 //! What a template's records become in a batch: compiled once for each plan and set of columns.
 
+use core::hash::BuildHasher;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
@@ -274,17 +275,23 @@ impl Programs {
 
     #[cold]
     fn add(&mut self, plan: usize, program: Program) -> usize {
-        if self.list.len() >= self.sweep {
+        if self.sweep == 0 {
             self.list.retain(|program| program.plan.strong_count() != 0);
-            if self.list.len() >= self.most {
-                // All are in use: it begins anew.
-                self.list.clear();
-            }
-            self.sweep = self.list.len().saturating_mul(2).max(FIRST_SWEEP).min(self.most);
             self.by_plan = self.list.iter().zip(0..).map(|(program, number)| (program.plan(), number)).collect();
+            self.sweep = self.list.len().max(FIRST_SWEEP);
         }
-        let number = self.list.len();
-        self.list.push(program);
+        self.sweep = self.sweep.saturating_sub(1);
+        let mut number = self.list.len();
+        if number < self.most {
+            self.list.push(program);
+        } else {
+            // Any of them goes. (Were it the oldest, templates in turn would each find that theirs has just gone.)
+            let chance = usize::try_from(self.by_plan.hasher().hash_one(plan) >> 32).unwrap_or(0);
+            number = chance.checked_rem(number).unwrap_or(0);
+            if let Some(place) = self.list.get_mut(number) {
+                self.by_plan.remove(&core::mem::replace(place, program).plan());
+            }
+        }
         self.by_plan.insert(plan, number);
         number
     }

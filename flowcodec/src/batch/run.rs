@@ -189,6 +189,9 @@ impl Filling<'_> {
         if program.octets.is_empty() {
             return;
         }
+        if records.octets.len().checked_div(records.count).is_some_and(|octets| octets > LARGE) {
+            return self.octets_one_by_one(program, records);
+        }
         let base = self.cells.text.len();
         self.cells.text.extend_from_slice(records.octets);
         for column in &program.octets {
@@ -209,6 +212,22 @@ impl Filling<'_> {
                 }
                 // No record of one length has a field of variable length.
                 (None, Starts::Every(_)) => views.fill(0),
+            }
+        }
+    }
+
+    /// The same of large records, of which other things may be the most: only what the columns show is kept.
+    #[cold]
+    fn octets_one_by_one(&mut self, program: &Program, records: &Records<'_>) {
+        for column in &program.octets {
+            let (starts, offset) = (records.starts(column.segment), usize::from(column.offset));
+            for number in 0..records.count {
+                let at = starts.at(number).wrapping_add(offset);
+                let value = match column.length {
+                    Some(length) => records.octets.get(at..).and_then(|rest| rest.get(..usize::from(length))),
+                    None => variable(records.octets, at).and_then(|value| records.octets.get(value.start..value.end)),
+                };
+                self.cells.put_octets(column.at, self.row.saturating_add(number), value.unwrap_or_default());
             }
         }
     }
@@ -309,6 +328,9 @@ impl<'a> Records<'a> {
         self.one().rate_is_shared()
     }
 }
+
+/// Octets of a record, texts and all the rest: over it a batch keeps its texts alone, not the whole of it.
+const LARGE: usize = 1_024;
 
 /// The view of `len` octets that were copied to behind `base`.
 #[inline]

@@ -384,7 +384,7 @@ impl<'d> Message<'d> {
                 Body::Over => true,
                 Body::Fixed(_) => false,
                 Body::Samples(samples) => samples.is_over(),
-                Body::Sets(sets, templates) => templates.is_none() && sets.rest().is_empty(),
+                Body::Sets(sets, templates) => templates.is_none() && sets.rest().is_empty() && !sets.is_cut(),
             }
     }
 

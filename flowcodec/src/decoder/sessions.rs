@@ -230,17 +230,20 @@ impl Sessions {
         let key = SessionKey::of(context);
         // Nearly always the one of its last message.
         let heard = place(owner).and_then(|at| self.peers.get(at)).map_or(Index::MAX, |peer| peer.heard);
-        let (index, evicted) = match self.states.get(heard) {
-            Some(session) if session.key == key => (heard, None),
-            _ => match self.by_key.get(&(owner, key)) {
-                Some(&index) => (index, None),
-                None => self.make(owner, key, context.received, store, limits),
-            },
+        let known = match self.states.get(heard) {
+            Some(session) if session.key == key => Some(heard),
+            _ => self.by_key.get(&(owner, key)).copied(),
+        };
+        let (index, evicted) = match known {
+            Some(index) => (index, None),
+            None => self.make(owner, key, context.received, store, limits),
         };
         let mut begun = Begun { session: SessionId(index), first: false, skewed: None, evicted: evicted.map(Box::new) };
         let Some(peer) = place(owner).and_then(|at| self.peers.get_mut(at)) else { return begun };
         peer.heard = index;
-        let Some(session) = self.states.touch(index) else { return begun };
+        // To be made is not to be used: a flood of new ones would pass for sessions that go on.
+        let session = if known.is_some() { self.states.touch(index) } else { self.states.get_mut(index) };
+        let Some(session) = session else { return begun };
         session.messages = session.messages.saturating_add(1);
         session.last_heard = context.received;
         session.clock_ahead = context.exported.since(context.received);
@@ -355,14 +358,22 @@ impl Sessions {
             let index = known.unwrap_or_else(|| self.make(owner, key, heard, store, limits).0);
             self.states.get_mut(index).map(|session| &mut session.tracker)
         } else {
-            known.and_then(|index| self.shared.get_mut(index)).map(|shared| &mut shared.tracker)
+            let Some(shared) = known.and_then(|index| self.shared.get_mut(index)) else { return };
+            match self.states.get_mut(shared.first) {
+                // It has been heard: what it counts is known better.
+                Some(first) if first.alone && first.messages != 0 => return,
+                // There were others before.
+                Some(first) => first.alone = false,
+                None => {}
+            }
+            Some(&mut shared.tracker)
         };
         if let Some(place) = place {
             place.get_or_insert(tracker);
         }
     }
 
-    /// What each session of an exporter counts, and the counter over all domains beside each.
+    /// What each session of an exporter counts, and the counter over all domains, where there are several, beside each.
     pub(super) fn trackers(&self, owner: Owner) -> impl Iterator<Item = (SessionKey, Timestamp, Tracker)> {
         self.states.walk(self.list(owner)).flat_map(|(_, session)| {
             let shared = self.shared.get(session.shared).and_then(|shared| shared.tracker);

@@ -130,7 +130,8 @@ impl<T> Slab<T> {
         Some(&mut node.value)
     }
 
-    /// The entry of `list` that is to go first, but not `keep`: the oldest that was not used. Each use costs one step at most.
+    /// The entry of `list` that is to go first, but not `keep`: the oldest that was not used. Each use costs one step
+    /// at most, and so does `keep`, which loses its mark.
     pub(crate) fn oldest(&mut self, list: &mut List, keep: Option<Index>) -> Option<Index> {
         loop {
             let front = list.front()?;
@@ -164,14 +165,18 @@ impl<T> Slab<T> {
         (next != NIL).then_some(next)
     }
 
-    /// The entries of a list, oldest first.
+    /// The entries of a list in the order they would go: those that were used last.
     pub(crate) fn walk(&self, list: List) -> impl Iterator<Item = (Index, &T)> {
-        let mut at = list.front();
-        core::iter::from_fn(move || {
-            let index = at?;
-            at = self.next(index);
-            Some((index, self.get(index)?))
-        })
+        let all = move |used: bool| {
+            let mut at = list.front();
+            core::iter::from_fn(move || {
+                let index = at?;
+                at = self.next(index);
+                Some((index, self.node(index)?))
+            })
+            .filter(move |(_, node)| (node.previous & USED != 0) == used)
+        };
+        all(false).chain(all(true)).map(|(index, node)| (index, &node.value))
     }
 
     fn link(&mut self, list: &mut List, index: Index) {

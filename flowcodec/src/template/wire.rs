@@ -275,6 +275,12 @@ impl<'a> Sets<'a> {
         self.rest
     }
 
+    /// Whether the set given last was cut: that is told next.
+    #[inline]
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
     fn is_over(&self) -> bool {
         let rest = self.rest.bytes();
         // Behind the last FlowSet of a v9 packet, up to three octets of zeros are padding of the packet.

@@ -60,7 +60,7 @@ fn exporter_domains() {
     for domain in [1, 2] {
         assert_eq!(faults(&bench.udp(&ipfix_of(domain, 0, &announce))), []);
     }
-    // One more: the one heard longest ago goes, with its template.
+    // One more: the one that is there longest goes, with its template.
     let said = bench.udp(&ipfix_of(3, 0, &announce));
     assert_eq!(faults(&said), []);
     assert_eq!(changes(&said), [(256, Data, TemplateChange::Learned), (256, Data, TemplateChange::Evicted)]);
@@ -89,8 +89,9 @@ fn exporter_sessions() {
         bench.from(Exporter::new([192, 0, 2, 1].into(), port), NOW.offset(second), &v5(0, 0, &[]));
     }
     assert_eq!(heard(&bench), [1, 2]);
+    bench.from(Exporter::new([192, 0, 2, 1].into(), 1), NOW.offset(8), &v5(0, 0, &[]));
     let said = bench.from(Exporter::new([192, 0, 2, 1].into(), 3), NOW.offset(9), &v5(0, 0, &[]));
-    assert_eq!(heard(&bench), [2, 3], "the one heard longest ago goes");
+    assert_eq!(heard(&bench), [1, 3], "the first was heard again");
     let evicted = ExporterChange::SessionEvicted { lost_records: 0, lost_packets: 0 };
     assert!(said.contains(&Said::Exporter(evicted)), "{said:?}");
     assert_eq!(bench.decoder.stats().sessions_evicted, 1);
@@ -192,4 +193,21 @@ fn exporter_bytes_and_total_bytes() {
     assert_eq!(bench.decoder.stats().exporters_evicted, u64::try_from(evicted).unwrap());
     assert_eq!(flows(&bench.udp(&ipfix(&[set(256, record(1))]))), [record(1)]);
     assert_eq!(bench.decoder.exporters().filter(|status| status.exporter == exporter()).count(), 1);
+}
+
+#[test]
+fn a_flood_of_ports_beside_a_session_that_goes_on() {
+    for (sessions, forged) in [(8, 2), (64, 8), (256, 4)] {
+        let mut bench = limited(|limits| limits.exporter_sessions = sessions);
+        let mut appeared = 0;
+        for number in 0..8_000_u32 {
+            let port = u16::try_from(number).unwrap() + 10_000;
+            bench.from(Exporter::new([192, 0, 2, 1].into(), port), NOW, &v5(0, 0, &[]));
+            if number % forged == 0 {
+                let said = bench.from(exporter(), NOW, &v5(0, number / forged, &[]));
+                appeared += said.iter().filter(|it| **it == Said::Exporter(ExporterChange::Appeared)).count();
+            }
+        }
+        assert_eq!(appeared, 1, "{sessions} sessions, {forged} forged ones for each message");
+    }
 }

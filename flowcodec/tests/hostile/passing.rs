@@ -259,3 +259,66 @@ fn a_snapshot_larger_than_the_ceiling() {
         assert_eq!(sequences(&said), [SequenceChange::Gap { lost: Some(3), unit: SequenceUnit::Records }]);
     }
 }
+
+/// Messages of one record each: domain and sequence number in turn. Gives what was said of sequences.
+fn sequence(bench: &mut Bench, messages: impl IntoIterator<Item = (u32, u32)>) -> Vec<Said> {
+    let sets = [set(2, template(256, &SHAPE)), set(256, record(1))];
+    let said =
+        messages.into_iter().flat_map(|(domain, sequence)| bench.udp(&ipfix_of(domain, sequence, &sets))).collect::<Vec<_>>();
+    said.into_iter().filter(|it| matches!(it, Said::Sequence(_))).collect()
+}
+
+fn restored(snapshot: &serde_json::Value) -> Bench {
+    let mut bench = Bench::new();
+    bench.decoder.restore(&serde_json::from_value(snapshot.clone()).unwrap()).unwrap();
+    bench
+}
+
+#[test]
+fn one_counter_over_domains_of_which_one_is_not_remembered() {
+    let mut bench = Bench::new();
+    assert_eq!(sequence(&mut bench, (0..20).map(|n| (1 + n % 2, n))), []);
+    let mut snapshot = serde_json::to_value(bench.decoder.snapshot()).unwrap();
+    let sequences = snapshot["exporters"][0]["sequences"].as_array_mut().unwrap();
+    assert_eq!(sequences.len(), 3, "two domains, and the counter over both");
+    sequences.retain(|it| it["domain"] != 2);
+    // Domain 1 goes on alone, then the other comes back: nothing is missing.
+    assert_eq!(sequence(&mut restored(&snapshot), (20..60).map(|n| (1, n)).chain((60..70).map(|n| (1 + n % 2, n)))), []);
+}
+
+#[test]
+fn a_counter_of_one_domain_that_was_remembered_as_one_of_all() {
+    let mut bench = Bench::new();
+    assert_eq!(sequence(&mut bench, (0..20).map(|n| (1, n))), []);
+    let mut snapshot = serde_json::to_value(bench.decoder.snapshot()).unwrap();
+    let sequences = snapshot["exporters"][0]["sequences"].as_array_mut().unwrap();
+    assert_eq!(sequences.len(), 1, "its own is that of all domains");
+    let mut shared = sequences[0].clone();
+    shared["domain"] = serde_json::Value::Null;
+    sequences.push(shared);
+    // Another domain with a counter of its own.
+    let mut after = restored(&snapshot);
+    assert_eq!(sequence(&mut after, (20..60).map(|n| (1, n)).chain((0..9).flat_map(|n| [(2, 5_000 + n), (1, 60 + n)]))), []);
+    // What a decoder knows itself is better than what it is told again.
+    let mut warm = Bench::new();
+    assert_eq!(sequence(&mut warm, (0..60).map(|n| (1, n))), []);
+    warm.decoder.restore(&serde_json::from_value(snapshot).unwrap()).unwrap();
+    assert_eq!(sequence(&mut warm, (60..80).map(|n| (1 + n % 2, n))), []);
+}
+
+#[test]
+fn what_is_used_is_remembered_as_such() {
+    let announce = [set(2, template(256, &SHAPE))];
+    let limited = || Bench::with(|settings| settings.limits.exporter_domains = 3);
+    let kept = |bench: &Bench| bench.decoder.templates().map(|it| it.domain).collect::<std::collections::BTreeSet<_>>();
+    let mut bench = limited();
+    for domain in [1, 2, 3, 1] {
+        bench.udp(&ipfix_of(domain, 0, &announce));
+    }
+    let mut after = limited();
+    after.decoder.restore(&bench.decoder.snapshot()).unwrap();
+    for mut bench in [bench, after] {
+        bench.udp(&ipfix_of(4, 0, &announce));
+        assert_eq!(kept(&bench), [1, 3, 4].into());
+    }
+}

@@ -45,6 +45,26 @@ fn a_set_that_runs_past_the_message() {
     }
 }
 
+/// A set that is cut behind a record is as much of a fault as one cut within.
+#[test]
+fn a_set_that_is_cut_between_records() {
+    for (message, templates, header) in both() {
+        let records = [1, 2, 3, 4].map(record).concat();
+        let whole = message(&[set(templates, template(256, &SHAPE)), set(256, records)]);
+        for lost in [8, 16] {
+            let mut bench = Bench::new();
+            let said = bench.udp(&whole[..whole.len() - lost]);
+            assert_eq!(flows(&said).len(), 4 - lost / 8);
+            let told = faults(&said);
+            assert_eq!((told.last().unwrap().kind, told.last().unwrap().layer), (Truncated, Layer::Set));
+            // The header of IPFIX tells of it too.
+            assert_eq!(told.len(), if header == IPFIX { 2 } else { 1 });
+            let status = bench.decoder.exporters().next().unwrap();
+            assert_eq!(status.faults, 1, "the header's comes before the message is its session's");
+        }
+    }
+}
+
 #[test]
 fn reserved_sets_are_skipped() {
     let (reserved_v9, reserved_ipfix) = ([2, 3, 255], [0, 1, 4, 255]);

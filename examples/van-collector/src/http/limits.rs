@@ -38,7 +38,8 @@ pub struct Limits {
     /// How long a reader may take nothing. Default 30 seconds.
     pub stall: Duration,
     /// Octets a second that a reader has to take on the whole; `stall` is what it may be late. Default 16 KiB, which is less than any line
-    /// carries: an answer of 100 MB is taken in less than two hours, or not. 0 lets everybody take as long as they like, in drops too.
+    /// carries: an answer of 100 MB is taken in less than two hours, or not. 0 asks for none.
+    /// Progress shows when the system's send buffer takes more, so some 200 KB have to be taken within `stall` in any case.
     pub rate: u64,
 }
 

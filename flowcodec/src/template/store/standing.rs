@@ -95,7 +95,7 @@ impl Ranks {
         self.0.iter().find_map(|list| list.front())
     }
 
-    /// All entries, in the order they would go if none were used.
+    /// All entries, in the order they would go.
     pub(super) fn walk<T>(self, slab: &Slab<T>) -> impl Iterator<Item = (Index, &T)> {
         self.0.into_iter().flat_map(|list| slab.walk(list))
     }

@@ -18,9 +18,10 @@ pub(super) use tiles::Tiles;
 /// Octets of a register.
 const LINE: usize = 64;
 
-/// Whether this processor has AVX-512 F, BW, DQ and VBMI.
+/// Whether this processor has AVX-512 F, BW, DQ and VBMI, and may use it: with `--cfg flowcodec_no_avx512` it does what others do.
 fn able() -> bool {
-    is_x86_feature_detected!("avx512f")
+    !cfg!(flowcodec_no_avx512)
+        && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vbmi")
