@@ -1,11 +1,13 @@
-//! The ways out: rows that were decoded before, written as text or protobuf into a buffer that is used again; and all the way from
-//! datagrams to both.
+//! The ways out: rows that were decoded before, written as text or protobuf into a buffer that is used again; all the way from
+//! datagrams to both; and what was written as goflow2's messages, read again.
 
 use core::hint::black_box;
 
 use flowcodec::io;
 use flowcodec::io::csv::Writer;
-use flowcodec::io::goflow2::{Dialect, Framing, write_protobuf_rows, write_protobuf_set};
+use flowcodec::io::goflow2::{
+    Dialect, Format, Framing, Reader, write_json_rows, write_json_set, write_protobuf_rows, write_protobuf_set,
+};
 use flowcodec::model::Schema;
 use flowcodec::{Decoder, Event, FlowRecord, RecordSet, RowScratch};
 
@@ -26,6 +28,7 @@ pub(crate) struct Outputs {
     scratch: RowScratch,
     text: String,
     octets: Vec<u8>,
+    messages: Option<Vec<u8>>,
 }
 
 /// All records of a workload as rows.
@@ -104,6 +107,66 @@ pub fn goflow2_sets(ours: &mut Ours, workload: &Workload) -> u64 {
         count += u64::from(set.len());
     });
     count
+}
+
+/// Every row as a line of goflow2's JSON. Gives the number of rows.
+pub fn goflow2_json(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { rows: kept, text, .. }) = ours.outputs();
+    let rows = kept.get_or_insert_with(|| rows(decoder, workload));
+    for run in rows.chunks(RUN) {
+        write_json_rows(text, run, Dialect::V2);
+        empty_text(text);
+    }
+    u64::try_from(rows.len()).unwrap_or(0)
+}
+
+/// Every record of every datagram as a line of goflow2's JSON. Gives the number of records.
+pub fn goflow2_json_sets(ours: &mut Ours, workload: &Workload) -> u64 {
+    let (decoder, Outputs { text, scratch, .. }) = ours.outputs();
+    let mut count = 0;
+    each_set(decoder, workload, |set| {
+        write_json_set(text, set, scratch, Dialect::V2);
+        empty_text(text);
+        count += u64::from(set.len());
+    });
+    count
+}
+
+/// The messages of all rows, written before as JSON lines, read as flows. Gives the number of flows.
+pub fn read_goflow2_json(ours: &mut Ours, workload: &Workload) -> u64 {
+    let messages = |rows: &[FlowRecord]| {
+        let mut text = String::new();
+        write_json_rows(&mut text, rows, Dialect::V2);
+        text.into_bytes()
+    };
+    read(ours, workload, Format::Json, messages)
+}
+
+/// The same from protobuf, with its length in front of each message. Gives the number of flows.
+pub fn read_goflow2_bin(ours: &mut Ours, workload: &Workload) -> u64 {
+    let messages = |rows: &[FlowRecord]| {
+        let mut octets = Vec::new();
+        write_protobuf_rows(&mut octets, rows, Dialect::V2, Framing::Prefixed);
+        octets
+    };
+    read(ours, workload, Format::Prefixed, messages)
+}
+
+fn read(ours: &mut Ours, workload: &Workload, format: Format, write: impl FnOnce(&[FlowRecord]) -> Vec<u8>) -> u64 {
+    let (decoder, Outputs { messages, .. }) = ours.outputs();
+    let messages = messages.get_or_insert_with(|| write(&rows(decoder, workload)));
+    let mut reader = Reader::of(format);
+    for piece in messages.chunks(BATCH) {
+        reader.push(piece);
+        while let Some(read) = reader.next() {
+            let _ = black_box(read);
+        }
+    }
+    reader.end();
+    while let Some(read) = reader.next() {
+        let _ = black_box(read);
+    }
+    reader.stats().flows
 }
 
 fn empty_text(text: &mut String) {

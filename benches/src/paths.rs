@@ -45,7 +45,7 @@ impl Path {
 }
 
 /// All paths.
-pub const PATHS: [Path; 42] = [
+pub const PATHS: [Path; 46] = [
     Path { name: "v5_lazy", what: "5 fields of each record through the packet view", shape: Shape::NetFlow5, run: v5_lazy },
     Path { name: "v5_rows", what: "192-byte rows", shape: Shape::NetFlow5, run: rows },
     Path { name: "v9_rows", what: "21 fields to 192-byte rows", shape: Shape::NetFlow9, run: rows },
@@ -76,6 +76,20 @@ pub const PATHS: [Path; 42] = [
     Path { name: "goflow2_bin", what: "rows, decoded before, as goflow2's message", shape: Shape::Ipfix, run: outputs::goflow2 },
     Path { name: "json_sets", what: "datagrams to JSON lines", shape: Shape::Ipfix, run: outputs::json_sets },
     Path { name: "goflow2_sets", what: "datagrams to goflow2's messages", shape: Shape::Ipfix, run: outputs::goflow2_sets },
+    Path {
+        name: "goflow2_json",
+        what: "rows, decoded before, as goflow2's JSON lines",
+        shape: Shape::Ipfix,
+        run: outputs::goflow2_json,
+    },
+    Path {
+        name: "goflow2_json_sets",
+        what: "datagrams to goflow2's JSON lines",
+        shape: Shape::Ipfix,
+        run: outputs::goflow2_json_sets,
+    },
+    Path { name: "read_goflow2_json", what: READ, shape: Shape::Ipfix, run: outputs::read_goflow2_json },
+    Path { name: "read_goflow2_bin", what: READ, shape: Shape::Ipfix, run: outputs::read_goflow2_bin },
     Path { name: "antrea_text", what: "17 texts of each record by Record::get", shape: Shape::Antrea, run: antrea_text },
     Path {
         name: "arrow_finish",
@@ -101,6 +115,7 @@ pub const PATHS: [Path; 42] = [
 ];
 
 const MERGED: &str = "updates into a collector that holds 1,000 connections, or as many as the name says";
+const READ: &str = "goflow2's messages of the same rows, written before, to flows";
 const CAPTURED: &str = "a recording to the common columns, templates learned anew";
 
 /// Our side: a decoder, and what a caller would keep beside it.

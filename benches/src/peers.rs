@@ -91,7 +91,8 @@ impl Peer {
         let writers = match path.name {
             "json" => outputs::Writer::json(&rows())?,
             "goflow2_bin" => outputs::Writer::protobuf(&rows())?,
-            "csv" | "json_sets" | "goflow2_sets" => Vec::new(),
+            "csv" | "json_sets" | "goflow2_sets" | "goflow2_json" | "goflow2_json_sets" | "read_goflow2_json"
+            | "read_goflow2_bin" => Vec::new(),
             _ => return Ok(Self::all(workload)),
         };
         Ok(writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect())

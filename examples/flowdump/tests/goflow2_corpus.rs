@@ -4,9 +4,14 @@
 mod common;
 
 use common::{corpus, groups};
-use flowcodec::io::goflow2::{Dialect, Framing, read_json, read_protobuf, write_json, write_protobuf, write_protobuf_set};
-use flowcodec::model::{FieldId, FieldValue, Flow};
+use flowcodec::io::goflow2::{
+    Dialect, Framing, read_json, read_protobuf, write_json, write_json_set, write_protobuf, write_protobuf_set,
+};
+use flowcodec::model::{FieldId, FieldValue, Flow, Schema};
 use flowcodec::{Event, Record, RecordSet, RowScratch, Settings, field};
+use flowdump::filter::Filter;
+use flowdump::output::{Goflow2, Output};
+use flowdump::shown::Shown;
 
 /// Fields that are in a message as the record has them, where they are not 0.
 const SAME: [FieldId; 22] = [
@@ -51,24 +56,50 @@ const ONLY_IN_PROTOBUF_1: [FieldId; 9] = [
 struct Seen {
     records: u64,
     values: u64,
+    passed: u64,
+    failed: u64,
     scratch: RowScratch,
 }
 
 impl Seen {
     fn set(&mut self, set: RecordSet<'_>) {
-        let mut one_by_one = [Vec::new(), Vec::new()];
+        let mut one_by_one = [(Vec::new(), String::new()), (Vec::new(), String::new())];
         for record in set {
             self.records += 1;
-            for (dialect, octets) in [Dialect::V1, Dialect::V2].into_iter().zip(&mut one_by_one) {
+            for (dialect, (octets, lines)) in [Dialect::V1, Dialect::V2].into_iter().zip(&mut one_by_one) {
                 write_protobuf(octets, &record, dialect, Framing::PrefixedLines);
+                write_json(lines, &record, dialect);
+                lines.push('\n');
                 self.record(&record, dialect);
             }
         }
-        for (dialect, octets) in [Dialect::V1, Dialect::V2].into_iter().zip(one_by_one) {
-            let mut together = Vec::new();
+        for (dialect, (octets, lines)) in [Dialect::V1, Dialect::V2].into_iter().zip(one_by_one) {
+            let (mut together, mut text) = (Vec::new(), String::new());
             write_protobuf_set(&mut together, &set, &mut self.scratch, dialect, Framing::PrefixedLines);
             assert_eq!(together, octets, "a set is its records");
+            write_json_set(&mut text, &set, &mut self.scratch, dialect);
+            assert_eq!(text, lines, "a set is its records");
         }
+        self.filtered(set);
+    }
+
+    /// What passes a filter goes out in runs: the same as one by one.
+    fn filtered(&mut self, set: RecordSet<'_>) {
+        let filter = Filter::parse("dst_port > 1023 or packets = 1", Schema::common()).unwrap();
+        let mut one_by_one = String::new();
+        for record in set {
+            if filter.matches(&Shown::Record(record)) {
+                self.passed += 1;
+                write_json(&mut one_by_one, &record, Dialect::V2);
+                one_by_one.push('\n');
+            } else {
+                self.failed += 1;
+            }
+        }
+        let mut written = Vec::new();
+        let mut output = Output::new(Box::new(Goflow2::new(Dialect::V2, None)), Some(filter));
+        output.event(&mut written, &Event::Flows(set)).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), one_by_one);
     }
 
     fn record(&mut self, record: &Record<'_>, dialect: Dialect) {
@@ -142,5 +173,6 @@ fn both_encodings_say_what_the_records_say() {
             }
         });
     }
+    assert!(seen.passed > 1_000 && seen.failed > 1_000, "{} passed, {} did not", seen.passed, seen.failed);
     assert!(seen.records > 10_000 && seen.values > 100_000, "{} records, {} values", seen.records, seen.values);
 }

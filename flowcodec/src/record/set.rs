@@ -174,8 +174,10 @@ impl<'a> RecordSet<'a> {
         }
     }
 
-    /// The first `count` records, and the others.
-    pub(crate) fn split_at(self, count: u32) -> (Self, Self) {
+    /// The first `count` records, and the others: how a part of a set is given to what takes sets. Cost: a walk over the first ones;
+    /// no allocation.
+    #[must_use]
+    pub fn split_at(self, count: u32) -> (Self, Self) {
         let mut records = self.records();
         let first = records.by_ref().take(usize::try_from(count).unwrap_or(usize::MAX)).count();
         let used = self.octets.len().saturating_sub(records.rest.len());

@@ -3,7 +3,7 @@
 //! The captures are those of the fluentd plug-in's tests (in the corpus as `fluentd/`): an export of NetFlow v5, one of v9 with its
 //! template, and an sFlow sample of an ICMP packet.
 
-use flowcodec::io::goflow2::{Dialect, Framing, write_json, write_protobuf, write_protobuf_set};
+use flowcodec::io::goflow2::{Dialect, Framing, write_json, write_json_set, write_protobuf, write_protobuf_set};
 use flowcodec::{Decoder, Event, Exporter, RowScratch, Timestamp};
 use prost::Message;
 use serde_json::{Value as Json, json};
@@ -40,6 +40,9 @@ fn written(datagrams: &[&str]) -> Written {
                     let mut whole = Vec::new();
                     write_protobuf_set(&mut whole, &set, &mut RowScratch::new(), dialect, Framing::Bare);
                     assert_eq!(whole, messages[place]);
+                    let mut text = String::new();
+                    write_json_set(&mut text, &set, &mut RowScratch::new(), dialect);
+                    assert_eq!(text.strip_suffix('\n'), Some(lines[place].as_str()));
                 }
                 found.push(Written {
                     json: lines.map(|line| serde_json::from_str(&line).unwrap()),

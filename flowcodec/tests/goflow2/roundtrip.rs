@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use flowcodec::io::goflow2::{
     Dialect, Format, Framing, LAYER_SIZES, LAYERS, MPLS_TTLS, Reader, SEGMENTS, SEGMENTS_LEFT, SEQUENCE, read_json,
-    read_protobuf, schema, write_json, write_protobuf, write_protobuf_rows,
+    read_protobuf, schema, write_json, write_json_rows, write_protobuf, write_protobuf_rows,
 };
 use flowcodec::model::{Field, FieldDef, FieldId, FieldType, FieldValue, Flow, Mac, Numbers, U32List};
 use flowcodec::{FlowRecord, Protocol, Timestamp, field};
@@ -288,6 +288,13 @@ proptest! {
                 }
                 prop_assert_eq!(by_rows, one_by_one);
             }
+            let (mut by_rows, mut one_by_one) = (String::from("7"), String::from("7"));
+            write_json_rows(&mut by_rows, &rows, dialect);
+            for row in &rows {
+                write_json(&mut one_by_one, row, dialect);
+                one_by_one.push('\n');
+            }
+            prop_assert_eq!(by_rows, one_by_one);
         }
     }
 }

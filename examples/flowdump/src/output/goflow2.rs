@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use flowcodec::io::goflow2::{Dialect, Framing, write_json, write_protobuf, write_protobuf_set};
+use flowcodec::io::goflow2::{Dialect, Framing, write_json, write_json_set, write_protobuf, write_protobuf_set};
 use flowcodec::{RecordSet, RowScratch};
 
 use super::Form;
@@ -15,7 +15,7 @@ pub struct Goflow2 {
     /// `None` for JSON.
     framing: Option<Framing>,
     scratch: RowScratch,
-    line: String,
+    lines: String,
     octets: Vec<u8>,
 }
 
@@ -23,7 +23,7 @@ impl Goflow2 {
     /// In JSON, one object a line; or, with a framing, in protobuf.
     #[must_use]
     pub fn new(dialect: Dialect, framing: Option<Framing>) -> Self {
-        Self { dialect, framing, scratch: RowScratch::new(), line: String::new(), octets: Vec::new() }
+        Self { dialect, framing, scratch: RowScratch::new(), lines: String::new(), octets: Vec::new() }
     }
 }
 
@@ -31,10 +31,10 @@ impl Form for Goflow2 {
     fn one(&mut self, out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
         match self.framing {
             None => {
-                self.line.clear();
-                write_json(&mut self.line, shown.message(), self.dialect);
-                self.line.push('\n');
-                out.write_all(self.line.as_bytes())
+                self.lines.clear();
+                write_json(&mut self.lines, shown.message(), self.dialect);
+                self.lines.push('\n');
+                out.write_all(self.lines.as_bytes())
             }
             Some(framing) => {
                 self.octets.clear();
@@ -45,11 +45,17 @@ impl Form for Goflow2 {
     }
 
     fn set(&mut self, out: &mut dyn Write, set: RecordSet<'_>) -> io::Result<()> {
-        let Some(framing) = self.framing else {
-            return set.records().try_for_each(|record| self.one(out, &Shown::Record(record)));
-        };
-        self.octets.clear();
-        write_protobuf_set(&mut self.octets, &set, &mut self.scratch, self.dialect, framing);
-        out.write_all(&self.octets)
+        match self.framing {
+            None => {
+                self.lines.clear();
+                write_json_set(&mut self.lines, &set, &mut self.scratch, self.dialect);
+                out.write_all(self.lines.as_bytes())
+            }
+            Some(framing) => {
+                self.octets.clear();
+                write_protobuf_set(&mut self.octets, &set, &mut self.scratch, self.dialect, framing);
+                out.write_all(&self.octets)
+            }
+        }
     }
 }

@@ -84,9 +84,9 @@ impl Output {
             Event::Options(set) | Event::Counters(set) | Event::Unknown(set) if self.form.has_all_records() => *set,
             _ => return Ok(()),
         };
-        match self.filter {
+        match &self.filter {
             None => self.form.set(out, set),
-            Some(_) => set.records().try_for_each(|record| self.one(out, &Shown::Record(record))),
+            Some(filter) => passing_runs(set, filter, |run| self.form.set(out, run)),
         }
     }
 
@@ -110,4 +110,30 @@ impl Output {
         let passes = self.filter.as_ref().is_none_or(|filter| filter.matches(shown));
         if passes { self.form.one(out, shown) } else { Ok(()) }
     }
+}
+
+/// Hands the records that pass to `each`, those that stand side by side together.
+fn passing_runs<'a>(
+    set: RecordSet<'a>,
+    filter: &Filter,
+    mut each: impl FnMut(RecordSet<'a>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut rest, mut passing, mut failing) = (set, 0_u32, 0_u32);
+    for record in set.records() {
+        match (filter.matches(&Shown::Record(record)), passing) {
+            (true, 0) => {
+                (_, rest) = rest.split_at(failing);
+                (passing, failing) = (1, 0);
+            }
+            (true, _) => passing = passing.saturating_add(1),
+            (false, 0) => failing = failing.saturating_add(1),
+            (false, _) => {
+                let run;
+                (run, rest) = rest.split_at(passing);
+                (passing, failing) = (0, 1);
+                each(run)?;
+            }
+        }
+    }
+    if passing == 0 { Ok(()) } else { each(rest) }
 }

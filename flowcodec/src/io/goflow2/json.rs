@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::message::{Message, View};
+use super::message::{Beside, Message, View, each_view};
 use super::table::{Form, ROWS, Shape};
 use super::{Dialect, words};
 use crate::io::json::{address, unsigned};
 use crate::io::line::{self, Line, Sink};
-use crate::model::{Mac, field};
+use crate::model::{FlowRecord, Mac, field};
+use crate::record::RecordSet;
+use crate::template::RowScratch;
 
 /// Writes one message as a JSON object, without a line end. Nothing is allocated but what `out` grows by.
 ///
@@ -23,20 +25,49 @@ use crate::model::{Mac, field};
 /// assert!(out.starts_with(r#"{"Type":"FLOWUNKNOWN","TimeReceived":0,"SequenceNum":0,"SamplingRate":0,"SamplerAddress":"","#));
 /// ```
 pub fn write_json<'a>(out: &mut String, message: impl Into<Message<'a>>, dialect: Dialect) {
-    message.into().view(|view| write(out, view, dialect));
+    message.into().view(|view| {
+        let mut line = Line::new(out);
+        object(&mut line, 0, view, dialect);
+    });
 }
 
-fn write(out: &mut String, view: &View<'_>, dialect: Dialect) {
-    let mut line = Line::new(out);
-    let mut at = line.mark_at(0, b'{');
+/// Writes all records of a set, each with a line end: the faster way, as of [`write_protobuf_set`](super::write_protobuf_set).
+///
+/// ```no_run
+/// # use flowcodec::io::goflow2::{Dialect, write_json_set};
+/// # fn show(set: flowcodec::RecordSet<'_>, scratch: &mut flowcodec::RowScratch) {
+/// let mut out = String::new();
+/// write_json_set(&mut out, &set, scratch, Dialect::V2);
+/// # }
+/// ```
+pub fn write_json_set(out: &mut String, set: &RecordSet<'_>, scratch: &mut RowScratch, dialect: Dialect) {
+    let (mut line, mut at) = (Line::new(out), 0);
+    each_view(set, scratch, |view| {
+        let end = object(&mut line, at, view, dialect);
+        at = line.mark_at(end, b'\n');
+    });
+}
+
+/// Writes rows that were kept, each with a line end; they have no sequence number and none of the rarer fields.
+pub fn write_json_rows(out: &mut String, rows: &[FlowRecord], dialect: Dialect) {
+    let (mut line, mut at) = (Line::new(out), 0);
+    for row in rows {
+        let end = object(&mut line, at, &View { row, beside: &Beside::NOTHING, sequence: 0 }, dialect);
+        at = line.mark_at(end, b'\n');
+    }
+}
+
+/// Writes one object. Gives where it ends.
+fn object(line: &mut Line<'_>, at: usize, view: &View<'_>, dialect: Dialect) -> usize {
+    let mut at = line.mark_at(at, b'{');
     let keys = match dialect {
         Dialect::V1 => &KEYS_V1,
         Dialect::V2 => &KEYS_V2,
     };
     for (row, key) in ROWS.iter().zip(keys).filter(|(_, key)| key.len != 0) {
-        at = member(&mut line, at, key, view, row.form, dialect);
+        at = member(line, at, key, view, row.form, dialect);
     }
-    line.end_list(at, b'}');
+    line.end_list(at, b'}')
 }
 
 /// Room for a key and a value.

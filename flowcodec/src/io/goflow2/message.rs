@@ -7,8 +7,8 @@ use super::{ADDED, Dialect, id, schema};
 use crate::context::Context;
 use crate::exporter::Protocol;
 use crate::model::{COLUMNS, FieldId, FieldValue, Flow, FlowRecord, HOT, Mac, Numbers, address_of_octets, field};
-use crate::record::Record;
-use crate::template::Template;
+use crate::record::{Record, RecordSet};
+use crate::template::{RowScratch, Template};
 use crate::time::Timestamp;
 
 /// What a message is made from.
@@ -57,6 +57,24 @@ impl Message<'_> {
             Self::Row(row) => write(&View { row, beside: &Beside::NOTHING, sequence: 0 }),
         }
     }
+}
+
+/// Lends all records of a set in that form. Those of a template without any of the rarer fields (lists, fragments, VRFs, output
+/// counters, ...) come from rows alone; of others, and of samples, each record is walked as well.
+#[inline]
+pub(super) fn each_view(set: &RecordSet<'_>, scratch: &mut RowScratch, mut write: impl FnMut(&View<'_>)) {
+    let sequence = set.context().sequence;
+    if set.template().is_some_and(Beside::is_of_context) {
+        let beside = Beside::of_context(set.context());
+        set.rows(scratch, |rows| rows.iter().for_each(|row| write(&View { row, beside: &beside, sequence })));
+        return;
+    }
+    let mut records = set.records();
+    set.rows(scratch, |rows| {
+        for (row, record) in rows.iter().zip(&mut records) {
+            write(&View { row, beside: &Beside::of_record(&record), sequence });
+        }
+    });
 }
 
 /// The fields beside the row that the table asks for, and how many there are.

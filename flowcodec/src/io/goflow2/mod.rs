@@ -6,7 +6,8 @@
 //! | | |
 //! |---|---|
 //! | dialects | [`Dialect::V1`] (goflow2 1.x), [`Dialect::V2`] (2.x): other names and times, and number 38 means another thing |
-//! | encodings | JSON, one object a line ([`write_json`]); protobuf ([`write_protobuf`]), as one [`Framing`] or another |
+//! | encodings | JSON, one object a line ([`write_json`]); protobuf ([`write_protobuf`]), as one [`Framing`] or another; of a whole set at once
+//! | | ([`write_json_set`], [`write_protobuf_set`]) |
 //! | readers | [`Reader`] for streams and files, [`read_json`] and [`read_protobuf`] for one message |
 //!
 //! One table (`table.rs`) lists the fields. As in goflow2, what is not known is 0 or empty, and so 0 and empty are read as absent.
@@ -40,7 +41,7 @@ mod words;
 use std::sync::{Arc, LazyLock};
 
 pub use decode::read_protobuf;
-pub use json::write_json;
+pub use json::{write_json, write_json_rows, write_json_set};
 pub use message::Message;
 pub use parse::read_json;
 pub use protobuf::{write_protobuf, write_protobuf_rows, write_protobuf_set};

@@ -1,6 +1,6 @@
 //! The message in protobuf (proto3): a field that is 0 or empty is left out, numbers of a list stand together.
 
-use super::message::{Beside, Message, View};
+use super::message::{Beside, Message, View, each_view};
 use super::plan::{self, ALWAYS, DIRECT, NOT_OF_SFLOW, Other, Plan, RARE};
 use super::table::{ROWS, Shape};
 use super::varint::{LENGTH, ROOM, Room, Tag, VARINT, address, groups, push_varint, varint};
@@ -35,23 +35,8 @@ fn write_one(out: &mut Vec<u8>, view: &View<'_>, dialect: Dialect, framing: Fram
 /// Writes all records of a set. Those of a template without any of the rarer fields (lists, fragments, VRFs, output counters, ...) go
 /// row by row, the fastest way; for others, and for samples, each record is walked as well.
 pub fn write_protobuf_set(out: &mut Vec<u8>, set: &RecordSet<'_>, scratch: &mut RowScratch, dialect: Dialect, framing: Framing) {
-    let sequence = set.context().sequence;
     let mut messages = Messages::new(out, framing);
-    if set.template().is_some_and(Beside::is_of_context) {
-        let beside = Beside::of_context(set.context());
-        set.rows(scratch, |rows| {
-            for row in rows {
-                messages.write(&View { row, beside: &beside, sequence }, dialect);
-            }
-        });
-        return;
-    }
-    let mut records = set.records();
-    set.rows(scratch, |rows| {
-        for (row, record) in rows.iter().zip(&mut records) {
-            messages.write(&View { row, beside: &Beside::of_record(&record), sequence }, dialect);
-        }
-    });
+    each_view(set, scratch, |view| messages.write(view, dialect));
 }
 
 /// Writes rows that were kept; they have no sequence number and none of the rarer fields.
