@@ -7,7 +7,7 @@ use common::{corpus, decode, groups};
 use flowcodec::ie::{ElementId, SflowStructure};
 use flowcodec::model::{FieldValue, Schema};
 use flowcodec::sflow::table;
-use flowcodec::{Element, Event, Flow, FlowRecord, Record, RecordSet, RowScratch, Settings, field, io};
+use flowcodec::{Element, Event, Flow, FlowBatch, FlowRecord, Record, RecordSet, RowScratch, Settings, field, io};
 use flowdump::input::Options;
 use serde_json::Value as Json;
 
@@ -43,13 +43,47 @@ fn is_shown(element: &Element<'_>, shown: &Json) -> bool {
     }
 }
 
+/// Whether a value says all of these octets; `None` where it is computed from more than them.
+fn says(value: FieldValue<'_>, octets: &[u8]) -> Option<bool> {
+    let number = || octets.iter().fold(0_u64, |number, &octet| (number << 8) | u64::from(octet));
+    Some(match value {
+        FieldValue::Unsigned(value) => octets.len() <= 8 && value == number(),
+        FieldValue::Address(std::net::IpAddr::V4(address)) if octets.len() == 4 => address.octets() == octets,
+        FieldValue::Address(std::net::IpAddr::V6(address)) => address.octets() == octets,
+        FieldValue::Mac(mac) => mac.octets() == octets,
+        FieldValue::Octets(value) => value == octets,
+        _ => return None,
+    })
+}
+
+/// Every element stands in the flow: as a field that says it, or beside the fields with its octets.
+fn keeps(flow: &Flow, record: &Record<'_>, schema: &Schema) {
+    let mut others = flow.other().iter().peekable();
+    for element in record.elements().filter(|element| element.field().is_some()) {
+        if others.next_if(|other| other.id == element.id() && other.octets == element.octets()).is_some() {
+            continue;
+        }
+        let feeds = flow.fields().filter(|(id, _)| {
+            schema.field(*id).is_some_and(|spec| spec.sources.iter().any(|source| source.element == element.id()))
+        });
+        let feeds: Vec<_> = feeds.map(|(_, value)| value).collect();
+        let whole = feeds.iter().any(|value| says(*value, element.octets()) != Some(false));
+        // ICMP type and code of one element are two fields.
+        let halves =
+            element.octets().iter().all(|octet| feeds.iter().any(|value| *value == FieldValue::Unsigned(u64::from(*octet))));
+        assert!(whole || halves, "{} {:x?} is lost: {:?}, {:?}", element.id(), element.octets(), flow.row(), flow.other());
+    }
+}
+
 struct Paths {
     schema: std::sync::Arc<Schema>,
+    batch: FlowBatch,
     scratch: RowScratch,
     rows: Vec<FlowRecord>,
     json: String,
     records: usize,
     owned: usize,
+    in_columns: usize,
 }
 
 impl Paths {
@@ -74,12 +108,36 @@ impl Paths {
         }
         assert_eq!(octets, set.raw().len());
         self.rows = rows;
+        if self.records < 20_000 {
+            self.columns(set);
+        }
+    }
+
+    fn columns(&mut self, set: RecordSet<'_>) {
+        let (mut records, mut rest) = (set.records(), Some(set));
+        while let Some(set) = rest {
+            if self.batch.is_full() {
+                self.batch.clear();
+            }
+            let from = self.batch.len();
+            rest = self.batch.append(set);
+            for (row, record) in (from..self.batch.len()).zip(&mut records) {
+                for spec in self.schema.fields() {
+                    let id = self.schema.find(&spec.name).unwrap();
+                    assert_eq!(self.batch.value(id, row), record.value(id), "{}", spec.name);
+                }
+                self.in_columns += 1;
+            }
+        }
     }
 
     fn owned(&mut self, record: &Record<'_>, row: &FlowRecord) {
         self.owned += 1;
         let flow = record.to_flow(&self.schema);
         assert_eq!(flow.row(), row);
+        if record.template().is_some_and(|template| template.id() != 0) {
+            keeps(&flow, record, &self.schema);
+        }
         let copy: Flow = serde_json::from_str(&serde_json::to_string(&flow).unwrap()).unwrap();
         assert_eq!(copy, flow);
         for spec in self.schema.fields() {
@@ -135,11 +193,13 @@ fn all_ways_of_reading_agree() {
     let Some(corpus) = corpus() else { return };
     let mut paths = Paths {
         schema: Schema::common(),
+        batch: FlowBatch::builder(Schema::common()).all().capacity(100).build().unwrap(),
         scratch: RowScratch::default(),
         rows: Vec::new(),
         json: String::new(),
         records: 0,
         owned: 0,
+        in_columns: 0,
     };
     let mut groups = groups(&corpus);
     // The large group last, to take a part of it.
@@ -164,5 +224,5 @@ fn all_ways_of_reading_agree() {
         group.decode(&corpus, Settings::default(), &mut |event| paths.event(event));
     }
     // 79,998 of the groups, and the recordings.
-    assert_eq!((paths.records, paths.owned), (81_546, 23_846));
+    assert_eq!((paths.records, paths.owned, paths.in_columns), (81_546, 23_846, 19_994));
 }
