@@ -16,7 +16,7 @@ pub fn tell(what: &dyn Display) {
 /// Faults that are told one by one; the rest are only counted.
 const TOLD: u64 = 20;
 
-/// Tells of faults: the first [`TOLD`], a run of the same fault as one line and a count.
+/// Tells of faults: the first twenty, a run of the same fault as one line and a count.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Nothing is told of faults.
