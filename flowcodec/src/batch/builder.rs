@@ -121,6 +121,7 @@ impl FlowBatchBuilder {
             portable,
             bases: Vec::new(),
             scratch: None,
+            waiting: 0,
             spare: Vec::new(),
         })
     }

@@ -84,6 +84,8 @@ pub struct FlowBatch {
     // Working space: the segments of records whose set has not noted them, and rows on their way into columns.
     bases: Vec<u32>,
     scratch: Option<RowScratch>,
+    /// Rows at the end whose fields stand in `scratch` and in no column yet, but for those that rows have no place for.
+    waiting: usize,
     /// Memory of columns that were filled apart.
     spare: Vec<added::Memory>,
 }
@@ -236,6 +238,7 @@ impl FlowBatch {
 
     /// Empties it; what is allocated is kept.
     pub fn clear(&mut self) {
+        self.waiting = 0;
         for slot in &mut self.slots {
             slot.validity.clear();
         }
@@ -260,11 +263,17 @@ impl FlowBatch {
     /// Whether a cell is there.
     fn has(&self, number: usize, row: usize) -> bool {
         let Some(slot) = self.slots.get(number) else { return false };
+        if let Some(waiting) = self.waiting_at(slot, row) {
+            return waiting.has(slot.id);
+        }
         slot.validity.get(row) || (row >= self.open.from && row < self.len && self.open.always.contains(number))
     }
 
     fn cell(&self, number: usize, row: usize) -> Option<FieldValue<'_>> {
         let slot = self.slots.get(number)?;
+        if let Some(waiting) = self.waiting_at(slot, row) {
+            return waiting.value(slot.id);
+        }
         if !self.has(number, row) {
             return None;
         }
@@ -287,6 +296,7 @@ impl FlowBatch {
             return false;
         }
         let Ok(count) = usize::try_from(set.len()) else { return false };
+        self.put_waiting();
         let tiled = self.tiled();
         let Self { programs, slots, cells, open, .. } = self;
         let Some(program) = programs.find(template, slots, self.schema.tag(), tiled) else { return false };
@@ -308,8 +318,9 @@ impl FlowBatch {
         true
     }
 
-    /// Writes down the validity of the rows at the end.
+    /// Puts the rows at the end that wait into columns, and writes down their validity.
     fn settle(&mut self) {
+        self.put_waiting();
         self.open.settle(&mut self.slots, self.len);
     }
 

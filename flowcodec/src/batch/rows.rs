@@ -9,12 +9,15 @@ use crate::template::RowScratch;
 impl FlowBatch {
     /// Adds a set that fits: the columns that rows have from there, and the others, if any are wanted, field by field.
     pub(super) fn by_rows(&mut self, set: RecordSet<'_>) {
-        let portable = self.portable;
-        let fresh = || if portable { RowScratch::portable() } else { RowScratch::new() };
-        let mut scratch = self.scratch.take().unwrap_or_else(fresh);
         let first = self.len;
-        set.rows(&mut scratch, |rows| self.put_rows(rows));
-        self.scratch = Some(scratch);
+        if !self.wait(&set) {
+            let mut scratch = self.take_scratch();
+            set.rows(&mut scratch, |rows| {
+                let row = self.open_rows(rows.len());
+                put_rows(&mut self.slots, &mut self.cells, row, rows);
+            });
+            self.scratch = Some(scratch);
+        }
         if self.slots.iter().all(|slot| slot.id.index() < HOT.len()) {
             return;
         }
@@ -29,24 +32,75 @@ impl FlowBatch {
         }
     }
 
-    /// Adds rows, 64 at most.
-    fn put_rows(&mut self, rows: &[FlowRecord]) {
-        let row = self.open_rows(rows.len());
-        let (all, any) = rows.iter().fold((u64::MAX, 0), |(all, any), row| (all & row.present(), any | row.present()));
-        for slot in &mut self.slots {
-            let Some(&offset) = HOT.get(slot.id.index()) else { continue };
-            let bit = presence_bit(slot.id);
-            if any & bit == 0 {
-                continue;
-            }
-            slot.fill(&mut self.cells, row);
-            self.cells.put_column(slot, usize::from(offset), row, rows);
-            if all & bit != 0 {
-                slot.validity.extend(rows.len(), true);
-            } else {
-                let mask = rows.iter().rev().fold(0, |mask, row| mask << 1 | u64::from(row.present() & bit != 0));
-                slot.validity.push(mask, rows.len());
-            }
+    /// Samples become rows that wait, until there are enough of them: a datagram has a few, and to begin with a column costs as much as
+    /// ten of its cells. `false` for all other sets, and for those that are large enough.
+    fn wait(&mut self, set: &RecordSet<'_>) -> bool {
+        let Some(count) = usize::try_from(set.len()).ok().filter(|count| *count <= RowScratch::RUN / 2) else { return false };
+        if set.templated().is_some() {
+            return false;
+        }
+        if self.waiting.saturating_add(count) > RowScratch::RUN {
+            self.put_waiting();
+        }
+        if self.waiting == 0 {
+            self.close();
+        }
+        let mut scratch = self.take_scratch();
+        let mut made = 0_usize;
+        set.rows_of_samples(scratch.rows().get_mut(self.waiting..).unwrap_or_default(), |rows| made = rows.len());
+        self.scratch = Some(scratch);
+        self.waiting = self.waiting.saturating_add(made);
+        self.len = self.len.saturating_add(made);
+        self.open.from = self.len;
+        true
+    }
+
+    /// Puts the rows that wait into columns.
+    #[inline]
+    pub(super) fn put_waiting(&mut self) {
+        if self.waiting != 0 {
+            self.put_all_waiting();
+        }
+    }
+
+    fn put_all_waiting(&mut self) {
+        let count = core::mem::take(&mut self.waiting);
+        let rows = self.scratch.as_ref().and_then(|scratch| scratch.made(count));
+        put_rows(&mut self.slots, &mut self.cells, self.len.saturating_sub(count), rows.unwrap_or_default());
+    }
+
+    /// The row that waits, of a column that rows have a place for.
+    #[inline]
+    pub(super) fn waiting_at(&self, slot: &Slot, row: usize) -> Option<&FlowRecord> {
+        let at = row.checked_sub(self.len.saturating_sub(self.waiting))?;
+        if slot.id.index() >= HOT.len() {
+            return None;
+        }
+        self.scratch.as_ref()?.made(self.waiting)?.get(at)
+    }
+
+    fn take_scratch(&mut self) -> RowScratch {
+        let portable = self.portable;
+        self.scratch.take().unwrap_or_else(|| if portable { RowScratch::portable() } else { RowScratch::new() })
+    }
+}
+
+/// Puts rows, 64 at most, into the cells from a row on.
+fn put_rows(slots: &mut [Slot], cells: &mut Cells, row: usize, rows: &[FlowRecord]) {
+    let (all, any) = rows.iter().fold((u64::MAX, 0), |(all, any), row| (all & row.present(), any | row.present()));
+    for slot in slots {
+        let Some(&offset) = HOT.get(slot.id.index()) else { continue };
+        let bit = presence_bit(slot.id);
+        if any & bit == 0 {
+            continue;
+        }
+        slot.fill(cells, row);
+        cells.put_column(slot, usize::from(offset), row, rows);
+        if all & bit != 0 {
+            slot.validity.extend(rows.len(), true);
+        } else {
+            let mask = rows.iter().rev().fold(0, |mask, row| mask << 1 | u64::from(row.present() & bit != 0));
+            slot.validity.push(mask, rows.len());
         }
     }
 }

@@ -95,6 +95,20 @@ pub(super) struct Begun {
     pub(super) evicted: Option<Box<(SessionKey, ExporterChange)>>,
 }
 
+/// The data sources of a session, and the beginning they count from.
+pub(super) struct Counting<'s> {
+    epoch: u32,
+    sources: &'s mut Sources,
+}
+
+impl Counting<'_> {
+    /// Takes the number of a sample if it is the next of its source.
+    #[inline]
+    pub(super) fn goes_on(&mut self, number: SampleNumber) -> bool {
+        self.sources.goes_on(self.epoch, number)
+    }
+}
+
 impl Sessions {
     pub(super) fn new() -> Self {
         Self { peers: Vec::new(), states: Slab::new(), shared: Slab::new(), all_shared: List::EMPTY, by_key: HashMap::default() }
@@ -256,8 +270,14 @@ impl Sessions {
         begun
     }
 
-    /// One sample of an sFlow session.
+    /// The data sources of an sFlow session.
     #[inline]
+    pub(super) fn sources(&mut self, id: SessionId) -> Option<Counting<'_>> {
+        let session = self.states.get_mut(id.0)?;
+        Some(Counting { epoch: session.epoch, sources: &mut session.sources })
+    }
+
+    /// One sample of an sFlow session.
     pub(super) fn sampled(
         &mut self,
         owner: Owner,

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use super::sequence::{DOUBTED, ESTABLISHED};
 use super::{SequenceChange, SequenceUnit};
 use crate::limits::Limits;
-use crate::sflow::{Sample, SampleKind, Source};
+use crate::sflow::{Plain, Sample, SampleKind, Source};
 use crate::template::indexed;
 
 /// Bytes of one source.
@@ -76,6 +76,11 @@ impl SampleNumber {
         let key = SourceKey::new(sample.kind(), sample.source()?);
         Some(Self { key, sequence: sample.sequence()? })
     }
+
+    #[inline]
+    pub(super) const fn of_plain(sample: &Plain) -> Self {
+        Self { key: SourceKey::new(sample.kind, sample.source), sequence: sample.sequence }
+    }
 }
 
 /// The sources of one session.
@@ -105,17 +110,23 @@ impl Sources {
         self.states.len()
     }
 
-    /// Takes the number of a sample; `None` when its source is not known. `epoch` counts the agent's beginnings.
+    /// Takes the number of a sample if it is the next of its source; nothing is changed otherwise. `epoch` counts the agent's beginnings.
     #[inline]
-    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Option<Followed> {
+    pub(super) fn goes_on(&mut self, epoch: u32, number: SampleNumber) -> bool {
         let SampleNumber { key, sequence } = number;
-        let hash = key.hash(&self.hasher);
-        let state = self.states.find_mut(hash, |state| state.key == key)?;
-        if state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0 {
+        let Some(state) = self.states.find_mut(key.hash(&self.hasher), |state| state.key == key) else { return false };
+        let next = state.last.wrapping_add(1) == sequence && state.epoch == epoch && state.gaps == 0;
+        if next {
             state.last = sequence;
             state.streak = state.streak.saturating_add(1);
-            return Some(Followed::Nothing);
         }
+        next
+    }
+
+    /// Takes the number of a sample; `None` when its source is not known.
+    pub(super) fn follow(&mut self, epoch: u32, number: SampleNumber, limits: &Limits) -> Option<Followed> {
+        let SampleNumber { key, sequence } = number;
+        let state = self.states.find_mut(key.hash(&self.hasher), |state| state.key == key)?;
         Some(state.step(epoch, sequence, limits).map_or(Followed::Nothing, Followed::Change))
     }
 
@@ -140,7 +151,6 @@ impl Sources {
 impl SourceState {
     /// Whether samples are missing in front of number `sequence`. Nobody is accused before numbers have followed one another for some
     /// steps.
-    #[cold]
     fn step(&mut self, epoch: u32, sequence: u32, limits: &Limits) -> Option<SequenceChange> {
         if self.epoch != epoch {
             *self = Self { key: self.key, last: sequence, epoch, streak: 0, gaps: 0, stride: 0 };

@@ -68,7 +68,8 @@ impl Headers<'_> {
         if self.plain
             && let Some(head) = self.bytes.first_chunk()
         {
-            plain::fill(head, row);
+            let present = plain::fill(head, row);
+            row.mark(present);
         } else {
             self.fill_by_layer(row);
         }

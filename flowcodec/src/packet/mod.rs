@@ -74,20 +74,23 @@ pub fn parse(start: Start, bytes: &[u8]) -> Headers<'_> {
     parse_to_depth(start, bytes, DEPTH)
 }
 
-/// Reads headers straight into a row: their fields, and the octets of the packet from its network header on. `frame` are the octets of
-/// the packet on the wire. The same as [`parse`], [`Headers::fill`] and [`Headers::network_len`], without what stands between.
+/// Reads headers straight into a row: their fields, and the octets of the packet from its network header on; gives presence bits that
+/// are to be marked. `frame` are the octets of the packet on the wire. The same as [`parse`], [`Headers::fill`] and
+/// [`Headers::network_len`], without what stands between.
 #[inline]
-pub(crate) fn fill(start: Start, bytes: &[u8], frame: u32, row: &mut FlowRecord) {
-    if start == Start::ETHERNET && plain::parse_into(bytes, row) {
-        return;
+pub(crate) fn fill(start: Start, bytes: &[u8], frame: u32, row: &mut FlowRecord) -> u64 {
+    if start == Start::ETHERNET
+        && let Some(present) = plain::parse_into(bytes, row)
+    {
+        return present;
     }
     let headers = parse(start, bytes);
     headers.fill(row);
+    let mut present = 0;
     if let Some(octets) = headers.network_len(frame) {
-        let mut present = 0;
         put!(row, present, OCTETS, u64::from(octets).to_ne_bytes());
-        row.mark(present);
     }
+    present
 }
 
 /// The same, with `depth` levels of inner headers; 0 for none.

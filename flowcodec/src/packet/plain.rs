@@ -12,15 +12,13 @@ use crate::model::{FlowRecord, put};
 /// Octets up to the end of a TCP header.
 pub(super) const SIZE: usize = 54;
 
-/// Writes all fields of such headers, and the packet's octets; `false` for all other packets.
+/// Writes all fields of such headers, and the packet's octets; gives their presence bits, `None` for all other packets.
 #[inline]
-pub(super) fn parse_into(bytes: &[u8], row: &mut FlowRecord) -> bool {
-    let Some((head, _, _)) = shape(bytes) else { return false };
+pub(super) fn parse_into(bytes: &[u8], row: &mut FlowRecord) -> Option<u64> {
+    let (head, _, _) = shape(bytes)?;
     let mut present = 0;
     put!(row, present, OCTETS, u64::from(u16::from_be_bytes([head[16], head[17]])).to_ne_bytes());
-    row.mark(present);
-    fill(head, row);
-    true
+    Some(present | fill(head, row))
 }
 
 /// What the walk would find; `None` for all other packets.
@@ -65,13 +63,16 @@ fn shape(bytes: &[u8]) -> Option<(&[u8; SIZE], Layer, usize)> {
     }
 }
 
-/// Writes all fields of such headers.
+/// Writes all fields of such headers; gives their presence bits.
 #[inline]
-pub(super) fn fill(head: &[u8; SIZE], row: &mut FlowRecord) {
+pub(super) fn fill(head: &[u8; SIZE], row: &mut FlowRecord) -> u64 {
     let mut present = 0;
     let address = |[a, b, c, d]: [u8; 4]| [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d];
-    put!(row, present, DST_MAC, [head[0], head[1], head[2], head[3], head[4], head[5]]);
-    put!(row, present, SRC_MAC, [head[6], head[7], head[8], head[9], head[10], head[11]]);
+    // Each in one piece: put together octet by octet they take twice as long.
+    if let [dst_mac, src_mac, ..] = head.as_chunks::<6>().0 {
+        put!(row, present, DST_MAC, *dst_mac);
+        put!(row, present, SRC_MAC, *src_mac);
+    }
     put!(row, present, ETHERTYPE, IPV4.to_ne_bytes());
     put!(row, present, IP_VERSION, [4]);
     put!(row, present, TOS, [head[15]]);
@@ -84,5 +85,5 @@ pub(super) fn fill(head: &[u8; SIZE], row: &mut FlowRecord) {
     if head[23] == 6 {
         put!(row, present, TCP_FLAGS, (u16::from_be_bytes([head[46], head[47]]) & 0x0fff).to_ne_bytes());
     }
-    row.mark(present);
+    present
 }

@@ -14,7 +14,6 @@ use crate::sflow::{
     self, Ethernet, Gateway, HeaderProtocol, Interface, Ipv4, Ipv6, Mpls, Nat, NatPort, PacketTime, Places, PlainFlow, RawHeader,
     Router, Sample, SampleKind, SocketIpv4, SocketIpv6, Structure, Switch, User, table,
 };
-use crate::template::RowScratch;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -126,12 +125,10 @@ fn fill_plain(context: &Context, sample: &PlainFlow<'_>, row: &mut FlowRecord) {
     }
     if let Some(header) = sample.header() {
         put!(row, present, PACKETS, 1_u64.to_ne_bytes());
-        row.mark(present);
         let frame = header.frame_length.saturating_sub(header.stripped);
-        packet::fill(Start::from_sflow(header.protocol), header.header, frame, row);
-    } else {
-        row.mark(present);
+        present |= packet::fill(Start::from_sflow(header.protocol), header.header, frame, row);
     }
+    row.mark(present);
 }
 
 /// The part of a row that all samples of a datagram share.
@@ -148,35 +145,51 @@ pub(super) fn prototype(context: &Context) -> FlowRecord {
     row
 }
 
-/// All samples as rows, in runs that stand in `scratch`.
+/// All samples as rows, in runs that stand in `rows`.
 pub(super) fn rows(
     context: &Context,
     octets: &[u8],
     places: &[Option<Places>],
     depth: u8,
-    scratch: &mut RowScratch,
+    rows: &mut [FlowRecord],
     mut each: impl FnMut(&[FlowRecord]),
 ) {
-    let prototype = prototype(context);
-    let (mut rest, mut places) = (octets, places.iter());
+    let mut left = Left { prototype: prototype(context), context, depth, octets, places: places.iter() };
     loop {
-        let rows = scratch.rows();
-        let mut count = 0_usize;
-        for row in &mut *rows {
-            let Some((format, body, behind)) = sflow::split(rest) else { break };
-            *row = prototype;
-            let noted = places.next().copied().flatten();
-            match noted.and_then(|places| PlainFlow::new(format, body, places)) {
-                Some(sample) => fill_plain(context, &sample, row),
-                None => finish_first(context, rest, depth, row),
-            }
-            rest = behind;
-            count = count.wrapping_add(1);
-        }
+        let count = left.fill(rows);
         if count == 0 {
             return;
         }
         each(rows.get(..count).unwrap_or_default());
+    }
+}
+
+/// Samples that are still to become rows.
+struct Left<'a> {
+    prototype: FlowRecord,
+    context: &'a Context,
+    depth: u8,
+    octets: &'a [u8],
+    places: core::slice::Iter<'a, Option<Places>>,
+}
+
+impl Left<'_> {
+    /// Fills as many rows as there are samples; gives how many. (Not a part of [`rows`], which is compiled for each `each`.)
+    fn fill(&mut self, rows: &mut [FlowRecord]) -> usize {
+        let Self { prototype, context, depth, octets, places } = self;
+        let mut count = 0_usize;
+        for row in rows {
+            let Some((format, body, behind)) = sflow::split(octets) else { break };
+            row.copy_from(prototype);
+            let noted = places.next().copied().flatten();
+            match noted.and_then(|places| PlainFlow::new(format, body, places)) {
+                Some(sample) => fill_plain(context, &sample, row),
+                None => finish_first(context, octets, *depth, row),
+            }
+            *octets = behind;
+            count = count.wrapping_add(1);
+        }
+        count
     }
 }
 
@@ -189,7 +202,7 @@ fn finish_first(context: &Context, octets: &[u8], depth: u8, row: &mut FlowRecor
     }
 }
 
-/// Samples of a run whose places are noted at most: 20 KiB. A datagram of 64 KiB with real samples has fewer.
+/// Samples of a run whose places are noted at most: 8 KiB. A datagram of 64 KiB with real samples has fewer.
 pub(crate) const MOST_PLACES: usize = 1_024;
 
 /// Common fields that samples can have, in the schema's order.
@@ -605,7 +618,8 @@ const fn is_tcp(ends: &Ends) -> bool {
 
 #[inline]
 fn narrow(number: u32, most: u32) -> Option<u16> {
-    u16::try_from(number).ok().filter(|_| number <= most)
+    // One comparison: the compiler sees that what is not above `most` fits.
+    if number <= most { u16::try_from(number).ok() } else { None }
 }
 
 /// IPv4 as IPv4, as rows have it.

@@ -162,8 +162,15 @@ impl<'a> RecordSet<'a> {
                 fill_rows(record, self.octets, scratch, each);
             }
             Of::Template { .. } => self.one_by_one(scratch, each),
-            Of::Samples { places, depth, .. } => sampled::rows(self.context, self.octets, places, depth, scratch, each),
+            Of::Samples { places, depth, .. } => sampled::rows(self.context, self.octets, places, depth, scratch.rows(), each),
         }
+    }
+
+    /// Samples as rows in `rows`, from the first on, as many as there is room for at a time; `false` for records of a template.
+    pub(crate) fn rows_of_samples(&self, rows: &mut [FlowRecord], each: impl FnMut(&[FlowRecord])) -> bool {
+        let Of::Samples { places, depth } = self.of else { return false };
+        sampled::rows(self.context, self.octets, places, depth, rows, each);
+        true
     }
 
     /// The template, and what else its records are read with; `None` for samples.

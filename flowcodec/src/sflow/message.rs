@@ -6,6 +6,7 @@ use crate::error::{Fault, FaultKind, Layer, LimitedBy};
 use crate::limits::Limits;
 use crate::wire::{Input, be32, len32};
 
+use super::plain::Plain;
 use super::sample::{Sample, SampleKind};
 use super::structure::{Records, end, past, split};
 use super::xdr::{Bad, Reader, Xdr};
@@ -216,6 +217,18 @@ impl<'a> Samples<'a> {
     #[inline]
     pub(crate) fn peek(&self) -> Option<(Sample<'a>, &'a [u8])> {
         if self.seen == self.count { None } else { Sample::split_first(self.rest, 0) }
+    }
+
+    /// The same, if it is one of the commonest.
+    #[inline]
+    pub(crate) fn peek_plain(&self) -> Option<(Plain, &'a [u8])> {
+        if self.seen == self.count { None } else { Plain::split_first(self.rest) }
+    }
+
+    /// Octets that were not read yet.
+    #[inline]
+    pub(crate) const fn left(&self) -> usize {
+        self.rest.len()
     }
 
     /// Takes the sample that was [peeked](Self::peek) at.

@@ -41,7 +41,7 @@ pub use flow::{
     Url, User, VlanTunnel, Vni,
 };
 pub(crate) use message::RecordFaults;
-pub(crate) use plain::{Places, PlainFlow};
+pub(crate) use plain::{Places, Plain, PlainFlow};
 pub(crate) use structure::split;
 
 pub use message::{Datagram, Header, Samples, Tally};

@@ -32,6 +32,14 @@ pub struct Source {
     pub index: u32,
 }
 
+impl Source {
+    /// From the one word of the compact form.
+    #[inline]
+    pub(super) const fn compact(word: u32) -> Self {
+        Self { class: word >> 24, index: word & 0x00ff_ffff }
+    }
+}
+
 /// Where a packet came in or went out (`interface`, `interface_expanded`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -311,7 +319,7 @@ impl<'a> Sample<'a> {
         match self.kind() {
             SampleKind::Unknown => None,
             _ if self.is_expanded() => Some(Source { class, index: self.word(8) }),
-            _ => Some(Source { class: class >> 24, index: class & 0x00ff_ffff }),
+            _ => Some(Source::compact(class)),
         }
     }
 

@@ -323,14 +323,14 @@ pub struct RowScratch {
     portable: bool,
 }
 
-/// Rows of one run: enough to amortise an operation, few enough to stay in the first-level cache.
-const RUN: usize = 32;
-
 impl RowScratch {
+    /// Rows of one run: enough to amortise an operation, few enough to stay in the first-level cache.
+    pub(crate) const RUN: usize = 32;
+
     /// Room for one run of rows.
     #[must_use]
     pub fn new() -> Self {
-        Self { rows: vec![FlowRecord::EMPTY; RUN].into_boxed_slice(), bases: Vec::new(), portable: false }
+        Self { rows: vec![FlowRecord::EMPTY; Self::RUN].into_boxed_slice(), bases: Vec::new(), portable: false }
     }
 
     /// The same, to be filled without vector code: what processors without it do. The rows are the same to the bit; this is for those who
@@ -343,6 +343,11 @@ impl RowScratch {
     /// The rows of one run, for those who fill them record by record.
     pub(crate) fn rows(&mut self) -> &mut [FlowRecord] {
         &mut self.rows
+    }
+
+    /// The first of them, that were filled so.
+    pub(crate) fn made(&self, count: usize) -> Option<&[FlowRecord]> {
+        self.rows.get(..count)
     }
 }
 
@@ -374,7 +379,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
     while !rest.is_empty() {
         let (count, used) = match fixed {
             Some(length) => {
-                let count = rest.len().checked_div(length).unwrap_or(0).min(RUN);
+                let count = rest.len().checked_div(length).unwrap_or(0).min(RowScratch::RUN);
                 (count, count.saturating_mul(length))
             }
             None => segments(record.template, rest, &mut scratch.bases),
@@ -456,7 +461,7 @@ fn segments(template: &Template, octets: &[u8], bases: &mut Vec<u32>) -> (usize,
     let mut start = 0_usize;
     let mut count = 0_usize;
     let tail = usize::try_from(template.tail()).unwrap_or(usize::MAX);
-    while count < RUN && start < octets.len() {
+    while count < RowScratch::RUN && start < octets.len() {
         let mut at = start;
         bases.push(u32::try_from(at).unwrap_or(u32::MAX));
         for &skip in template.skips() {
