@@ -133,20 +133,35 @@ impl Places {
         }
     }
 
-    /// In the order that nearly all agents have: header, switch, router, gateway, where none has to be there. No structure is looked for
-    /// twice, and none of these can come twice: half of what the walk in any order takes. `None` for all others.
+    /// In the order that nearly all agents have: time, switch, header, switch, router, gateway, where none has to be there. That is
+    /// half of what the walk in any order takes. `None` for all others.
     #[inline]
     fn in_order(records: &[u8], count: u32) -> Option<Self> {
         let [mut header, mut switch, mut router, mut gateway] = [NONE; 4];
         let (mut rest, mut at, mut seen) = (records, 8_u64, 0_u32);
+        // Host sFlow begins with the time, which no row has a place for.
+        if let Some((body, behind)) = sized(rest, 1043)
+            && body.len() >= 8
+        {
+            at = at.wrapping_add(u64::from(len32(body))).wrapping_add(8);
+            (rest, seen) = (behind, 1);
+        }
+        // Open vSwitch has it in front of the header.
+        if let Some((_, behind)) = of_16(rest, 1001) {
+            switch = at;
+            at = at.wrapping_add(24);
+            (rest, seen) = (behind, seen.wrapping_add(1));
+        }
         if let Some((body, behind)) = sized(rest, 1)
             && header_fits(body)
         {
             header = at;
             at = at.wrapping_add(u64::from(len32(body))).wrapping_add(8);
-            (rest, seen) = (behind, 1);
+            (rest, seen) = (behind, seen.wrapping_add(1));
         }
-        if let Some((_, behind)) = of_16(rest, 1001) {
+        if switch == NONE
+            && let Some((_, behind)) = of_16(rest, 1001)
+        {
             switch = at;
             at = at.wrapping_add(24);
             (rest, seen) = (behind, seen.wrapping_add(1));
@@ -171,6 +186,8 @@ impl Places {
     fn in_any_order(records: &[u8], count: u32) -> Option<Self> {
         let (mut places, mut rest, mut at) = ([NONE; 4], records, 0_u64);
         let [header, switch, router, gateway] = &mut places;
+        // Times that rows have no place for.
+        let mut times = NONE;
         for _ in 0..count {
             let (head, after) = rest.split_first_chunk::<8>()?;
             let length = be32(head, 4);
@@ -181,6 +198,7 @@ impl Places {
                 1001 => (&mut *switch, body.len() >= 16),
                 1002 => (&mut *router, router_fits(body)),
                 1003 => (&mut *gateway, gateway_fits(body)),
+                1043 => (&mut times, body.len() >= 8),
                 _ => return None,
             };
             // Of a structure that comes twice the first counts: that is for the long way.
