@@ -108,6 +108,7 @@ impl FlowBatchBuilder {
         let open = Open::none(slots.len());
         let (programs, cells) = (Programs::new(programs), layout.cells());
         let slots = slots.into_boxed_slice();
+        let beside = slots.iter().any(|slot| slot.id.index() >= HOT.len());
         Ok(FlowBatch {
             schema,
             slots,
@@ -119,6 +120,7 @@ impl FlowBatchBuilder {
             open,
             programs,
             portable,
+            beside,
             bases: Vec::new(),
             scratch: None,
             waiting: 0,

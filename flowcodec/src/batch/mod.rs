@@ -81,6 +81,8 @@ pub struct FlowBatch {
     open: Open,
     programs: Programs,
     portable: bool,
+    /// Whether it has columns that rows have no place for.
+    beside: bool,
     // Working space: the segments of records whose set has not noted them, and rows on their way into columns.
     bases: Vec<u32>,
     scratch: Option<RowScratch>,

@@ -11,14 +11,14 @@ impl FlowBatch {
     pub(super) fn by_rows(&mut self, set: RecordSet<'_>) {
         let first = self.len;
         if !self.wait(&set) {
-            let mut scratch = self.take_scratch();
+            let mut scratch = self.scratch.take().unwrap_or_else(|| scratch(self.portable));
             set.rows(&mut scratch, |rows| {
                 let row = self.open_rows(rows.len());
                 put_rows(&mut self.slots, &mut self.cells, row, rows);
             });
             self.scratch = Some(scratch);
         }
-        if self.slots.iter().all(|slot| slot.id.index() < HOT.len()) {
+        if !self.beside {
             return;
         }
         let Self { schema, slots, cells, by_field, .. } = self;
@@ -45,10 +45,9 @@ impl FlowBatch {
         if self.waiting == 0 {
             self.close();
         }
-        let mut scratch = self.take_scratch();
+        let scratch = self.scratch.get_or_insert_with(|| scratch(self.portable));
         let mut made = 0_usize;
         set.rows_of_samples(scratch.rows().get_mut(self.waiting..).unwrap_or_default(), |rows| made = rows.len());
-        self.scratch = Some(scratch);
         self.waiting = self.waiting.saturating_add(made);
         self.len = self.len.saturating_add(made);
         self.open.from = self.len;
@@ -78,11 +77,10 @@ impl FlowBatch {
         }
         self.scratch.as_ref()?.made(self.waiting)?.get(at)
     }
+}
 
-    fn take_scratch(&mut self) -> RowScratch {
-        let portable = self.portable;
-        self.scratch.take().unwrap_or_else(|| if portable { RowScratch::portable() } else { RowScratch::new() })
-    }
+fn scratch(portable: bool) -> RowScratch {
+    if portable { RowScratch::portable() } else { RowScratch::new() }
 }
 
 /// Puts rows, 64 at most, into the cells from a row on.
