@@ -229,7 +229,8 @@ impl FlowBatch {
         self.cell(self.slot_of(id)?, row)
     }
 
-    /// Writes down what is missing in columns that have cells, so that [`values`](Self::values) and [`take`](Self::take) give whole columns.
+    /// Puts the last samples into their columns, and writes down what is missing in those that have cells, so that
+    /// [`values`](Self::values) and [`take`](Self::take) give whole columns.
     pub fn finish(&mut self) {
         self.settle();
         let (len, cells) = (self.len, &mut self.cells);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use flowcodec::sflow::DropReason;
-use flowcodec::{Decoder, Event, ExporterSettings, field};
+use flowcodec::{Decoder, Event, ExporterSettings, FlowBatch, field};
 
 use super::build::{
     Head, address, counters, discard, flow, flow_between, flow_expanded, header, opaque, packet, structure, switch, words,
@@ -519,6 +519,58 @@ fn rows_do_not_depend_on_the_order_of_records() {
         assert_eq!((row.dst_as(), row.packets()), (says.contains(&4).then_some(2), says.contains(&2).then_some(1)), "{order:?}");
     }
     assert_eq!(made.len(), 8 * 3);
+}
+
+/// A batch says of samples what their rows say, as soon as they are in it and also when it is finished, however many come at a time and
+/// whatever comes between.
+#[test]
+fn samples_in_batches_are_as_their_rows() {
+    let schema = flowcodec::model::Schema::common();
+    for at_once in [1, 3, 4, 15, 16, 17, 40] {
+        for of_all in [false, true] {
+            let batch = FlowBatch::builder(schema.clone()).capacity(120);
+            let mut batch = if of_all { batch.all() } else { batch.common() }.build().unwrap();
+            let (mut decoder, mut scratch, mut rows) = (Decoder::default(), flowcodec::RowScratch::new(), Vec::new());
+            let check = |batch: &FlowBatch, rows: &[Option<flowcodec::FlowRecord>]| {
+                assert_eq!(batch.len(), rows.len());
+                for (number, row) in rows.iter().enumerate() {
+                    for id in batch.fields().filter(|id| flowcodec::FlowRecord::holds(*id)) {
+                        assert_eq!(batch.value(id, number), row.and_then(|row| row.value(id)), "{id:?} of row {number}");
+                    }
+                    // Of a row of its own nothing was set; samples have their source beside what rows hold.
+                    let source = batch.value(field::OBSERVATION_POINT.id(), number);
+                    assert_eq!(source.is_some(), of_all && row.is_some());
+                }
+            };
+            for round in 0..6_u32 {
+                let samples: Vec<Vec<u8>> = (0..at_once)
+                    .map(|number| match number % 3 {
+                        0 => flow(3, number + round, &[header(1, 118, &packet())]),
+                        1 => flow(3, 7, &[switch(number, 6)]),
+                        _ => flow(3, 7, &[structure(4_000, &[])]),
+                    })
+                    .collect();
+                decoder.datagram(exporter(), NOW, &Head::new(round + 1).with(&samples)).for_each(|event| {
+                    let Event::Flows(set) = event else { return };
+                    let room = batch.capacity() - batch.len();
+                    set.rows(&mut scratch, |run| rows.extend(run.iter().copied().map(Some)));
+                    let left = batch.append(set);
+                    assert_eq!(left.is_some(), usize::try_from(set.len()).unwrap() > room);
+                    rows.truncate(batch.capacity());
+                    check(&batch, &rows);
+                });
+                if round % 2 == 1 && batch.row().is_some() {
+                    rows.push(None);
+                    check(&batch, &rows);
+                }
+            }
+            batch.finish();
+            check(&batch, &rows);
+            batch.clear();
+            assert!(batch.is_empty());
+            check(&batch, &[]);
+        }
+    }
 }
 
 /// [`packet`] behind tags: each is a type and a tag.
