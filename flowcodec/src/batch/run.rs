@@ -108,7 +108,7 @@ impl Filling<'_> {
             self.tell_nonzero(number, place, records.count);
         }
         for other in &program.others {
-            let bindings = records.template.bindings(other.id);
+            let bindings = other.bindings(records.template.plan());
             for (row, record) in (self.row..).zip(records.each()) {
                 let value = record.bound(bindings);
                 self.tell(other.number, other.place, row, value);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::locate::{Fixed, Locate, Variable};
-use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, Shuffle};
+use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, Shuffle, picked};
 use super::sampling::{Sampler, SamplingTable};
 use super::{Template, Templates, variable_end};
 use crate::context::Context;
@@ -355,21 +355,25 @@ impl Default for RowScratch {
 /// Runs the plan over `octets`, which hold whole records, and hands the rows out in runs.
 pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
     let plan = record.template.plan();
-    let fast = if scratch.portable { None } else { plan.shuffle().and_then(|shuffle| Fast::new(shuffle, record.context)) };
-    let (ops, always) = match &fast {
-        Some(fast) => (&*fast.shuffle.after, fast.always()),
-        None => (plan.rows(), plan.always),
+    let fixed = record.template.record_len().and_then(|length| usize::try_from(length).ok());
+    let shuffle = match fixed {
+        Some(length) if !scratch.portable => {
+            plan.shuffle(record.template.fields(), octets.len().checked_div(length).unwrap_or(0))
+        }
+        _ => None,
     };
+    let fast = shuffle.and_then(|shuffle| Fast::new(shuffle, record.context));
+    let ops = plan.rows();
+    let (some, always) = fast.as_ref().map_or((u64::MAX, plan.always), |fast| (fast.shuffle.after, fast.always()));
     let mut prototype = record.prototype(always);
     let shared_rate = record.rate_is_shared();
     if shared_rate {
         record.finish(&mut prototype);
     }
-    for &to in fast.iter().flat_map(|fast| &fast.shuffle.mapped) {
-        prototype.put(usize::from(to), octets_of_address(IpAddr::from([0_u8; 4])));
+    for op in picked(ops, fast.as_ref().map_or(0, |fast| fast.shuffle.mapped)) {
+        prototype.put(usize::from(op.to), octets_of_address(IpAddr::from([0_u8; 4])));
     }
-    let one_by_one = !shared_rate || ops.iter().any(|op| op.kind == RowKind::General);
-    let fixed = record.template.record_len().and_then(|length| usize::try_from(length).ok());
+    let one_by_one = !shared_rate || picked(ops, some).any(|op| op.kind == RowKind::General);
     let mut rest = octets;
     while !rest.is_empty() {
         let (count, used) = match fixed {
@@ -390,7 +394,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
             }
             None => rows.fill(prototype),
         }
-        for op in ops.iter().filter(|op| op.kind != RowKind::General) {
+        for op in picked(ops, some).filter(|op| op.kind != RowKind::General) {
             match fixed {
                 Some(length) => run_op(op, record.context, rows, Fixed { octets: run, length }),
                 None => run_op(
@@ -409,7 +413,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
                 };
                 left = next;
                 let one = RecordRef { raw, bases: &[], ..record };
-                for op in ops.iter().filter(|op| op.kind == RowKind::General) {
+                for op in picked(ops, some).filter(|op| op.kind == RowKind::General) {
                     one.general(op, row);
                 }
                 if !shared_rate {

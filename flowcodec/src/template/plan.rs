@@ -1,9 +1,12 @@
 //! The plan: which common field is read from which template field, and how; decided once, when the template is learned.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+
 use super::TemplateField;
 use crate::ie::{DataType, ElementId, REVERSE_PEN};
 use crate::kernel::{self, Move, Number, PAIR};
-use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
+use crate::model::{ColumnType, FieldId, HOT, Take, Wanted, Wanting, field};
 
 /// How a value is taken from the octets of one template field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,45 +127,56 @@ pub(crate) struct SamplingFields {
     pub(crate) interfaces: bool,
 }
 
-/// What of a template's field its plan depends on: element, octets, type.
-pub(crate) type Shape = (ElementId, u16, DataType);
-
 /// The compiled plan of one template, or of several that have the same fields.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Plan {
-    shape: Box<[Shape]>,
     /// By field, and within a field best first.
     bindings: Box<[Binding]>,
     rows: Box<[RowOp]>,
     pub(crate) always: u64,
     pub(crate) sampling: SamplingFields,
-    shuffle: Option<Shuffle>,
+    /// Made once it is worth it: so many rows were asked for until then.
+    shuffle: OnceLock<Option<Shuffle>>,
+    asked: AtomicU32,
 }
+
+/// Rows that are filled by the list of operations before there is a [`Shuffle`]: many templates of a small recording never have more, and
+/// after a few datagrams nothing is to be allocated.
+const EARLY: u32 = 8;
 
 /// The rows of a plan by vector code: for records of fixed length, where the processor has what it takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Shuffle {
     pub(crate) kernel: kernel::Rows,
-    /// What the kernel cannot do, to be done after it.
-    pub(crate) after: Box<[RowOp]>,
+    /// What the kernel cannot do, to be done after it: [some](picked) of the plan's operations.
+    pub(crate) after: u64,
     /// Presence bits that all rows get, and those they get where the exporter's uptime is known.
     pub(crate) always: u64,
     pub(crate) uptimes: u64,
-    /// Places in the row of addresses whose last four octets the kernel brings.
-    pub(crate) mapped: Box<[u16]>,
+    /// The operations for addresses whose last four octets the kernel brings.
+    pub(crate) mapped: u64,
+}
+
+/// The operations whose number in their list is a bit of `some`. There are no more than a row has presence bits.
+#[inline]
+pub(crate) fn picked(ops: &[RowOp], some: u64) -> impl Iterator<Item = &RowOp> {
+    let mut left = some;
+    core::iter::from_fn(move || {
+        let number = usize::try_from(left.trailing_zeros()).ok()?;
+        left &= left.wrapping_sub(1);
+        ops.get(number)
+    })
 }
 
 impl Plan {
     /// `legacy` for the fixed layouts of v1, v5 and v7.
-    pub(crate) fn compile(fields: &[TemplateField], schema: &Schema, legacy: bool) -> Self {
-        let find =
-            |id: u16| fields.iter().position(|field| field.id() == ElementId::iana(id)).and_then(|at| u16::try_from(at).ok());
-        let (init, protocol) = (find(160), find(4));
-        let mut ranked: Vec<(Binding, u16)> = Vec::new();
+    pub(crate) fn compile(fields: &[TemplateField], wanting: &Wanting, legacy: bool) -> Self {
+        let numbered = Numbered::of(fields);
+        let (init, protocol) = (numbered.find(160), numbered.find(4));
+        let mut ranked: Vec<(Binding, u16)> = Vec::with_capacity(fields.len());
         for (at, template_field) in (0_u16..).zip(fields) {
-            for &(id, take, rank) in schema.wanting(template_field.id()) {
-                let Some(spec) = schema.field(id) else { continue };
-                let Some(extract) = extract(template_field, spec.column, take) else { continue };
+            for &Wanted { field, column, take, rank } in wanting.of(template_field.id()) {
+                let Some(extract) = extract(template_field, column, take) else { continue };
                 if !legacy && matches!(extract, Extract::IcmpHighOctet | Extract::IcmpLowOctet) {
                     continue;
                 }
@@ -172,7 +186,7 @@ impl Plan {
                     _ => None,
                 };
                 let nonzero = matches!(take, Take::NonZero);
-                let binding = Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero, max: spec.column.max() };
+                let binding = Binding { field, at, extract, with: with.unwrap_or(NONE), nonzero, max: column.max() };
                 ranked.push((binding, rank));
             }
         }
@@ -182,27 +196,32 @@ impl Plan {
         let rows = row_ops(fields, &bindings);
         let always =
             rows.iter().filter(|op| op.kind != RowKind::General && !may_be_absent(op.kind)).fold(0, |bits, op| bits | op.bit);
-        let parameters = super::sampling::PARAMETERS.map(|id| find(id).unwrap_or(NONE));
+        let parameters = super::sampling::PARAMETERS.map(|id| numbered.find(id).unwrap_or(NONE));
         let sampling = SamplingFields {
-            selector: find(302).or_else(|| find(48)),
+            selector: numbered.find(302).or_else(|| numbered.find(48)),
             parameters: parameters.iter().any(|&at| at != NONE).then_some(parameters),
-            line_card: find(141),
-            interfaces: find(10).or_else(|| find(14)).is_some(),
+            line_card: numbered.find(141),
+            interfaces: numbered.find(10).or_else(|| numbered.find(14)).is_some(),
         };
-        let shuffle = Shuffle::compile(fields, &bindings, &rows, always);
-        let shape = fields.iter().map(|field| (field.id(), field.length, field.data_type())).collect();
-        Self { shape, bindings, rows, always, sampling, shuffle }
+        Self { bindings, rows, always, sampling, shuffle: OnceLock::new(), asked: AtomicU32::new(0) }
     }
 
-    /// What it was compiled of: of one schema, and not of a fixed layout, all plans of a shape are alike. Types that were learned later and
-    /// no field of the schema reads are not in it.
-    pub(crate) const fn shape(&self) -> &[Shape] {
-        &self.shape
+    /// The fast way to so many rows, if there is one: made of the template's fields when enough rows were asked for.
+    #[inline]
+    pub(crate) fn shuffle(&self, fields: &[TemplateField], rows: usize) -> Option<&Shuffle> {
+        match self.shuffle.get() {
+            Some(shuffle) => shuffle.as_ref(),
+            None => self.make_shuffle(fields, rows),
+        }
     }
 
-    /// The fast way to rows, if there is one.
-    pub(crate) const fn shuffle(&self) -> Option<&Shuffle> {
-        self.shuffle.as_ref()
+    #[cold]
+    fn make_shuffle(&self, fields: &[TemplateField], rows: usize) -> Option<&Shuffle> {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX).min(EARLY);
+        if self.asked.fetch_add(rows, Ordering::Relaxed).saturating_add(rows) < EARLY {
+            return None;
+        }
+        self.shuffle.get_or_init(|| Shuffle::compile(fields, &self.bindings, &self.rows, self.always)).as_ref()
     }
 
     /// The places of one field, best first.
@@ -223,18 +242,37 @@ impl Plan {
         &self.rows
     }
 
-    /// Heap octets it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        let shuffle = self.shuffle.as_ref().map_or(0, |shuffle| {
-            let after = size_of_val(&*shuffle.after).saturating_add(size_of_val(&*shuffle.mapped));
-            after.saturating_add(shuffle.kernel.bytes())
-        });
-        // Its two counters too: it stands on the heap itself.
-        let own = size_of::<Self>().saturating_add(size_of::<[usize; 2]>());
-        own.saturating_add(size_of_val(&*self.shape))
-            .saturating_add(size_of_val(&*self.bindings))
-            .saturating_add(size_of_val(&*self.rows))
-            .saturating_add(shuffle)
+    /// Octets that a plan of so many bindings takes at most, once all of it is made: where all records have one `length`, a shuffle too.
+    pub(super) fn most_bytes(bindings: u32, length: Option<u32>) -> usize {
+        let bindings = usize::try_from(bindings).unwrap_or(usize::MAX);
+        let each = size_of::<Binding>().saturating_add(size_of::<RowOp>());
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let kernel = length.map_or(0, |length| kernel::Rows::most_bytes(length, bindings));
+        size_of::<Self>().saturating_add(bindings.saturating_mul(each)).saturating_add(kernel)
+    }
+}
+
+/// Where the elements of the IANA registry stand that a plan asks for by number; the first of each.
+struct Numbered([u16; Self::NUMBERS]);
+
+impl Numbered {
+    /// Those that plans ask for are below.
+    const NUMBERS: usize = 320;
+
+    fn of(fields: &[TemplateField]) -> Self {
+        let mut places = [NONE; Self::NUMBERS];
+        for (at, field) in (0_u16..).zip(fields) {
+            if let ElementId::Ipfix { pen: 0, id } = field.id()
+                && let Some(place) = places.get_mut(usize::from(id)).filter(|place| **place == NONE)
+            {
+                *place = at;
+            }
+        }
+        Self(places)
+    }
+
+    fn find(&self, id: u16) -> Option<u16> {
+        self.0.get(usize::from(id)).copied().filter(|&at| at != NONE)
     }
 }
 
@@ -253,11 +291,12 @@ impl Shuffle {
         if mixed {
             pair = pair.map(|number| if number == Number::Ago { Number::Plain } else { number });
         }
-        let (mut moves, mut after, mut mapped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut moves, mut after, mut mapped) = (Vec::new(), 0, 0);
         let (mut always, mut uptimes) = (always, 0);
-        for (op, step) in rows.iter().zip(steps) {
+        for ((number, op), step) in (0..u64::BITS).zip(rows).zip(steps) {
+            let own = 1_u64 << number;
             let Some(step) = step.filter(|step| step.number != Number::Ago || !mixed) else {
-                after.push(*op);
+                after |= own;
                 continue;
             };
             moves.push(step.octets);
@@ -267,11 +306,11 @@ impl Shuffle {
                 always |= op.bit;
             }
             if step.mapped {
-                mapped.push(op.to);
+                mapped |= own;
             }
         }
         let kernel = kernel::Rows::compile(length, &moves, pair)?;
-        Some(Self { kernel, after: after.into(), always, uptimes, mapped: mapped.into() })
+        Some(Self { kernel, after, always, uptimes, mapped })
     }
 }
 
