@@ -18,8 +18,8 @@ fn rows(decoder: &mut Decoder, datagram: &[u8]) -> Vec<FlowRecord> {
         if let Event::Flows(set) = event {
             let (mut first, mut by_vector, mut by_operation) = (Vec::new(), Vec::new(), Vec::new());
             set.rows(&mut fast, |rows| first.extend_from_slice(rows));
-            // The first rows of a template are not worth making vector code for; with the ninth there is some, and the last are by it.
-            for _ in 0..1 + 8 / set.len().max(1) {
+            // The first rows of a template are not worth making vector code for; with the eighth there is some, and the last are by it.
+            for _ in 0..=8 / set.len().max(1) {
                 by_vector.clear();
                 set.rows(&mut fast, |rows| by_vector.extend_from_slice(rows));
             }

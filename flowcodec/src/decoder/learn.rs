@@ -108,7 +108,7 @@ impl Decoder {
         let uid = self.store.next_uid();
         let told = |id| self.store.element(owner, id).map(std::sync::Arc::clone);
         let Settings { elements, schema, limits, .. } = &self.settings;
-        Template::compile(uid, id, kind, specifiers, elements, told, schema, limits)
+        Template::compile(uid, id, kind, specifiers, (elements, told), schema, limits)
     }
 
     fn withdraw(&mut self, context: &Context, scope: ScopeId, record: &TemplateRecord<'_>) -> u32 {

@@ -37,7 +37,7 @@ impl Layouts {
             let fields = COMMON.iter().chain(parts.iter().copied().flatten());
             let specifiers = fields.map(|&(id, length)| FieldSpecifier::new(ElementId::iana(id), length));
             let uid = TemplateUid::new(u64::MAX.wrapping_sub(number));
-            Template::compile(uid, 0, TemplateKind::Data, specifiers, elements, |_| None, schema, &Limits::default()).ok()
+            Template::compile(uid, 0, TemplateKind::Data, specifiers, (elements, |_| None), schema, &Limits::default()).ok()
         };
         Some(Self {
             v1_short: compile(0, &[&V1])?,

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::locate::{Fixed, Locate, Variable};
-use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, Shuffle, picked};
+use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, SamplingFields, picked};
 use super::sampling::{Sampler, SamplingTable};
+use super::shuffle::Shuffle;
 use super::{Template, Templates, variable_end};
 use crate::context::Context;
 use crate::kernel::Clock;
@@ -172,10 +173,13 @@ impl<'a> RecordRef<'a> {
     /// The sampling rate of this record: settings, then its own sampler, then what it says itself, then the sampler of its template,
     /// interface, line card or domain, then the message header's.
     pub(crate) fn sampling_rate(&self) -> Option<f64> {
+        self.sampling_rate_by(&self.template.plan().sampling)
+    }
+
+    fn sampling_rate_by(&self, fields: &SamplingFields) -> Option<f64> {
         if self.context.sampling_fixed {
             return self.context.sampling_rate;
         }
-        let fields = &self.template.plan().sampling;
         let number = |at: u16| self.octets(at).and_then(unsigned);
         let table = self.templates.sampling();
         let by_sampler = || table?.rate(Sampler::Selector(number(fields.selector?)?));
@@ -219,7 +223,7 @@ impl<'a> RecordRef<'a> {
                 row.set(field::ICMP_CODE.id(), code);
             }
         }
-        self.finish(row);
+        self.finish(row, &self.template.plan().sampling);
     }
 
     /// The part of a row that all records of the message share, and the presence bits of other fields they all have.
@@ -256,15 +260,18 @@ impl<'a> RecordRef<'a> {
         }
     }
 
-    fn finish(&self, row: &mut FlowRecord) {
-        if let Some(rate) = self.sampling_rate() {
+    fn finish(&self, row: &mut FlowRecord, fields: &SamplingFields) {
+        if let Some(rate) = self.sampling_rate_by(fields) {
             row.set(SAMPLING_RATE, FieldValue::Double(rate));
         }
     }
 
     /// Whether every record of the message has the same rate.
     pub(crate) fn rate_is_shared(&self) -> bool {
-        let fields = &self.template.plan().sampling;
+        self.rate_is_shared_by(&self.template.plan().sampling)
+    }
+
+    fn rate_is_shared_by(&self, fields: &SamplingFields) -> bool {
         self.context.sampling_fixed
             || (fields.selector.is_none()
                 && fields.parameters.is_none()
@@ -358,7 +365,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
     let fixed = record.template.record_len().and_then(|length| usize::try_from(length).ok());
     let shuffle = match fixed {
         Some(length) if !scratch.portable => {
-            plan.shuffle(record.template.fields(), octets.len().checked_div(length).unwrap_or(0))
+            plan.shuffle(record.template.fields(), || octets.len().checked_div(length).unwrap_or(0))
         }
         _ => None,
     };
@@ -366,9 +373,9 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
     let ops = plan.rows();
     let (some, always) = fast.as_ref().map_or((u64::MAX, plan.always), |fast| (fast.shuffle.after, fast.always()));
     let mut prototype = record.prototype(always);
-    let shared_rate = record.rate_is_shared();
+    let shared_rate = record.rate_is_shared_by(&plan.sampling);
     if shared_rate {
-        record.finish(&mut prototype);
+        record.finish(&mut prototype, &plan.sampling);
     }
     for op in picked(ops, fast.as_ref().map_or(0, |fast| fast.shuffle.mapped)) {
         prototype.put(usize::from(op.to), octets_of_address(IpAddr::from([0_u8; 4])));
@@ -417,7 +424,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
                     one.general(op, row);
                 }
                 if !shared_rate {
-                    one.finish(row);
+                    one.finish(row, &plan.sampling);
                 }
             }
         }

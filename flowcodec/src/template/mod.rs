@@ -11,6 +11,7 @@ mod locate;
 mod names;
 mod plan;
 mod sampling;
+mod shuffle;
 mod store;
 mod templates;
 pub mod wire;
@@ -27,9 +28,10 @@ pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use lazy::LazyPlan;
 pub(crate) use list::{Index, List, Slab};
 pub(crate) use locate::{Fixed, Locate, Variable};
-pub(crate) use plan::{Binding, Extract, Plan, Step};
+pub(crate) use plan::{Binding, Extract, Plan};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
+pub(crate) use shuffle::Step;
 pub use store::ScopePolicy;
 pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Standing, Store, indexed, shrink};
 pub use templates::Templates;
@@ -179,7 +181,7 @@ impl Template {
     pub fn new(record: &wire::TemplateRecord<'_>, elements: &Elements, schema: &Schema, limits: &Limits) -> Result<Self, Fault> {
         let refused = |reason| refusal(record, reason);
         record.check().map_err(refused)?;
-        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), elements, |_| None, schema, limits)
+        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), (elements, |_| None), schema, limits)
             .map_err(refused)
     }
 
@@ -192,8 +194,7 @@ impl Template {
         id: u16,
         kind: TemplateKind,
         specifiers: impl Iterator<Item = FieldSpecifier>,
-        elements: &Elements,
-        told: impl Fn(ElementId) -> Option<Arc<RuntimeElement>>,
+        (elements, told): (&Elements, impl Fn(ElementId) -> Option<Arc<RuntimeElement>>),
         schema: &Schema,
         limits: &Limits,
     ) -> Result<Self, (FaultKind, LimitedBy)> {

@@ -57,7 +57,7 @@ fn place(id: ElementId) -> usize {
         ElementId::NetFlow9(number) | ElementId::NetFlow9Scope(number) => usize::from(number),
         ElementId::Sflow { field, .. } => usize::from(field),
     };
-    PLACES / 2 + number % (PLACES / 2)
+    (PLACES / 2) | (number % (PLACES / 2))
 }
 
 /// Notes which fields have the id of one in front of them, where different ids came to one place.
@@ -118,8 +118,7 @@ mod tests {
             256,
             TemplateKind::Data,
             specifiers,
-            &Elements::default(),
-            |_| None,
+            (&Elements::default(), |_| None),
             &schema,
             &limits,
         )

@@ -72,7 +72,7 @@ mod tests {
         let fields =
             (1..).zip(lengths).map(|(id, &length)| FieldSpecifier { element: ElementId::iana(id), length, scope: false });
         let (uid, elements) = (store.next_uid(), Elements::default());
-        let template = Template::compile(uid, id, TemplateKind::Data, fields, &elements, |_| None, &schema, &limits).unwrap();
+        let template = Template::compile(uid, id, TemplateKind::Data, fields, (&elements, |_| None), &schema, &limits).unwrap();
         store.insert(scope, template, Timestamp::EPOCH, &limits).unwrap().0
     }
 
