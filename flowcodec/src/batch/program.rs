@@ -8,7 +8,7 @@ use super::Slot;
 use super::cells::Place;
 use crate::kernel::{Cell, Number, Tiles};
 use crate::model::{CORE, FieldId, field};
-use crate::template::{Binding, Extract, LazyPlan, Plan, Step, Template};
+use crate::template::{Binding, Extract, LazyPlan, Plan, SamplingFields, Step, Template};
 
 /// Some of the columns, by their numbers.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +93,8 @@ pub(super) struct Program {
     pub(super) octets: Box<[Octets]>,
     pub(super) others: Box<[Other]>,
     pub(super) rate: Option<(usize, Place)>,
+    /// What in the records says their rate.
+    pub(super) sampling: SamplingFields,
 }
 
 /// What every message of a templated protocol says of its records, and where that column begins.
@@ -274,6 +276,7 @@ impl Program {
             octets: octets.into(),
             others: others.into(),
             rate,
+            sampling: template.plan().sampling,
         }
     }
 

@@ -176,7 +176,8 @@ impl<'a> RecordRef<'a> {
         self.sampling_rate_by(&self.template.plan().sampling)
     }
 
-    fn sampling_rate_by(&self, fields: &SamplingFields) -> Option<f64> {
+    /// The same by what was looked up in the template before.
+    pub(crate) fn sampling_rate_by(&self, fields: &SamplingFields) -> Option<f64> {
         if self.context.sampling_fixed {
             return self.context.sampling_rate;
         }
@@ -266,12 +267,8 @@ impl<'a> RecordRef<'a> {
         }
     }
 
-    /// Whether every record of the message has the same rate.
-    pub(crate) fn rate_is_shared(&self) -> bool {
-        self.rate_is_shared_by(&self.template.plan().sampling)
-    }
-
-    fn rate_is_shared_by(&self, fields: &SamplingFields) -> bool {
+    /// Whether every record of the message has the same rate; `fields` are those of its plan.
+    pub(crate) fn rate_is_shared(&self, fields: &SamplingFields) -> bool {
         self.context.sampling_fixed
             || (fields.selector.is_none()
                 && fields.parameters.is_none()
@@ -373,7 +370,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
     let ops = plan.rows();
     let (some, always) = fast.as_ref().map_or((u64::MAX, plan.always), |fast| (fast.shuffle.after, fast.always()));
     let mut prototype = record.prototype(always);
-    let shared_rate = record.rate_is_shared_by(&plan.sampling);
+    let shared_rate = record.rate_is_shared(&plan.sampling);
     if shared_rate {
         record.finish(&mut prototype, &plan.sampling);
     }

@@ -28,7 +28,7 @@ pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
 pub(crate) use lazy::LazyPlan;
 pub(crate) use list::{Index, List, Slab};
 pub(crate) use locate::{Fixed, Locate, Variable};
-pub(crate) use plan::{Binding, Extract, Plan};
+pub(crate) use plan::{Binding, Extract, Plan, SamplingFields};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
 pub(crate) use shuffle::Step;
