@@ -144,25 +144,31 @@ mod generator {
         }
 
         writeln!(out, "\n/// Ascending by id.\npub(super) static ELEMENTS: [Element; {}] = [", rows.len()).unwrap();
+        let mut names: BTreeMap<&str, u32> = BTreeMap::new();
+        for row in rows.values() {
+            *names.entry(&row.name).or_default() += 1;
+        }
         for (key, row) in &rows {
             let data_type = short(&TYPES, &row.data_type);
+            let shared = if names[row.name.as_str()] > 1 { ".shared()" } else { "" };
             match key {
                 Key::Ipfix(pen, id) => writeln!(
                     out,
-                    "e({pen}, {id}, {:?}, {data_type}, {}, {:?}, {}),",
+                    "e({pen}, {id}, {:?}, {data_type}, {}, {:?}, {}){shared},",
                     row.name,
                     short(&SEMANTICS, &row.semantics),
                     row.units,
                     row.deprecated
                 ),
-                Key::NetFlow9(number) => writeln!(out, "v({number}, {:?}, {data_type}),", row.name),
-                Key::Scope(number) => writeln!(out, "s({number}, {:?}, {data_type}),", row.name),
+                Key::NetFlow9(number) => writeln!(out, "v({number}, {:?}, {data_type}){shared},", row.name),
+                Key::Scope(number) => writeln!(out, "s({number}, {:?}, {data_type}){shared},", row.name),
             }
             .unwrap();
         }
         out.push_str("];\n");
 
         write_iana_rows(&mut out, &rows);
+        write_pens(&mut out, &rows);
 
         let mut by_name: Vec<(&str, usize)> = rows.values().enumerate().map(|(at, row)| (row.name.as_str(), at)).collect();
         // Who asks for an element of Antrea by name means the number it has now, not the one it gave up in 2020.
@@ -190,6 +196,21 @@ mod generator {
         writeln!(out, "pub(super) static IANA_ROWS: [u16; {}] = [", u32::from(last) + 1).unwrap();
         let row = |id: u16| iana.get(&id).map_or_else(|| "NO_ROW".to_owned(), usize::to_string);
         write_numbers(out, (0..=last).map(row));
+        out.push_str("];\n");
+    }
+
+    fn write_pens(out: &mut String, rows: &BTreeMap<Key, Row>) {
+        let mut pens: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        for (at, key) in rows.keys().enumerate() {
+            if let Key::Ipfix(pen, _) = key {
+                pens.entry(*pen).or_insert((at, at)).1 = at + 1;
+            }
+        }
+        out.push_str("\n/// Rows of `ELEMENTS` that an enterprise has: from, and to in front of; ascending by its number.\n");
+        writeln!(out, "pub(super) static PENS: [(u32, u16, u16); {}] = [", pens.len()).unwrap();
+        for (pen, (from, to)) in pens {
+            writeln!(out, "({pen}, {from}, {to}),").unwrap();
+        }
         out.push_str("];\n");
     }
 

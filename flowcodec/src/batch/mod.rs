@@ -60,7 +60,7 @@ pub(crate) use cells::{octets_of as octets_of_view, view_of};
 pub use column::{Column, Values};
 pub use dictionary::{Dictionary, DictionarySpace};
 use open::Open;
-use program::Programs;
+use program::{Numbered, Programs};
 use run::{Filling, Records};
 use validity::Validity;
 pub use writer::RowWriter;
@@ -200,7 +200,6 @@ impl FlowBatch {
         self.close();
         let row = self.len;
         self.len = row.saturating_add(count);
-        self.open.from = self.len;
         row
     }
 
@@ -250,7 +249,7 @@ impl FlowBatch {
         }
         self.cells.text.clear();
         self.open.clear();
-        (self.len, self.open.from) = (0, 0);
+        self.len = 0;
     }
 
     /// Octets of the arena, where vector code may write to it.
@@ -269,7 +268,8 @@ impl FlowBatch {
         if let Some(waiting) = self.waiting_at(slot, row) {
             return waiting.has(slot.id);
         }
-        slot.validity.get(row) || (row >= self.open.from && row < self.len && self.open.always.contains(number))
+        let filled = slot.validity.filled();
+        if row < filled { slot.validity.get(row) } else { row < self.len && self.open.always.contains(number) }
     }
 
     fn cell(&self, number: usize, row: usize) -> Option<FieldValue<'_>> {
@@ -301,8 +301,9 @@ impl FlowBatch {
         let Ok(count) = usize::try_from(set.len()) else { return false };
         self.put_waiting();
         let tiled = self.tiled();
-        let Self { programs, slots, cells, open, .. } = self;
-        let Some(program) = programs.find(template, slots, self.schema.tag(), tiled) else { return false };
+        let Self { programs, slots, by_field, cells, open, .. } = self;
+        let columns = Numbered { slots, by_field };
+        let Some(program) = programs.find(template, columns, self.schema.tag(), tiled) else { return false };
         let clock = match context.uptime_ms.filter(|_| program.reads_uptime) {
             None => None,
             // Times so far off that vector code cannot tell them; without it the same is done, so that both lay out text alike.

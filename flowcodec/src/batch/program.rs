@@ -8,7 +8,7 @@ use super::Slot;
 use super::cells::Place;
 use crate::kernel::{Cell, Number, Tiles};
 use crate::model::{CORE, FieldId, field};
-use crate::template::{Extract, Plan, Step, Template};
+use crate::template::{Binding, Extract, LazyPlan, Plan, SamplingFields, Step, Template};
 
 /// Some of the columns, by their numbers.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,12 @@ impl Columns {
         }
     }
 
+    fn add(&mut self, other: &Self) {
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
     pub(super) fn contains(&self, number: usize) -> bool {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
@@ -40,15 +46,35 @@ impl Columns {
         self.0.fill(0);
     }
 
+    /// Their numbers.
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(at, &word)| bits(at, word))
+    }
+
+    /// The numbers of those that are not among `others`.
+    pub(super) fn without(&self, others: &Self) -> impl Iterator<Item = usize> {
+        self.0.iter().zip(&others.0).enumerate().flat_map(|(at, (word, other))| bits(at, word & !other))
+    }
+
     pub(super) fn copy_from(&mut self, other: &Self) {
         self.0.copy_from_slice(&other.0);
     }
 }
 
+/// The numbers of the columns that the word at this place has.
+fn bits(at: usize, word: u64) -> impl Iterator<Item = usize> {
+    let mut left = word;
+    core::iter::from_fn(move || {
+        let bit = usize::try_from(left.checked_ilog2()?).ok()?;
+        left ^= 1 << bit;
+        Some(at.saturating_mul(64).saturating_add(bit))
+    })
+}
+
 /// The way from records of one plan into the columns of one batch. A column that nothing here names has no cell of these records.
 #[derive(Debug)]
 pub(super) struct Program {
-    plan: Weak<Plan>,
+    plan: Weak<LazyPlan>,
     /// Columns of which every record has a cell; and with those that need the exporter's uptime.
     pub(super) always: Columns,
     pub(super) timed: Columns,
@@ -67,6 +93,8 @@ pub(super) struct Program {
     pub(super) octets: Box<[Octets]>,
     pub(super) others: Box<[Other]>,
     pub(super) rate: Option<(usize, Place)>,
+    /// What in the records says their rate.
+    pub(super) sampling: SamplingFields,
 }
 
 /// What every message of a templated protocol says of its records, and where that column begins.
@@ -122,9 +150,47 @@ pub(super) struct Octets {
 /// A column that needs a look at each record: several sources, numbers that may not fit, lists and the like.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Other {
-    pub(super) id: FieldId,
+    /// Where its bindings begin in the plan, and how many there are.
+    from: usize,
+    count: usize,
     pub(super) number: usize,
     pub(super) place: Place,
+}
+
+impl Other {
+    /// The places that it is read from, best first.
+    pub(super) fn bindings<'p>(&self, plan: &'p Plan) -> &'p [Binding] {
+        plan.all().get(self.from..self.from.saturating_add(self.count)).unwrap_or_default()
+    }
+}
+
+/// Fields that a message may say of all its records.
+const OF_MESSAGE: [FieldId; 10] = [
+    field::RECEIVED.id(),
+    field::EXPORTED.id(),
+    field::EXPORTER.id(),
+    field::EXPORTER_PORT.id(),
+    field::DOMAIN.id(),
+    field::PROTOCOL.id(),
+    field::COUNTERS_SCALED.id(),
+    field::TEMPLATE.id(),
+    field::SAMPLING_RATE.id(),
+    field::AGENT.id(),
+];
+
+/// The columns of a batch, and which of them each field is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbered<'b> {
+    pub(super) slots: &'b [Slot],
+    pub(super) by_field: &'b [u16],
+}
+
+impl Numbered<'_> {
+    /// The column of a field.
+    fn of(&self, id: FieldId) -> Option<(usize, FieldId, Place)> {
+        let number = usize::from(*self.by_field.get(id.index())?);
+        Some((number, id, self.slots.get(number)?.place))
+    }
 }
 
 /// Fewer columns than these are filled faster one by one than by a tile.
@@ -132,29 +198,21 @@ const FEW: usize = 3;
 
 impl Program {
     /// `tiled` is the size of the arena, where vector code may be used.
-    fn compile(template: &Template, columns: &[Slot], schema_tag: u32, tiled: Option<usize>) -> Self {
-        let none = || Columns::none(columns.len());
+    fn compile(template: &Template, columns: &Numbered<'_>, schema_tag: u32, tiled: Option<usize>) -> Self {
+        let none = || Columns::none(columns.slots.len());
         let (mut always, mut with_uptime, mut one_by_one) = (none(), none(), none());
-        let (mut said, mut nonzero, mut octets, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut singles: Vec<Single> = Vec::new();
+        let (mut nonzero, mut octets, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut singles, mut said) = (Vec::with_capacity(template.plan().all().len()), Vec::with_capacity(OF_MESSAGE.len()));
         let (mut rate, mut agent) = (None, None);
-        for (number, &Slot { id, place, .. }) in columns.iter().enumerate() {
-            let known = id.index() < CORE.len() || template.schema_tag() == schema_tag;
-            let bindings = if known { template.bindings(id) } else { &[] };
+        let mut from = 0_usize;
+        for bindings in template.plan().all().chunk_by(|a, b| a.field == b.field) {
+            let first = from;
+            from = from.saturating_add(bindings.len());
+            let Some((number, id, place)) = bindings.first().and_then(|binding| columns.of(binding.field)) else { continue };
+            if id.index() >= CORE.len() && template.schema_tag() != schema_tag {
+                continue;
+            }
             let (binding, field) = match bindings {
-                [] => {
-                    if id == field::SAMPLING_RATE.id() {
-                        one_by_one.insert(number);
-                        rate = Some((number, place));
-                    } else if id == field::AGENT.id() {
-                        one_by_one.insert(number);
-                        agent = Some((number, place));
-                    } else if let Some(what) = Said::of(id, place, template.id()) {
-                        always.insert(number);
-                        said.push(what);
-                    }
-                    continue;
-                }
                 [binding] => (Some(binding), template.fields().get(usize::from(binding.at))),
                 _ => (None, None),
             };
@@ -180,14 +238,28 @@ impl Program {
                 always.insert(number);
             } else {
                 one_by_one.insert(number);
-                others.push(Other { id, number, place });
+                others.push(Other { from: first, count: bindings.len(), number, place });
             }
         }
-        for number in (0..columns.len()).filter(|number| always.contains(*number)) {
-            with_uptime.insert(number);
+        // What the records do not say, their message may.
+        for (number, id, place) in OF_MESSAGE.into_iter().filter_map(|id| columns.of(id)) {
+            if always.contains(number) || with_uptime.contains(number) || one_by_one.contains(number) {
+                continue;
+            }
+            if id == field::SAMPLING_RATE.id() {
+                one_by_one.insert(number);
+                rate = Some((number, place));
+            } else if id == field::AGENT.id() {
+                one_by_one.insert(number);
+                agent = Some((number, place));
+            } else if let Some(what) = Said::of(id, place, template.id()) {
+                always.insert(number);
+                said.push(what);
+            }
         }
+        with_uptime.add(&always);
         Self {
-            plan: Arc::downgrade(template.plan()),
+            plan: Arc::downgrade(template.lazy_plan()),
             reads_uptime: always != with_uptime,
             always,
             timed: with_uptime,
@@ -204,6 +276,7 @@ impl Program {
             octets: octets.into(),
             others: others.into(),
             rate,
+            sampling: template.plan().sampling,
         }
     }
 
@@ -258,15 +331,15 @@ impl Programs {
     pub(super) fn find(
         &mut self,
         template: &Template,
-        columns: &[Slot],
+        columns: Numbered<'_>,
         schema_tag: u32,
         tiled: Option<usize>,
     ) -> Option<&Program> {
-        let plan = Arc::as_ptr(template.plan()).addr();
+        let plan = Arc::as_ptr(template.lazy_plan()).addr();
         if self.last.0 != plan {
             let number = match self.by_plan.get(&plan) {
                 Some(number) => *number,
-                None => self.add(plan, Program::compile(template, columns, schema_tag, tiled)),
+                None => self.add(plan, Program::compile(template, &columns, schema_tag, tiled)),
             };
             self.last = (plan, number);
         }

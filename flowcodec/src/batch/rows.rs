@@ -50,7 +50,6 @@ impl FlowBatch {
         set.rows_of_samples(scratch.rows().get_mut(self.waiting..).unwrap_or_default(), |rows| made = rows.len());
         self.waiting = self.waiting.saturating_add(made);
         self.len = self.len.saturating_add(made);
-        self.open.from = self.len;
         true
     }
 

@@ -108,20 +108,20 @@ impl Filling<'_> {
             self.tell_nonzero(number, place, records.count);
         }
         for other in &program.others {
-            let bindings = records.template.bindings(other.id);
+            let bindings = other.bindings(records.template.plan());
             for (row, record) in (self.row..).zip(records.each()) {
                 let value = record.bound(bindings);
                 self.tell(other.number, other.place, row, value);
             }
         }
         match program.rate {
-            Some((number, place)) if !records.shared_rate() => {
+            Some((number, place)) if !records.one().rate_is_shared(&program.sampling) => {
                 for (row, record) in (self.row..).zip(records.each()) {
-                    self.tell(number, place, row, record.sampling_rate().map(FieldValue::Double));
+                    self.tell(number, place, row, record.sampling_rate_by(&program.sampling).map(FieldValue::Double));
                 }
             }
             Some((number, place)) => {
-                let rate = records.one().sampling_rate().map(FieldValue::Double);
+                let rate = records.one().sampling_rate_by(&program.sampling).map(FieldValue::Double);
                 self.tell_all(number, place, records.count, rate);
             }
             None => {}
@@ -322,10 +322,6 @@ impl<'a> Records<'a> {
     /// The message, as a record without octets.
     fn one(&self) -> RecordRef<'a> {
         RecordRef { template: self.template, context: self.context, templates: *self.templates, raw: &[], bases: &[] }
-    }
-
-    fn shared_rate(&self) -> bool {
-        self.one().rate_is_shared()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use crate::wire::unsigned;
 
 use super::sessions::dialect_of;
-use super::{Decoder, ExporterChange, Note, SequenceChange, TemplateChange, What, exporter_of};
+use super::{Decoder, ExporterChange, Note, SequenceChange, Settings, TemplateChange, What, exporter_of};
 
 impl Decoder {
     pub(super) fn note(&mut self, context: &Context, what: What) {
@@ -75,7 +75,7 @@ impl Decoder {
         if let Some(slot) = known
             && self.store.entry(slot).is_some_and(|entry| entry.template.announces(kind, record.specifiers()))
         {
-            self.store.refresh(slot, context.received, &self.settings.schema);
+            self.store.refresh(slot, context.received);
             return Ok(());
         }
         record.check()?;
@@ -106,19 +106,9 @@ impl Decoder {
         specifiers: impl Iterator<Item = FieldSpecifier>,
     ) -> Result<Template, (FaultKind, LimitedBy)> {
         let uid = self.store.next_uid();
-        let resolve = |id| self.resolve(owner, id);
-        Template::compile(uid, id, kind, specifiers, resolve, &self.settings.schema, &self.settings.limits)
-    }
-
-    /// What is known of an element: the registry and the user's own, else what this exporter said of it (RFC 5610).
-    fn resolve(&self, owner: Owner, id: ElementId) -> ElementRef {
-        match self.settings.elements.resolve(id) {
-            ElementRef::Unknown(_) => match self.store.element(owner, id) {
-                Some(element) => ElementRef::Runtime(std::sync::Arc::clone(element)),
-                None => ElementRef::Unknown(id),
-            },
-            known => known,
-        }
+        let told = |id| self.store.element(owner, id).map(std::sync::Arc::clone);
+        let Settings { elements, schema, limits, .. } = &self.settings;
+        Template::compile(uid, id, kind, specifiers, (elements, told), schema, limits)
     }
 
     fn withdraw(&mut self, context: &Context, scope: ScopeId, record: &TemplateRecord<'_>) -> u32 {

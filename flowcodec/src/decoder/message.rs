@@ -299,7 +299,7 @@ impl<'d> Message<'d> {
             self.pend(decoder, id, body);
             return Step::Again;
         };
-        decoder.store.used(slot, &decoder.settings.schema);
+        decoder.store.used(slot);
         let read = data_set(decoder, &self.context, self.owner, scope, slot, body);
         let set_len = u64::from(body.len32()).saturating_add(4);
         decoder.stats.bytes_decoded = decoder.stats.bytes_decoded.saturating_add(set_len.saturating_sub(read.lost));

@@ -17,6 +17,7 @@ mod sweep;
 mod walk;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 pub use events::{
     Event, ExporterChange, ExporterEvent, FaultEvent, SamplingEvent, SequenceChange, SequenceEvent, SequenceUnit, TemplateChange,
@@ -64,7 +65,7 @@ use sessions::Sessions;
 #[derive(Debug)]
 pub struct Decoder {
     settings: Settings,
-    layouts: Option<Layouts>,
+    layouts: Option<Arc<Layouts>>,
     store: Store,
     sessions: Sessions,
     stats: Stats,
@@ -104,7 +105,7 @@ impl Decoder {
     /// A decoder that knows nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let layouts = Layouts::new(&settings.schema, &settings.elements);
+        let layouts = Layouts::of_settings(&settings.schema, &settings.elements);
         let store = Store::new(settings.scope);
         Self {
             settings,

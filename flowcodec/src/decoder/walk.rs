@@ -212,7 +212,7 @@ impl<'d> Events<'d> {
             self.decoder.store.delivered(&pending);
             return None;
         };
-        self.decoder.store.used(slot, &self.decoder.settings.schema);
+        self.decoder.store.used(slot);
         let body = Input::at(&pending.body, pending.offset, LimitedBy::SetLength);
         let mut context = pending.context;
         resolve_boot(self.decoder, &mut context, Some(scope));

@@ -36,14 +36,30 @@ pub use overlay::{DefineError, ElementRef, Elements, RuntimeElement};
 pub use types::{DataType, Element, Semantics};
 pub use values::{value_name, value_table};
 
-/// The built-in row of an element. One index for IANA elements, otherwise one binary search.
+/// The built-in row of an element. One index for IANA elements; otherwise a binary search over enterprises and one over its elements.
 #[must_use]
+#[inline]
 pub fn lookup(id: ElementId) -> Option<&'static Element> {
-    if let ElementId::Ipfix { pen: 0, id } = id {
-        return row(id::iana_row(id)?);
+    match id {
+        ElementId::Ipfix { pen: 0, id } => row(id::iana_row(id)?),
+        ElementId::Ipfix { pen, id } => enterprise_row(pen, id),
+        _ => find(&generated::ELEMENTS, id),
     }
-    let at = generated::ELEMENTS.binary_search_by_key(&id, |element| element.id).ok()?;
-    generated::ELEMENTS.get(at)
+}
+
+fn enterprise_row(pen: u32, id: u16) -> Option<&'static Element> {
+    find(of_enterprise(pen)?, ElementId::enterprise(pen, id))
+}
+
+fn find(rows: &'static [Element], id: ElementId) -> Option<&'static Element> {
+    rows.get(rows.binary_search_by_key(&id, |element| element.id).ok()?)
+}
+
+/// All elements of an enterprise.
+fn of_enterprise(pen: u32) -> Option<&'static [Element]> {
+    let at = generated::PENS.binary_search_by_key(&pen, |&(pen, ..)| pen).ok()?;
+    let &(_, from, to) = generated::PENS.get(at)?;
+    generated::ELEMENTS.get(usize::from(from)..usize::from(to))
 }
 
 /// The element with this registered name, case-sensitive. One binary search over names.
@@ -146,6 +162,14 @@ mod tests {
             assert!(all_by_name(element.name).any(|other| other == element), "{}", element.name);
         }
         assert!(elements().count() > 2900);
+    }
+
+    #[test]
+    fn rows_know_whether_another_has_their_name() {
+        for element in elements() {
+            assert_eq!(element.shared, all_by_name(element.name).count() > 1, "{}", element.name);
+        }
+        assert!(elements().any(|element| element.shared));
     }
 
     #[test]

@@ -194,6 +194,12 @@ impl Elements {
         lookup(id).map_or(ElementRef::Unknown(id), ElementRef::Known)
     }
 
+    /// The built-in row of an element, as long as this table has nothing: then there is no more to look for.
+    #[inline]
+    pub(crate) fn built_in(&self, id: ElementId) -> Option<&'static Element> {
+        if self.defined.is_empty() { lookup(id) } else { None }
+    }
+
     /// The elements of this table, ascending by [`ElementId`].
     pub fn iter(&self) -> impl Iterator<Item = &RuntimeElement> {
         self.defined.values().map(AsRef::as_ref)

@@ -267,6 +267,16 @@ pub struct Element {
     pub units: &'static str,
     /// Whether the registry advises against the element. Exporters still send such elements.
     pub deprecated: bool,
+    /// Whether another row has its name.
+    #[serde(skip)]
+    pub(crate) shared: bool,
+}
+
+impl Element {
+    /// The same, of which another row has the name.
+    pub(super) const fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
 }
 
 /// Row of an IPFIX element; the short name keeps the generated table at one row a line.
@@ -279,12 +289,20 @@ pub(super) const fn e(
     units: &'static str,
     deprecated: bool,
 ) -> Element {
-    Element { id: ElementId::enterprise(pen, id), name, data_type, semantics, units, deprecated }
+    Element { id: ElementId::enterprise(pen, id), name, data_type, semantics, units, deprecated, shared: false }
 }
 
 /// Row of a NetFlow v9 vendor type.
 pub(super) const fn v(number: u16, name: &'static str, data_type: DataType) -> Element {
-    Element { id: ElementId::NetFlow9(number), name, data_type, semantics: Semantics::Default, units: "", deprecated: false }
+    Element {
+        id: ElementId::NetFlow9(number),
+        name,
+        data_type,
+        semantics: Semantics::Default,
+        units: "",
+        deprecated: false,
+        shared: false,
+    }
 }
 
 /// Row of a NetFlow v9 scope type.
@@ -296,6 +314,7 @@ pub(super) const fn s(number: u16, name: &'static str, data_type: DataType) -> E
         semantics: Semantics::Identifier,
         units: "",
         deprecated: false,
+        shared: false,
     }
 }
 

@@ -25,8 +25,8 @@ impl Rows {
         None
     }
 
-    pub(crate) const fn bytes(&self) -> usize {
-        match self.0 {}
+    pub(crate) const fn most_bytes(_: usize, _: usize) -> usize {
+        0
     }
 
     pub(crate) fn run<'a>(&self, _: &[u8], _: Option<Clock>, _: &[u8; ROW], _: impl Iterator<Item = &'a mut [u8; ROW]>) {

@@ -10,6 +10,7 @@ mod put;
 mod row;
 mod schema;
 mod types;
+mod wanting;
 
 pub use fields::field;
 pub use flow::{Flow, OtherElement, OwnedValue};
@@ -25,3 +26,4 @@ pub(crate) use put::{place, put};
 #[cfg(feature = "json")]
 pub(crate) use row::TakesFields;
 pub(crate) use row::{address as address_of_octets, bit as presence_bit, octets as octets_of_address};
+pub(crate) use wanting::{Wanted, Wanting};

@@ -3,12 +3,12 @@
 use core::fmt;
 use core::marker::PhantomData;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use super::types::{ColumnType, FieldType, Unit};
+use super::wanting::Wanting;
 use super::{CORE, HOT};
 use crate::ie::ElementId;
 
@@ -209,15 +209,13 @@ pub enum SchemaError {
     TooMany,
 }
 
-type Wanted = (FieldId, Take, u16);
-
 /// All fields a decoder, a batch and a writer agree on.
 #[derive(Debug, Clone)]
 pub struct Schema {
     fields: Vec<FieldSpec>,
     tag: u32,
-    /// Which fields want an element, which part of it, and at which rank among the field's sources.
-    by_element: HashMap<ElementId, Vec<Wanted>>,
+    /// What they want of which element.
+    wanting: Arc<Wanting>,
 }
 
 impl Schema {
@@ -255,13 +253,8 @@ impl Schema {
     }
 
     fn index(fields: Vec<FieldSpec>, tag: u32) -> Self {
-        let mut by_element: HashMap<ElementId, Vec<Wanted>> = HashMap::new();
-        for (number, field) in (0_u16..).zip(&fields) {
-            for (rank, source) in (0_u16..).zip(field.sources.iter()) {
-                by_element.entry(source.element).or_default().push((FieldId::new(number), source.take, rank));
-            }
-        }
-        Self { fields, tag, by_element }
+        let wanting = Arc::new(Wanting::new(&fields));
+        Self { fields, tag, wanting }
     }
 
     /// All fields; the position is the [`FieldId`].
@@ -297,9 +290,9 @@ impl Schema {
         self.tag
     }
 
-    /// Which fields are read from `element`.
-    pub(crate) fn wanting(&self, element: ElementId) -> &[Wanted] {
-        self.by_element.get(&element).map_or(&[], Vec::as_slice)
+    /// Which fields are read from which element.
+    pub(crate) const fn wanting(&self) -> &Arc<Wanting> {
+        &self.wanting
     }
 }
 

@@ -1,5 +1,7 @@
 //! The fixed layouts as templates, under the IPFIX elements of the same meaning, so that one plan engine reads them too.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::exporter::Protocol;
 use crate::ie::{ElementId, Elements};
 use crate::limits::Limits;
@@ -23,13 +25,19 @@ pub(crate) struct Layouts {
 }
 
 impl Layouts {
-    pub(crate) fn new(schema: &Schema, elements: &Elements) -> Option<Self> {
+    /// For the common fields and the registry alone they are compiled once, for all decoders.
+    pub(crate) fn of_settings(schema: &Schema, elements: &Elements) -> Option<Arc<Self>> {
+        static COMMON: LazyLock<Option<Arc<Layouts>>> =
+            LazyLock::new(|| Layouts::new(&Schema::common(), &Elements::default()).map(Arc::new));
+        if schema.tag() == 0 && elements.is_empty() { COMMON.clone() } else { Self::new(schema, elements).map(Arc::new) }
+    }
+
+    fn new(schema: &Schema, elements: &Elements) -> Option<Self> {
         let compile = |number: u64, parts: &[&[(u16, u16)]]| {
             let fields = COMMON.iter().chain(parts.iter().copied().flatten());
             let specifiers = fields.map(|&(id, length)| FieldSpecifier::new(ElementId::iana(id), length));
-            let resolve = |id| elements.resolve(id);
             let uid = TemplateUid::new(u64::MAX.wrapping_sub(number));
-            Template::compile(uid, 0, TemplateKind::Data, specifiers, resolve, schema, &Limits::default()).ok()
+            Template::compile(uid, 0, TemplateKind::Data, specifiers, (elements, |_| None), schema, &Limits::default()).ok()
         };
         Some(Self {
             v1_short: compile(0, &[&V1])?,

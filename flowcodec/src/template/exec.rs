@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::locate::{Fixed, Locate, Variable};
-use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, Shuffle};
+use super::plan::{Binding, Extract, NONE, RowKind, RowOp, SAMPLING_RATE, SamplingFields, picked};
 use super::sampling::{Sampler, SamplingTable};
+use super::shuffle::Shuffle;
 use super::{Template, Templates, variable_end};
 use crate::context::Context;
 use crate::kernel::Clock;
@@ -172,10 +173,14 @@ impl<'a> RecordRef<'a> {
     /// The sampling rate of this record: settings, then its own sampler, then what it says itself, then the sampler of its template,
     /// interface, line card or domain, then the message header's.
     pub(crate) fn sampling_rate(&self) -> Option<f64> {
+        self.sampling_rate_by(&self.template.plan().sampling)
+    }
+
+    /// The same by what was looked up in the template before.
+    pub(crate) fn sampling_rate_by(&self, fields: &SamplingFields) -> Option<f64> {
         if self.context.sampling_fixed {
             return self.context.sampling_rate;
         }
-        let fields = &self.template.plan().sampling;
         let number = |at: u16| self.octets(at).and_then(unsigned);
         let table = self.templates.sampling();
         let by_sampler = || table?.rate(Sampler::Selector(number(fields.selector?)?));
@@ -219,7 +224,7 @@ impl<'a> RecordRef<'a> {
                 row.set(field::ICMP_CODE.id(), code);
             }
         }
-        self.finish(row);
+        self.finish(row, &self.template.plan().sampling);
     }
 
     /// The part of a row that all records of the message share, and the presence bits of other fields they all have.
@@ -256,15 +261,14 @@ impl<'a> RecordRef<'a> {
         }
     }
 
-    fn finish(&self, row: &mut FlowRecord) {
-        if let Some(rate) = self.sampling_rate() {
+    fn finish(&self, row: &mut FlowRecord, fields: &SamplingFields) {
+        if let Some(rate) = self.sampling_rate_by(fields) {
             row.set(SAMPLING_RATE, FieldValue::Double(rate));
         }
     }
 
-    /// Whether every record of the message has the same rate.
-    pub(crate) fn rate_is_shared(&self) -> bool {
-        let fields = &self.template.plan().sampling;
+    /// Whether every record of the message has the same rate; `fields` are those of its plan.
+    pub(crate) fn rate_is_shared(&self, fields: &SamplingFields) -> bool {
         self.context.sampling_fixed
             || (fields.selector.is_none()
                 && fields.parameters.is_none()
@@ -360,21 +364,25 @@ impl Default for RowScratch {
 /// Runs the plan over `octets`, which hold whole records, and hands the rows out in runs.
 pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowScratch, mut each: impl FnMut(&[FlowRecord])) {
     let plan = record.template.plan();
-    let fast = if scratch.portable { None } else { plan.shuffle().and_then(|shuffle| Fast::new(shuffle, record.context)) };
-    let (ops, always) = match &fast {
-        Some(fast) => (&*fast.shuffle.after, fast.always()),
-        None => (plan.rows(), plan.always),
-    };
-    let mut prototype = record.prototype(always);
-    let shared_rate = record.rate_is_shared();
-    if shared_rate {
-        record.finish(&mut prototype);
-    }
-    for &to in fast.iter().flat_map(|fast| &fast.shuffle.mapped) {
-        prototype.put(usize::from(to), octets_of_address(IpAddr::from([0_u8; 4])));
-    }
-    let one_by_one = !shared_rate || ops.iter().any(|op| op.kind == RowKind::General);
     let fixed = record.template.record_len().and_then(|length| usize::try_from(length).ok());
+    let shuffle = match fixed {
+        Some(length) if !scratch.portable => {
+            plan.shuffle(record.template.fields(), || octets.len().checked_div(length).unwrap_or(0))
+        }
+        _ => None,
+    };
+    let fast = shuffle.and_then(|shuffle| Fast::new(shuffle, record.context));
+    let ops = plan.rows();
+    let (some, always) = fast.as_ref().map_or((u64::MAX, plan.always), |fast| (fast.shuffle.after, fast.always()));
+    let mut prototype = record.prototype(always);
+    let shared_rate = record.rate_is_shared(&plan.sampling);
+    if shared_rate {
+        record.finish(&mut prototype, &plan.sampling);
+    }
+    for op in picked(ops, fast.as_ref().map_or(0, |fast| fast.shuffle.mapped)) {
+        prototype.put(usize::from(op.to), octets_of_address(IpAddr::from([0_u8; 4])));
+    }
+    let one_by_one = !shared_rate || picked(ops, some).any(|op| op.kind == RowKind::General);
     let mut rest = octets;
     while !rest.is_empty() {
         let (count, used) = match fixed {
@@ -395,7 +403,7 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
             }
             None => rows.fill(prototype),
         }
-        for op in ops.iter().filter(|op| op.kind != RowKind::General) {
+        for op in picked(ops, some).filter(|op| op.kind != RowKind::General) {
             match fixed {
                 Some(length) => run_op(op, record.context, rows, Fixed { octets: run, length }),
                 None => run_op(
@@ -414,11 +422,11 @@ pub(crate) fn fill_rows(record: RecordRef<'_>, octets: &[u8], scratch: &mut RowS
                 };
                 left = next;
                 let one = RecordRef { raw, bases: &[], ..record };
-                for op in ops.iter().filter(|op| op.kind == RowKind::General) {
+                for op in picked(ops, some).filter(|op| op.kind == RowKind::General) {
                     one.general(op, row);
                 }
                 if !shared_rate {
-                    one.finish(row);
+                    one.finish(row, &plan.sampling);
                 }
             }
         }

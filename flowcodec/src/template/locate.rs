@@ -52,8 +52,11 @@ impl Locate for Variable<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the loop has constant widths only inside its caller")]
     fn each<T, const N: usize>(self, cells: &mut [T], (segment, offset): (u16, u16), mut visit: impl FnMut(&mut T, [u8; N])) {
-        for (cell, bases) in cells.iter_mut().zip(self.bases.chunks_exact(self.stride)) {
-            let base = bases.get(usize::from(segment)).copied().unwrap_or(u32::MAX);
+        // Without the division that chunks would take: many sets are one record.
+        let mut bases = self.bases.get(usize::from(segment)..).unwrap_or_default();
+        for cell in cells {
+            let base = bases.first().copied().unwrap_or(u32::MAX);
+            bases = bases.get(self.stride..).unwrap_or_default();
             let start = usize::try_from(base).unwrap_or(usize::MAX).wrapping_add(usize::from(offset));
             let octets = self.octets.get(start..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N]);
             visit(cell, octets);

@@ -5,10 +5,13 @@
 
 pub mod encode;
 mod exec;
+mod lazy;
 mod list;
 mod locate;
+mod names;
 mod plan;
 mod sampling;
+mod shuffle;
 mod store;
 mod templates;
 pub mod wire;
@@ -16,17 +19,19 @@ pub mod wire;
 use std::sync::Arc;
 
 use crate::error::{Fault, FaultKind, LimitedBy};
-use crate::ie::{DataType, ElementId, ElementRef, Elements};
+use crate::ie::{DataType, ElementId, ElementRef, Elements, RuntimeElement};
 use crate::limits::Limits;
-use crate::model::{FieldId, Schema};
+use crate::model::{FieldId, Schema, Wanting};
 
 pub use exec::RowScratch;
 pub(crate) use exec::{Located, RecordRef, fill_rows, ntp_micros, variable};
+pub(crate) use lazy::LazyPlan;
 pub(crate) use list::{Index, List, Slab};
 pub(crate) use locate::{Fixed, Locate, Variable};
-pub(crate) use plan::{Binding, Extract, Plan, Step};
+pub(crate) use plan::{Binding, Extract, Plan, SamplingFields};
 pub(crate) use sampling::{Learned, Role, SamplingTable, announced};
 pub use sampling::{Sampler, SamplingChange};
+pub(crate) use shuffle::Step;
 pub use store::ScopePolicy;
 pub(crate) use store::{Announced, Gone, Owner, OwnerKey, Pending, ScopeId, ScopeKey, Slot, Standing, Store, indexed, shrink};
 pub use templates::Templates;
@@ -57,7 +62,7 @@ pub struct TemplateField {
     element: ElementRef,
     length: u16,
     scope: bool,
-    // What an output by name needs; see `name_fields`.
+    // What an output by name needs; see `names`.
     named: bool,
     first: bool,
     again: u16,
@@ -158,7 +163,9 @@ pub struct Template {
     section: u16,
     role: Role,
     // Shared by all templates of a decoder that have the same fields, so that what was compiled from it elsewhere knows it again.
-    plan: Arc<Plan>,
+    plan: Arc<LazyPlan>,
+    // What the schema's fields are read from.
+    wanting: Arc<Wanting>,
     schema_tag: u32,
 }
 
@@ -174,12 +181,11 @@ impl Template {
     pub fn new(record: &wire::TemplateRecord<'_>, elements: &Elements, schema: &Schema, limits: &Limits) -> Result<Self, Fault> {
         let refused = |reason| refusal(record, reason);
         record.check().map_err(refused)?;
-        let resolve = |id| elements.resolve(id);
-        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), resolve, schema, limits)
+        Self::compile(TemplateUid::NONE, record.id(), record.kind(), record.specifiers(), (elements, |_| None), schema, limits)
             .map_err(refused)
     }
 
-    /// Compiles `specifiers`.
+    /// Compiles `specifiers`; of elements that neither the registry nor the user knows, the exporter may have told.
     ///
     /// # Errors
     /// The reason the template is refused, and the limit that says so.
@@ -188,17 +194,18 @@ impl Template {
         id: u16,
         kind: TemplateKind,
         specifiers: impl Iterator<Item = FieldSpecifier>,
-        resolve: impl Fn(ElementId) -> ElementRef,
+        (elements, told): (&Elements, impl Fn(ElementId) -> Option<Arc<RuntimeElement>>),
         schema: &Schema,
         limits: &Limits,
     ) -> Result<Self, (FaultKind, LimitedBy)> {
         const REFUSED: (FaultKind, LimitedBy) = (FaultKind::TemplateRefused, LimitedBy::Limits);
-        let mut fields = Vec::new();
-        let mut skips = Vec::new();
+        let mut fields = Vec::with_capacity(specifiers.size_hint().0.min(usize::from(limits.template_fields)));
+        let mut segment = 0_u16;
         let mut tail = 0_u32;
         let mut octets = 0_u32;
         let mut scopes = 0_u16;
         let mut empty = 0_u16;
+        let (mut has_lists, mut section) = (false, NO_FIELD);
         for specifier in specifiers {
             if fields.len() >= usize::from(limits.template_fields) {
                 return Err(REFUSED);
@@ -208,19 +215,27 @@ impl Template {
             if empty > limits.template_empty_fields {
                 return Err(REFUSED);
             }
-            let (Ok(segment), Ok(offset)) = (u16::try_from(skips.len()), u16::try_from(tail)) else { return Err(REFUSED) };
-            fields.push(TemplateField {
-                element: resolve(specifier.element),
-                length: specifier.length,
-                scope: specifier.scope,
-                named: false,
-                first: true,
-                again: NO_FIELD,
-                segment,
-                offset,
-            });
+            let Ok(offset) = u16::try_from(tail) else { return Err(REFUSED) };
+            if section == NO_FIELD && holds_packet(specifier.element) {
+                section = u16::try_from(fields.len()).unwrap_or(NO_FIELD);
+            }
+            let (length, scope) = (specifier.length, specifier.scope);
+            let field =
+                |element| TemplateField { element, length, scope, named: false, first: true, again: NO_FIELD, segment, offset };
+            // Each pushed on its own: what is put together here or there, and copied from there, is waited for.
+            if let Some(element) = elements.built_in(specifier.element) {
+                has_lists |= element.data_type.is_list();
+                fields.push(field(ElementRef::Known(element)));
+            } else {
+                let element = match elements.resolve(specifier.element) {
+                    ElementRef::Unknown(id) => told(id).map_or(ElementRef::Unknown(id), ElementRef::Runtime),
+                    element => element,
+                };
+                has_lists |= element.data_type().is_list();
+                fields.push(field(element));
+            }
             if specifier.length == VARIABLE {
-                skips.push(offset);
+                segment = segment.checked_add(1).ok_or(REFUSED)?;
                 tail = 0;
                 octets = octets.saturating_add(1);
             } else {
@@ -234,11 +249,11 @@ impl Template {
         if octets == 0 {
             return Err((FaultKind::TemplateEmpty, LimitedBy::TemplateLength));
         }
-        name_fields(&mut fields);
-        let has_lists = fields.iter().any(|field| field.data_type().is_list());
-        let section = fields.iter().zip(0..).find(|(field, _)| SECTIONS.contains(&field.id())).map_or(NO_FIELD, |(_, at)| at);
+        names::work_out(&mut fields);
+        let mut skips = Vec::with_capacity(usize::from(segment));
+        skips.extend(fields.iter().filter(|field| field.is_variable()).map(|field| field.offset));
         let role = if matches!(kind, TemplateKind::Options) { Role::of(&fields) } else { Role::NONE };
-        let plan = Arc::new(Plan::compile(&fields, schema, id == 0));
+        let plan = Arc::new(LazyPlan::new(&fields, schema.wanting()));
         Ok(Self {
             uid,
             id,
@@ -251,6 +266,7 @@ impl Template {
             section,
             role,
             plan,
+            wanting: Arc::clone(schema.wanting()),
             schema_tag: schema.tag(),
         })
     }
@@ -311,12 +327,19 @@ impl Template {
         self.role
     }
 
-    pub(crate) const fn plan(&self) -> &Arc<Plan> {
+    /// How its records are read: compiled when that is asked for first.
+    #[inline]
+    pub(crate) fn plan(&self) -> &Plan {
+        self.plan.of(&self.fields, &self.wanting, self.id == 0)
+    }
+
+    /// The same, compiled or not.
+    pub(crate) const fn lazy_plan(&self) -> &Arc<LazyPlan> {
         &self.plan
     }
 
     /// Puts an equal plan in the place of its own.
-    pub(crate) fn set_plan(&mut self, plan: Arc<Plan>) {
+    pub(crate) fn set_plan(&mut self, plan: Arc<LazyPlan>) {
         self.plan = plan;
     }
 
@@ -330,7 +353,7 @@ impl Template {
 
     /// The places a common field is read from, best first; empty when this template does not have it.
     pub(crate) fn bindings(&self, field: FieldId) -> &[Binding] {
-        self.plan.bindings(field)
+        self.plan().bindings(field)
     }
 
     /// Which schema it was compiled for.
@@ -346,7 +369,7 @@ impl Template {
 
     /// Heap octets it holds.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.fields).saturating_add(size_of_val(&*self.skips)).saturating_add(self.plan.bytes())
+        size_of_val(&*self.fields).saturating_add(size_of_val(&*self.skips)).saturating_add(self.plan.bytes(self.record_len()))
     }
 
     /// Whether the announcement says the same as this template.
@@ -366,23 +389,23 @@ impl Template {
     }
 
     /// Gives every field of an unknown element what is `known` of it now (RFC 5610). What that changes is another template, under the
-    /// number `uid`; the plan is only compiled again if the schema reads one of those elements. Gives whether it changed.
-    pub(crate) fn learn(&mut self, uid: TemplateUid, known: impl Fn(ElementId) -> Option<ElementRef>, schema: &Schema) -> bool {
+    /// number `uid`; it gets another plan only if the schema reads one of those elements. Gives whether it changed.
+    pub(crate) fn learn(&mut self, uid: TemplateUid, known: impl Fn(ElementId) -> Option<ElementRef>) -> bool {
         let (mut changed, mut wanted) = (false, false);
         for field in self.fields.iter_mut().filter(|field| field.name().is_none()) {
             if let Some(element) = known(field.id()) {
-                wanted |= !schema.wanting(field.id()).is_empty();
+                wanted |= self.wanting.count(field.id()) != 0;
                 field.element = element;
                 changed = true;
             }
         }
         if changed {
-            name_fields(&mut self.fields);
+            names::work_out(&mut self.fields);
             self.uid = uid;
             self.has_lists = self.fields.iter().any(|field| field.data_type().is_list());
         }
         if wanted {
-            self.plan = Arc::new(Plan::compile(&self.fields, schema, self.id == 0));
+            self.plan = Arc::new(LazyPlan::new(&self.fields, &self.wanting));
         }
         changed
     }
@@ -416,39 +439,14 @@ impl Template {
     }
 }
 
-/// Works out, once for all records, which fields repeat an id and which may go by their name.
-fn name_fields(fields: &mut [TemplateField]) {
-    let mut order: Vec<(ElementId, u16)> = fields.iter().map(TemplateField::id).zip(0..).collect();
-    order.sort_unstable();
-    let mut later = order.iter().skip(1);
-    let mut before = None;
-    for &(id, at) in &order {
-        let again = later.next().filter(|(next, _)| *next == id).map_or(NO_FIELD, |(_, at)| *at);
-        if let Some(field) = fields.get_mut(usize::from(at)) {
-            (field.first, field.again) = (before != Some(id), again);
-            field.named = field.element.own_name().is_some();
-        }
-        before = Some(id);
-    }
-    // Of two ids with one name, the one in front keeps it.
-    let label = |at: u16| fields.get(usize::from(at)).and_then(|field| Some((field.label()?, field.first.then_some(at)?)));
-    let mut labels: Vec<(&str, u16)> = (0..).take(fields.len()).filter_map(label).collect();
-    labels.sort_unstable();
-    let shared: Vec<u16> = labels.iter().zip(labels.iter().skip(1)).filter(|(a, b)| a.0 == b.0).map(|(_, (_, at))| *at).collect();
-    for mut at in shared {
-        while let Some(field) = fields.get_mut(usize::from(at)) {
-            field.named = false;
-            at = field.again;
-        }
-    }
-}
-
 /// No other field has the id.
 const NO_FIELD: u16 = u16::MAX;
 
-/// Elements that hold the first octets of a packet: layer2packetSectionData, dataLinkFrameSection, ipHeaderPacketSection,
+/// Whether an element holds the first octets of a packet: layer2packetSectionData, ipHeaderPacketSection, dataLinkFrameSection,
 /// mplsLabelStackSection.
-const SECTIONS: [ElementId; 4] = [ElementId::iana(104), ElementId::iana(315), ElementId::iana(313), ElementId::iana(316)];
+const fn holds_packet(id: ElementId) -> bool {
+    matches!(id, ElementId::Ipfix { pen: 0, id: 104 | 313 | 315 | 316 })
+}
 
 /// Where the variable-length value whose length stands at `at` ends (RFC 7011 §7); may lie past the end of `octets`.
 #[inline]

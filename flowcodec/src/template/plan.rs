@@ -1,9 +1,13 @@
 //! The plan: which common field is read from which template field, and how; decided once, when the template is learned.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+
 use super::TemplateField;
+use super::shuffle::Shuffle;
 use crate::ie::{DataType, ElementId, REVERSE_PEN};
-use crate::kernel::{self, Move, Number, PAIR};
-use crate::model::{ColumnType, FieldId, HOT, Schema, Take, field};
+use crate::kernel;
+use crate::model::{ColumnType, FieldId, HOT, Take, Wanted, Wanting, field};
 
 /// How a value is taken from the octets of one template field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,45 +128,43 @@ pub(crate) struct SamplingFields {
     pub(crate) interfaces: bool,
 }
 
-/// What of a template's field its plan depends on: element, octets, type.
-pub(crate) type Shape = (ElementId, u16, DataType);
-
 /// The compiled plan of one template, or of several that have the same fields.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Plan {
-    shape: Box<[Shape]>,
     /// By field, and within a field best first.
     bindings: Box<[Binding]>,
     rows: Box<[RowOp]>,
     pub(crate) always: u64,
     pub(crate) sampling: SamplingFields,
-    shuffle: Option<Shuffle>,
+    /// Made once it is worth it: so many rows were asked for until then.
+    shuffle: OnceLock<Option<Shuffle>>,
+    asked: AtomicU32,
 }
 
-/// The rows of a plan by vector code: for records of fixed length, where the processor has what it takes.
-#[derive(Debug, Clone)]
-pub(crate) struct Shuffle {
-    pub(crate) kernel: kernel::Rows,
-    /// What the kernel cannot do, to be done after it.
-    pub(crate) after: Box<[RowOp]>,
-    /// Presence bits that all rows get, and those they get where the exporter's uptime is known.
-    pub(crate) always: u64,
-    pub(crate) uptimes: u64,
-    /// Places in the row of addresses whose last four octets the kernel brings.
-    pub(crate) mapped: Box<[u16]>,
+/// Rows that are filled by the list of operations before there is a [`Shuffle`]: many templates of a small recording never have more, and
+/// after a few datagrams nothing is to be allocated.
+const EARLY: u32 = 8;
+
+/// The operations whose number in their list is a bit of `some`. There are no more than a row has presence bits.
+#[inline]
+pub(crate) fn picked(ops: &[RowOp], some: u64) -> impl Iterator<Item = &RowOp> {
+    let mut left = some;
+    core::iter::from_fn(move || {
+        let number = usize::try_from(left.trailing_zeros()).ok()?;
+        left &= left.wrapping_sub(1);
+        ops.get(number)
+    })
 }
 
 impl Plan {
     /// `legacy` for the fixed layouts of v1, v5 and v7.
-    pub(crate) fn compile(fields: &[TemplateField], schema: &Schema, legacy: bool) -> Self {
-        let find =
-            |id: u16| fields.iter().position(|field| field.id() == ElementId::iana(id)).and_then(|at| u16::try_from(at).ok());
-        let (init, protocol) = (find(160), find(4));
-        let mut ranked: Vec<(Binding, u16)> = Vec::new();
+    pub(crate) fn compile(fields: &[TemplateField], wanting: &Wanting, legacy: bool) -> Self {
+        let numbered = Numbered::of(fields);
+        let (init, protocol) = (numbered.find(160), numbered.find(4));
+        let mut ranked: Vec<(Binding, u16)> = Vec::with_capacity(fields.len());
         for (at, template_field) in (0_u16..).zip(fields) {
-            for &(id, take, rank) in schema.wanting(template_field.id()) {
-                let Some(spec) = schema.field(id) else { continue };
-                let Some(extract) = extract(template_field, spec.column, take) else { continue };
+            for &Wanted { field, column, take, rank } in wanting.of(template_field.id()) {
+                let Some(extract) = extract(template_field, column, take) else { continue };
                 if !legacy && matches!(extract, Extract::IcmpHighOctet | Extract::IcmpLowOctet) {
                     continue;
                 }
@@ -172,7 +174,7 @@ impl Plan {
                     _ => None,
                 };
                 let nonzero = matches!(take, Take::NonZero);
-                let binding = Binding { field: id, at, extract, with: with.unwrap_or(NONE), nonzero, max: spec.column.max() };
+                let binding = Binding { field, at, extract, with: with.unwrap_or(NONE), nonzero, max: column.max() };
                 ranked.push((binding, rank));
             }
         }
@@ -182,27 +184,32 @@ impl Plan {
         let rows = row_ops(fields, &bindings);
         let always =
             rows.iter().filter(|op| op.kind != RowKind::General && !may_be_absent(op.kind)).fold(0, |bits, op| bits | op.bit);
-        let parameters = super::sampling::PARAMETERS.map(|id| find(id).unwrap_or(NONE));
+        let parameters = super::sampling::PARAMETERS.map(|id| numbered.find(id).unwrap_or(NONE));
         let sampling = SamplingFields {
-            selector: find(302).or_else(|| find(48)),
+            selector: numbered.find(302).or_else(|| numbered.find(48)),
             parameters: parameters.iter().any(|&at| at != NONE).then_some(parameters),
-            line_card: find(141),
-            interfaces: find(10).or_else(|| find(14)).is_some(),
+            line_card: numbered.find(141),
+            interfaces: numbered.find(10).or_else(|| numbered.find(14)).is_some(),
         };
-        let shuffle = Shuffle::compile(fields, &bindings, &rows, always);
-        let shape = fields.iter().map(|field| (field.id(), field.length, field.data_type())).collect();
-        Self { shape, bindings, rows, always, sampling, shuffle }
+        Self { bindings, rows, always, sampling, shuffle: OnceLock::new(), asked: AtomicU32::new(0) }
     }
 
-    /// What it was compiled of: of one schema, and not of a fixed layout, all plans of a shape are alike. Types that were learned later and
-    /// no field of the schema reads are not in it.
-    pub(crate) const fn shape(&self) -> &[Shape] {
-        &self.shape
+    /// The fast way to rows, if there is one: made of the template's fields when enough rows were asked for, which are counted until then.
+    #[inline]
+    pub(crate) fn shuffle(&self, fields: &[TemplateField], rows: impl FnOnce() -> usize) -> Option<&Shuffle> {
+        match self.shuffle.get() {
+            Some(shuffle) => shuffle.as_ref(),
+            None => self.make_shuffle(fields, rows()),
+        }
     }
 
-    /// The fast way to rows, if there is one.
-    pub(crate) const fn shuffle(&self) -> Option<&Shuffle> {
-        self.shuffle.as_ref()
+    #[cold]
+    fn make_shuffle(&self, fields: &[TemplateField], rows: usize) -> Option<&Shuffle> {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX).min(EARLY);
+        if self.asked.fetch_add(rows, Ordering::Relaxed).saturating_add(rows) < EARLY {
+            return None;
+        }
+        self.shuffle.get_or_init(|| Shuffle::compile(fields, &self.bindings, &self.rows, self.always)).as_ref()
     }
 
     /// The places of one field, best first.
@@ -223,110 +230,39 @@ impl Plan {
         &self.rows
     }
 
-    /// Heap octets it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        let shuffle = self.shuffle.as_ref().map_or(0, |shuffle| {
-            let after = size_of_val(&*shuffle.after).saturating_add(size_of_val(&*shuffle.mapped));
-            after.saturating_add(shuffle.kernel.bytes())
-        });
-        // Its two counters too: it stands on the heap itself.
-        let own = size_of::<Self>().saturating_add(size_of::<[usize; 2]>());
-        own.saturating_add(size_of_val(&*self.shape))
-            .saturating_add(size_of_val(&*self.bindings))
-            .saturating_add(size_of_val(&*self.rows))
-            .saturating_add(shuffle)
+    /// Octets that a plan of so many bindings takes at most, once all of it is made: where all records have one `length`, a shuffle too.
+    pub(super) fn most_bytes(bindings: u32, length: Option<u32>) -> usize {
+        let bindings = usize::try_from(bindings).unwrap_or(usize::MAX);
+        let each = size_of::<Binding>().saturating_add(size_of::<RowOp>());
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let kernel = length.map_or(0, |length| kernel::Rows::most_bytes(length, bindings));
+        size_of::<Self>().saturating_add(bindings.saturating_mul(each)).saturating_add(kernel)
     }
 }
 
-impl Shuffle {
-    fn compile(fields: &[TemplateField], bindings: &[Binding], rows: &[RowOp], always: u64) -> Option<Self> {
-        let last = fields.last()?;
-        if fields.iter().any(TemplateField::is_variable) {
-            return None;
-        }
-        let length = usize::from(last.offset).saturating_add(usize::from(last.length));
-        let steps: Vec<Option<Step>> = rows.iter().map(|op| Step::of_row(op, fields, bindings)).collect();
-        let mut pair = [PAIR, PAIR.saturating_add(8)]
-            .map(|to| steps.iter().flatten().find(|step| step.octets.to == to).map_or(Number::Plain, |step| step.number));
-        // Both ends of a flow are told in the same way; where they are not, the exporter's uptime is read by the portable executor.
-        let mixed = pair.iter().any(|number| matches!(number, Number::Scale(_)));
-        if mixed {
-            pair = pair.map(|number| if number == Number::Ago { Number::Plain } else { number });
-        }
-        let (mut moves, mut after, mut mapped) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut always, mut uptimes) = (always, 0);
-        for (op, step) in rows.iter().zip(steps) {
-            let Some(step) = step.filter(|step| step.number != Number::Ago || !mixed) else {
-                after.push(*op);
-                continue;
-            };
-            moves.push(step.octets);
-            if step.number == Number::Ago {
-                uptimes |= op.bit;
-            } else {
-                always |= op.bit;
-            }
-            if step.mapped {
-                mapped.push(op.to);
+/// Where the elements of the IANA registry stand that a plan asks for by number; the first of each.
+struct Numbered([u16; Self::NUMBERS]);
+
+impl Numbered {
+    /// Those that plans ask for are below.
+    const NUMBERS: usize = 320;
+
+    fn of(fields: &[TemplateField]) -> Self {
+        let mut places = [NONE; Self::NUMBERS];
+        for (at, field) in (0_u16..).zip(fields) {
+            if let ElementId::Ipfix { pen: 0, id } = field.id()
+                && let Some(place) = places.get_mut(usize::from(id)).filter(|place| **place == NONE)
+            {
+                *place = at;
             }
         }
-        let kernel = kernel::Rows::compile(length, &moves, pair)?;
-        Some(Self { kernel, after: after.into(), always, uptimes, mapped: mapped.into() })
-    }
-}
-
-/// How the kernel reads a field.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    /// From its segment of the record to its place.
-    pub(crate) octets: Move,
-    pub(crate) number: Number,
-    /// For IPv4 addresses.
-    pub(crate) mapped: bool,
-}
-
-impl Step {
-    /// `None` for what the kernel cannot do: fields of several sources, numbers that may not fit, text and the like.
-    fn of_row(op: &RowOp, fields: &[TemplateField], bindings: &[Binding]) -> Option<Self> {
-        let (first, count) = op.bindings;
-        let binding = bindings.get(usize::from(first)).filter(|binding| count == 1 && !binding.nonzero)?;
-        let mut step = Self::of(binding, fields.get(usize::from(binding.at))?, width(binding.field))?;
-        step.octets.to = step.octets.to.saturating_add(usize::from(op.to));
-        Some(step)
+        Self(places)
     }
 
-    /// The only binding of a field that takes `width` octets as a number.
-    pub(crate) fn of(binding: &Binding, field: &TemplateField, width: u16) -> Option<Self> {
-        if field.is_variable() {
-            return None;
-        }
-        let (from, len) = (usize::from(field.offset), usize::from(field.length));
-        let plain = Self { octets: Move { from, to: 0, len, reversed: false }, number: Number::Plain, mapped: false };
-        let octets = |from, len| Self { octets: Move { from, to: 0, len, reversed: true }, ..plain };
-        Some(match binding.extract {
-            Extract::Unsigned if len <= usize::from(width) => octets(from, len),
-            Extract::HighOctet => octets(from, 1),
-            Extract::LowOctet => octets(from.checked_add(1)?, 1),
-            Extract::Float if len == 8 => octets(from, len),
-            Extract::Ipv4 => Self { octets: Move { to: 12, ..plain.octets }, mapped: true, ..plain },
-            Extract::Ipv6 | Extract::Mac => plain,
-            Extract::Seconds => Self { number: Number::Scale(1_000_000_000), ..octets(from, len) },
-            Extract::Millis => Self { number: Number::Scale(1_000_000), ..octets(from, len) },
-            // Its lower 32 bits.
-            Extract::Uptime if binding.with == NONE => {
-                Self { number: Number::Ago, ..octets(from.checked_add(len.checked_sub(4)?)?, 4) }
-            }
-            _ => return None,
-        })
+    fn find(&self, id: u16) -> Option<u16> {
+        self.0.get(usize::from(id)).copied().filter(|&at| at != NONE)
     }
 }
-
-/// The times of the row stand where the kernel reckons with them.
-const _: () = {
-    #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "evaluated by the compiler")]
-    let places = [HOT[field::START.id().number() as usize] as usize, HOT[field::END.id().number() as usize] as usize];
-    assert!(places[0] == PAIR && places[1] == PAIR + 8, "a field has moved: the kernel has to follow");
-};
 
 /// Uptimes without a known boot time give nothing, nor do ports of what is not ICMP.
 const fn may_be_absent(kind: RowKind) -> bool {
@@ -367,7 +303,7 @@ fn row_ops(fields: &[TemplateField], bindings: &[Binding]) -> Box<[RowOp]> {
 }
 
 /// Octets a field takes in the row.
-fn width(id: FieldId) -> u16 {
+pub(super) fn width(id: FieldId) -> u16 {
     match crate::model::CORE.get(id.index()).map(|spec| spec.column) {
         Some(ColumnType::U8) => 1,
         Some(ColumnType::U16) => 2,

@@ -145,7 +145,7 @@ impl<'a> TemplateRecord<'a> {
     /// Its fields in order.
     #[must_use]
     pub const fn specifiers(&self) -> Specifiers<'a> {
-        Specifiers { rest: self.specifiers, dialect: self.dialect, scopes: self.scopes }
+        Specifiers { rest: self.specifiers, dialect: self.dialect, scopes: self.scopes, left: self.fields }
     }
 }
 
@@ -155,6 +155,7 @@ pub struct Specifiers<'a> {
     rest: &'a [u8],
     dialect: Dialect,
     scopes: u16,
+    left: u16,
 }
 
 impl Iterator for Specifiers<'_> {
@@ -166,6 +167,7 @@ impl Iterator for Specifiers<'_> {
         self.rest = rest;
         let scope = self.scopes > 0;
         self.scopes = self.scopes.saturating_sub(1);
+        self.left = self.left.saturating_sub(1);
         let element = match self.dialect {
             Dialect::NetFlow9 if scope => ElementId::NetFlow9Scope(number),
             Dialect::NetFlow9 => ElementId::netflow9(number),
@@ -177,6 +179,10 @@ impl Iterator for Specifiers<'_> {
             Dialect::Ipfix => ElementId::iana(number),
         };
         Some(FieldSpecifier { element, length, scope })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::from(self.left), Some(usize::from(self.left)))
     }
 }
 

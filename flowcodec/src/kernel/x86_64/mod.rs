@@ -32,12 +32,10 @@ impl Rows {
         wide.or_else(|| avx2::Rows::new(length, moves, pair).map(Box::new).map(Self::Avx2))
     }
 
-    /// Heap octets it holds.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Avx512(rows) => size_of_val(&**rows),
-            Self::Avx2(rows) => size_of_val(&**rows).saturating_add(rows.bytes()),
-        }
+    /// Heap octets that one of so many moves holds at most, for records of `length`.
+    pub(crate) fn most_bytes(length: usize, moves: usize) -> usize {
+        let wide = size_of::<avx512::Rows>();
+        if avx512::takes(length) { wide } else { wide.max(avx2::Rows::most_bytes(moves)) }
     }
 
     /// Fills one row for each whole record of `octets`: what the moves bring over what `prototype` has for all of them. The prototype is

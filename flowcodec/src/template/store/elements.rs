@@ -9,7 +9,6 @@ use super::super::TemplateUid;
 use super::{Owner, Slot, Store, indexed};
 use crate::ie::{ElementId, ElementRef, RuntimeElement};
 use crate::limits::Limits;
-use crate::model::Schema;
 
 const ELEMENT_COST: usize = indexed::<ElementId, Arc<RuntimeElement>>() + size_of::<RuntimeElement>() + 64;
 
@@ -53,15 +52,15 @@ impl Store {
 
     /// A template of an exporter that learned elements since is used. Lists (RFC 6313) read the other templates of its scope too.
     #[cold]
-    pub(super) fn freshen(&mut self, slot: Slot, schema: &Schema) {
-        if !self.look_up(slot, schema) {
+    pub(super) fn freshen(&mut self, slot: Slot) {
+        if !self.look_up(slot) {
             return;
         }
         let Some(entry) = self.templates.get(slot.0).filter(|entry| entry.template.has_lists()) else { return };
         let (scope, known) = (entry.scope, entry.elements);
         let mut next = self.scopes.get(scope.0).and_then(|state| state.templates.front());
         while let Some(index) = next {
-            if !self.look_up(Slot(index), schema) {
+            if !self.look_up(Slot(index)) {
                 return;
             }
             next = self.templates.next(index);
@@ -72,7 +71,7 @@ impl Store {
     }
 
     /// Gives a template what is known of its elements now; `false` when that has to wait for another call.
-    fn look_up(&mut self, slot: Slot, schema: &Schema) -> bool {
+    fn look_up(&mut self, slot: Slot) -> bool {
         let Some(entry) = self.templates.get_mut(slot.0) else { return true };
         let Some(owner) = self.scopes.get(entry.scope.0).map(|state| state.key.owner) else { return true };
         let Some(elements) = self.owners.get(owner.0).map(|state| &state.elements) else { return true };
@@ -88,7 +87,7 @@ impl Store {
         let known = |id| elements.get(&id).map(|element| ElementRef::Runtime(Arc::clone(element)));
         // What the schema reads of it gives it another plan.
         self.plans.leave(&entry.template);
-        let changed = entry.template.learn(uid, known, schema);
+        let changed = entry.template.learn(uid, known);
         self.plans.share(&mut entry.template);
         if changed {
             self.uids = uid.number();

@@ -5,7 +5,6 @@ use super::super::{Template, TemplateUid};
 use super::plans::PLAN_COST;
 use super::{Announced, Definition, Gone, ScopeId, ScopeKey, Slot, Store, indexed, shrink};
 use crate::limits::Limits;
-use crate::model::Schema;
 use crate::time::Timestamp;
 
 /// A template and when it was last announced.
@@ -62,7 +61,7 @@ impl Store {
 
     /// A template is used: it is marked, and knows what its exporter said of its elements.
     #[inline]
-    pub(crate) fn used(&mut self, slot: Slot, schema: &Schema) {
+    pub(crate) fn used(&mut self, slot: Slot) {
         let Some(entry) = self.templates.touch(slot.0) else { return };
         let (known, lists) = (entry.elements, entry.template.has_lists());
         let Some(state) = self.scopes.get_mut(entry.scope.0) else { return };
@@ -70,7 +69,7 @@ impl Store {
         state.used = slot;
         let now = self.owners.get(owner.0).map_or(0, |state| state.elements.len());
         if known != now || (lists && all != now) {
-            self.freshen(slot, schema);
+            self.freshen(slot);
         }
     }
 
@@ -80,7 +79,7 @@ impl Store {
     }
 
     /// A known template was announced again.
-    pub(crate) fn refresh(&mut self, slot: Slot, now: Timestamp, schema: &Schema) {
+    pub(crate) fn refresh(&mut self, slot: Slot, now: Timestamp) {
         let Some(entry) = self.templates.get_mut(slot.0) else { return };
         entry.refreshed = now;
         let (kin, id, scope) = (entry.kin, entry.template.id(), entry.scope);
@@ -89,7 +88,7 @@ impl Store {
         {
             self.kin.renew(family, kin);
         }
-        self.used(slot, schema);
+        self.used(slot);
     }
 
     /// Keeps a template, in place of the one of the same id if there is one.

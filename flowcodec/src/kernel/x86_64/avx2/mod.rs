@@ -27,7 +27,7 @@ fn able() -> bool {
 #[derive(Debug, Clone, Copy)]
 struct Windows {
     // Not above `length - WINDOW` of the kernel they belong to.
-    at: [usize; 2],
+    at: [u16; 2],
     mask: [u8; HALF],
 }
 
@@ -44,7 +44,7 @@ fn windows_of(moves: &[Move], length: usize) -> Option<Vec<Windows>> {
         let starts = windows(of_half(), WINDOW, length);
         of_register.resize(of_register.len().max(starts.len()), Windows::NONE);
         for (start, windows) in starts.iter().zip(&mut of_register) {
-            *windows.at.get_mut(half)? = *start;
+            *windows.at.get_mut(half)? = u16::try_from(*start).ok()?;
         }
         for step in of_half() {
             let covers =
@@ -108,7 +108,7 @@ unsafe fn taken(record: &[u8], windows: &[Windows]) -> __m256i {
     let mut taken = _mm256_setzero_si256();
     for both in windows {
         let [lower, upper] = both.at.map(|at| {
-            let place = record.as_ptr().wrapping_add(at);
+            let place = record.as_ptr().wrapping_add(usize::from(at));
             // SAFETY: an unaligned load of 16 octets, which lie within `record`, as the caller promises.
             unsafe { _mm_loadu_si128(place.cast()) }
         });

@@ -10,6 +10,13 @@ use super::{Clocks, HALF, WINDOW, Windows, able, load, scaled, store, taken, win
 /// takes the first of these shapes that it fits.
 const SHAPES: [[usize; 5]; 4] = [[0, 1, 1, 1, 2], [0, 1, 1, 1, 3], [1, 1, 2, 2, 3], [3, 1, 6, 2, 11]];
 
+/// The shapes for so many moves: few have to do without the largest, whose windows would be more memory than all else of their template.
+fn shapes(moves: usize) -> &'static [[usize; 5]] {
+    const FEW: usize = 12;
+    let [small @ .., _] = &SHAPES;
+    if moves <= FEW { small } else { &SHAPES }
+}
+
 /// Moves as shuffles of windows. There is one only where the processor has AVX2.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
@@ -37,7 +44,7 @@ impl Rows {
         }
         let halves = (1..ROW / HALF).map(half).collect::<Option<Vec<_>>>()?;
         let fits = |shape: &[usize; 5]| halves.iter().zip(shape).all(|(half, most)| half.len() <= *most);
-        let shape = SHAPES.iter().position(fits)?;
+        let shape = shapes(moves.len()).iter().position(fits)?;
         let mut windows = Vec::new();
         for (half, &count) in halves.iter().zip(SHAPES.get(shape)?) {
             windows.extend(half);
@@ -46,9 +53,10 @@ impl Rows {
         Some(Self { length, windows: windows.into_boxed_slice(), shape, pair })
     }
 
-    /// Heap octets it holds.
-    pub(in super::super) fn bytes(&self) -> usize {
-        size_of_val(&*self.windows)
+    /// Octets that one of so many moves takes at most, its windows too: those of the largest shape that it may have.
+    pub(in super::super) fn most_bytes(moves: usize) -> usize {
+        let windows = shapes(moves).iter().map(|shape| shape.iter().sum::<usize>()).max().unwrap_or(0);
+        size_of::<Self>().saturating_add(windows.saturating_mul(size_of::<Windows>()))
     }
 
     #[inline]

@@ -27,6 +27,11 @@ fn able() -> bool {
         && is_x86_feature_detected!("avx512vbmi")
 }
 
+/// Whether it takes any moves of records of `length`: two windows cover all of them, though a move of 16 octets may be cut by the first.
+pub(super) fn takes(length: usize) -> bool {
+    able() && length != 0 && length <= 2 * LINE - 16
+}
+
 /// Of the numbers that `lanes` has a bit for: their product with `by`; those above `most` are held at the end.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
