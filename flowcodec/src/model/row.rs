@@ -149,9 +149,9 @@ impl FlowRecord {
 
     /// Puts a value in the place of a field of the row. `false` when the field has no place here, or the value does not fit it.
     pub fn set(&mut self, id: FieldId, value: FieldValue<'_>) -> bool {
-        let (Some(offset), Some(spec)) = (hot_offset(id), CORE.get(id.index())) else { return false };
+        let (Some(offset), Some(column)) = (hot_offset(id), COLUMNS.get(id.index())) else { return false };
         let offset = usize::from(offset);
-        match (spec.column, value) {
+        match (*column, value) {
             (ColumnType::Address, FieldValue::Address(address)) => self.put(offset, octets(address)),
             (ColumnType::U8, FieldValue::Unsigned(number)) => match u8::try_from(number) {
                 Ok(number) => self.put(offset, number.to_ne_bytes()),

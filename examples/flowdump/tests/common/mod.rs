@@ -53,7 +53,7 @@ pub(crate) struct Member {
 impl Group {
     /// Whether the file is one bare datagram.
     pub(crate) fn options(&self) -> Options {
-        Options { raw: self.members[0].format == "raw" }
+        Options { raw: self.members[0].format == "raw", ..Options::default() }
     }
 
     /// Decodes all members with one decoder.
