@@ -8,12 +8,12 @@ use super::line::{self, Line, Sink, Today};
 use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, HOT, Mac, Numbers, Schema, TakesFields, field, word};
 use crate::record::{Record, RecordSet};
 use crate::template::{RowScratch, Template};
-use crate::text::Text;
+use crate::text::{Text, ambiguous};
 use crate::time::Timestamp;
 
 /// Writes one record as a JSON object, without a line end. Fields under their names in the schema's order, an absent field is an
 /// absent member; times as RFC 3339 with nine digits, addresses as text, octets as hex. Octets of text that are not UTF-8 are shown
-/// as `\xNN`. Fields that only one of `schema` and the template's schema has are absent. Nothing is allocated but what `out` grows by.
+/// as `\xNN`, and so is a backslash that by itself would look like that ([`Text`]). Fields that only one of `schema` and the template's schema has are absent. Nothing is allocated but what `out` grows by.
 pub fn write_record(out: &mut String, record: &Record<'_>, schema: &Schema) {
     write_fields(out, record.fields(schema), schema);
 }
@@ -297,13 +297,28 @@ pub(super) fn quoted_display(out: &mut impl Sink, value: impl fmt::Display) {
     out.mark(b'"');
 }
 
+/// What [`Text`] shows between quotes, but for control characters, which have escapes of their own.
 pub(super) fn text(out: &mut impl Sink, text: Text<'_>) {
-    if let Ok(valid) = text.to_str() {
-        return quoted(out, valid);
+    match text.to_str() {
+        Ok(valid) if first_special(text.as_bytes()).is_none() => {
+            out.mark(b'"');
+            out.text(valid);
+            out.mark(b'"');
+        }
+        _ => text_with_care(out, text),
     }
+}
+
+fn text_with_care(out: &mut impl Sink, text: Text<'_>) {
     out.mark(b'"');
     for chunk in text.as_bytes().utf8_chunks() {
-        escaped(out, chunk.valid());
+        let mut rest = chunk.valid();
+        while let Some((plain, behind)) = ambiguous(rest).and_then(|at| rest.split_at_checked(at)) {
+            escaped(out, plain);
+            out.text("\\\\x5c");
+            rest = behind.get(1..).unwrap_or_default();
+        }
+        escaped(out, rest);
         for &octet in chunk.invalid() {
             out.text("\\\\x");
             hex_octet(out, octet);
@@ -423,6 +438,8 @@ mod tests {
         assert_eq!(shown, "\"é\\\"\\\\\\n\\u0001\\u007f\\u009b°x\\u0080\"");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "é\"\\\n\u{1}\x7f\u{9b}°x\u{80}");
         assert_eq!(said(|out| text(out, Text::new(b"a\xffb"))), "\"a\\\\xffb\"");
+        assert_eq!(said(|out| text(out, Text::new(br"a\xffb\c"))), r#""a\\x5cxffb\\c""#);
+        assert_eq!(said(|out| text(out, Text::new(b"\\xff\xff\n"))), r#""\\x5cxff\\xff\n""#);
         // Wherever it stands among sixteen.
         for place in 0..40 {
             for special in ['"', '\\', '\n', '\u{1f}', '\x7f', '\u{85}', '\u{a0}', 'é', ' '] {

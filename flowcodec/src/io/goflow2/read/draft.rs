@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::keys;
 use super::moments::Moments;
 use super::text::{address, mac_number, prefix_len};
 use crate::Text;
 use crate::exporter::Protocol;
-use crate::io::goflow2::table::{Form, Mpls, Shape};
-use crate::io::goflow2::{Skipped, id, schema, words};
+use crate::io::goflow2::table::{Form, Mpls};
+use crate::io::goflow2::{Skipped, id, words};
 use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
 
 /// A value as an encoding has it.
@@ -64,8 +65,8 @@ impl<'a> Given<'a> {
 
 /// The flow, and what has to wait for the end of the message.
 #[derive(Debug)]
-pub(super) struct Draft {
-    flow: Flow,
+pub(super) struct Draft<'f> {
+    flow: &'f mut Flow,
     sampler: Option<IpAddr>,
     vlan_id: Option<u64>,
     moments: Moments,
@@ -74,7 +75,7 @@ pub(super) struct Draft {
     labels: Stack,
     ttls: Stack,
     depth: u64,
-    /// Forms that are no lists and have been there, by their rows in the table.
+    /// Forms that have been there, by their rows in the table.
     given: u128,
     pub(super) skipped: Skipped,
 }
@@ -86,10 +87,11 @@ struct Stack {
     last: u32,
 }
 
-impl Draft {
-    pub(super) fn new() -> Self {
+impl<'f> Draft<'f> {
+    /// Of a flow of [`schema`](crate::io::goflow2::schema) that has nothing yet.
+    pub(super) fn new(flow: &'f mut Flow) -> Self {
         Self {
-            flow: Flow::new(schema()),
+            flow,
             sampler: None,
             vlan_id: None,
             moments: Moments::default(),
@@ -136,9 +138,8 @@ impl Draft {
     #[expect(clippy::inline_always, reason = "once for each kind of value: none of them goes through memory as one of several")]
     #[inline(always)]
     fn put_any(&mut self, place: usize, form: Form, given: Given<'_>) {
-        let is_list = matches!(form.shape(), Shape::Numbers | Shape::Addresses);
         let bit = u32::try_from(place).map_or(0, |place| 1_u128.wrapping_shl(place));
-        let again = !is_list && self.given & bit != 0;
+        let again = self.given & bit & !keys::LISTS != 0;
         self.given |= bit;
         self.check(!again);
         let held = self.held(form, given).is_some();
@@ -200,7 +201,7 @@ impl Draft {
     /// A number; 0 is what goflow2 writes when it does not know.
     #[inline]
     fn unsigned(&mut self, id: FieldId, number: u64) -> Option<()> {
-        if number == 0 { Some(()) } else { self.set(id, FieldValue::Unsigned(number)) }
+        (number == 0 || self.flow.set_unsigned(id, number)).then_some(())
     }
 
     /// A number, or a word for one; no word at all says nothing.
@@ -263,8 +264,8 @@ impl Draft {
         self.skipped.refused_values = self.skipped.refused_values.saturating_add(u64::from(!held));
     }
 
-    /// The flow, and what of the message is not in it.
-    pub(super) fn finish(mut self) -> (Flow, Skipped) {
+    /// Gives the flow what was left for the end. Gives what of the message is not in it.
+    pub(super) fn finish(mut self) -> Skipped {
         if let Some(address) = self.sampler {
             let of_sflow = self.flow.row().protocol() == Some(Protocol::Sflow.code());
             let sampler = if of_sflow { field::AGENT.id() } else { field::EXPORTER.id() };
@@ -295,7 +296,7 @@ impl Draft {
         if !self.segments.is_empty() {
             self.flow.set(id::SEGMENTS, FieldValue::Octets(&self.segments));
         }
-        (self.flow, self.skipped)
+        self.skipped
     }
 }
 

@@ -17,7 +17,14 @@ use crate::model::Flow;
 /// # Errors
 /// When the octets are not one object of JSON. The message is lost as a whole.
 pub fn read_json(line: &[u8]) -> Result<(Flow, Skipped), Fault> {
-    let (mut scan, mut order, mut draft) = (Scan::new(line), Order::new(), Draft::new());
+    let mut flow = Flow::new(schema());
+    let skipped = read(line, &mut flow)?;
+    Ok((flow, skipped))
+}
+
+/// The same into a flow that has nothing yet.
+pub(super) fn read(line: &[u8], flow: &mut Flow) -> Result<Skipped, Fault> {
+    let (mut scan, mut order, mut draft) = (Scan::new(line), Order::new(), Draft::new(flow));
     let mut more = scan.open()?;
     while more {
         let place = match order.expected(scan.rest()) {
@@ -58,7 +65,7 @@ fn plain<T>(text: Quoted<'_>, take: impl FnOnce(&[u8]) -> T) -> T {
 
 /// The value of a field of the message.
 #[inline]
-fn member(scan: &mut Scan<'_>, draft: &mut Draft, place: usize, form: Form) -> Result<(), Fault> {
+fn member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize, form: Form) -> Result<(), Fault> {
     // As goflow2 writes nearly all of them.
     if let Some(number) = scan.plain_number() {
         draft.put_number(place, form, number);
@@ -72,7 +79,7 @@ fn member(scan: &mut Scan<'_>, draft: &mut Draft, place: usize, form: Form) -> R
 }
 
 /// The same of lists, and of whatever else may stand there.
-fn rarer_member(scan: &mut Scan<'_>, draft: &mut Draft, place: usize, form: Form) -> Result<(), Fault> {
+fn rarer_member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize, form: Form) -> Result<(), Fault> {
     let from = scan.at();
     match scan.token()? {
         Token::Array if matches!(form.shape(), Shape::Numbers | Shape::Addresses) => {
@@ -91,7 +98,14 @@ fn rarer_member(scan: &mut Scan<'_>, draft: &mut Draft, place: usize, form: Form
 }
 
 /// A value that began at `from`; one with parts is passed over and counted as refused.
-fn scalar(scan: &mut Scan<'_>, draft: &mut Draft, place: usize, form: Form, token: Token<'_>, from: usize) -> Result<(), Fault> {
+fn scalar(
+    scan: &mut Scan<'_>,
+    draft: &mut Draft<'_>,
+    place: usize,
+    form: Form,
+    token: Token<'_>,
+    from: usize,
+) -> Result<(), Fault> {
     // What stands for a value that cannot be one.
     let refused = Given::Octets(b"?");
     let plain;

@@ -4,13 +4,16 @@
 //! are found by a hash of their letters.
 
 use crate::io::goflow2::Dialect;
-use crate::io::goflow2::table::{ENRICHED, Form, ROWS};
+use crate::io::goflow2::table::{ENRICHED, Form, ROWS, Shape};
 
 /// Fields of the table, and those that are added to JSON.
 const FIELDS: usize = ROWS.len() + ENRICHED.len();
 
 /// What a field says, by its place in the table or behind it.
 static FORMS: [Form; FIELDS] = forms();
+
+/// Bit n: the field at place n is a list.
+pub(super) const LISTS: u128 = lists();
 
 /// What the field at a place says.
 #[inline]
@@ -151,6 +154,19 @@ const fn forms() -> [Form; FIELDS] {
         place += 1;
     }
     forms
+}
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
+const fn lists() -> u128 {
+    assert!(FIELDS <= 128, "a bit for each");
+    let (mut lists, mut place) = (0, 0);
+    while place < ROWS.len() {
+        if matches!(ROWS[place].form.shape(), Shape::Numbers | Shape::Addresses) {
+            lists |= 1 << place;
+        }
+        place += 1;
+    }
+    lists
 }
 
 /// The place of the field that a key names, apart from case and underscores.

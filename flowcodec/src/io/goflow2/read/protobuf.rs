@@ -5,7 +5,7 @@ use super::keys;
 use super::wire::{Field, Fields, Varint, Wire, field, invalid, varint};
 use crate::error::{Fault, FaultKind};
 use crate::io::goflow2::table::{ROWS, Shape};
-use crate::io::goflow2::{Dialect, Skipped};
+use crate::io::goflow2::{Dialect, Skipped, schema};
 use crate::model::Flow;
 
 /// Reads one message without anything around it, such as the value of one record of Kafka, as a flow of
@@ -24,7 +24,9 @@ use crate::model::Flow;
 /// # Errors
 /// When the octets are not protobuf. The message is lost as a whole.
 pub fn read_protobuf(message: &[u8]) -> Result<(Flow, Skipped), Fault> {
-    read(message, None, &mut Dialect::V2.clone())
+    let mut flow = Flow::new(schema());
+    let skipped = read(message, None, &mut Dialect::V2.clone(), &mut flow)?;
+    Ok((flow, skipped))
 }
 
 /// The same of a message whose dialect is known; fields that only the other one has are unknown.
@@ -43,15 +45,17 @@ pub fn read_protobuf(message: &[u8]) -> Result<(Flow, Skipped), Fault> {
 /// # Errors
 /// When the octets are not protobuf. The message is lost as a whole.
 pub fn read_protobuf_as(message: &[u8], dialect: Dialect) -> Result<(Flow, Skipped), Fault> {
-    read(message, Some(dialect), &mut dialect.clone())
+    let mut flow = Flow::new(schema());
+    let skipped = read(message, Some(dialect), &mut dialect.clone(), &mut flow)?;
+    Ok((flow, skipped))
 }
 
-/// Reads a message of the dialect that is known, or else told by the message; `likely` is the one it probably has, such as that of the
-/// message before it, and becomes the one it had.
-pub(super) fn read(message: &[u8], known: Option<Dialect>, likely: &mut Dialect) -> Result<(Flow, Skipped), Fault> {
-    let mut draft = Draft::new();
-    if let Some(dialect) = known {
-        fields(&mut draft, message, Some(dialect))?;
+/// Reads a message into a flow that has nothing yet: of the dialect that is known, or else told by the message; `likely` is the one it
+/// probably has, such as that of the message before it, and becomes the one it had.
+pub(super) fn read(message: &[u8], known: Option<Dialect>, likely: &mut Dialect, flow: &mut Flow) -> Result<Skipped, Fault> {
+    let mut draft = Draft::new(flow);
+    if known.is_some() {
+        fields(&mut draft, message, known)?;
         return Ok(draft.finish());
     }
     draft.doubt_millis();
@@ -60,7 +64,8 @@ pub(super) fn read(message: &[u8], known: Option<Dialect>, likely: &mut Dialect)
     // Where nothing tells it, the dialect is of no account but to number 38.
     if told.is_some_and(|told| told != *likely) || (told.is_none() && signs.of_38 != 0) {
         *likely = told.unwrap_or(*likely);
-        draft = Draft::new();
+        *flow = Flow::new(schema());
+        draft = Draft::new(flow);
         draft.doubt_millis();
         fields(&mut draft, message, told)?;
     }
@@ -88,7 +93,7 @@ impl Signs {
 
 /// Takes all fields of a message; when the dialect is not known, all but number 38.
 #[inline]
-fn fields(draft: &mut Draft, message: &[u8], dialect: Option<Dialect>) -> Result<Signs, Fault> {
+fn fields(draft: &mut Draft<'_>, message: &[u8], dialect: Option<Dialect>) -> Result<Signs, Fault> {
     let (mut signs, mut fields) = (Signs::default(), Fields::new(message));
     let rows = match dialect {
         Some(Dialect::V1) => &ROWS_V1,

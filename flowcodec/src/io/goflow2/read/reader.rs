@@ -4,13 +4,13 @@ mod bare;
 
 use memchr::memchr;
 
-use super::json::read_json;
+use super::json;
 use super::protobuf;
 use super::recognise::{Format, HEAD, JSON_HEAD, is_object, recognise};
 use super::stats::ReaderStats;
 use super::wire::{Varint, varint};
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
-use crate::io::goflow2::{Dialect, Skipped};
+use crate::io::goflow2::{Dialect, Skipped, schema};
 use crate::model::Flow;
 
 /// Reads messages out of octets that arrive split anywhere. It has no source of its own: it is fed.
@@ -210,9 +210,10 @@ impl Reader {
             }
             let line = self.rest().get(..len).unwrap_or_default();
             if !line.trim_ascii().is_empty() {
-                let read = read_json(line);
+                let mut flow = Flow::new(schema());
+                let read = json::read(line, &mut flow);
                 self.cut = !ends && read.is_err();
-                return Some(self.done(end, read));
+                return Some(self.done(end, flow, read));
             }
             self.pass(end);
         }
@@ -249,19 +250,20 @@ impl Reader {
         if rest.len() < end {
             return if self.has_ended() { Some(self.cut_short(end)) } else { None };
         }
-        let read = match len {
-            0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
-            _ => self.message(self.used.saturating_add(prefix), len),
-        };
+        let mut flow = Flow::new(schema());
+        let read = self.message(self.used.saturating_add(prefix), len, &mut flow);
         self.behind = true;
-        Some(self.done(end, read))
+        Some(self.done(end, flow, read))
     }
 
     /// A message of protobuf that lies in the buffer.
-    fn message(&mut self, from: usize, len: usize) -> Result<(Flow, Skipped), Fault> {
+    fn message(&mut self, from: usize, len: usize, flow: &mut Flow) -> Result<Skipped, Fault> {
+        if len == 0 {
+            return Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0));
+        }
         let mut likely = self.likely.unwrap_or(Dialect::V2);
         let message = self.buffer.get(from..from.saturating_add(len)).unwrap_or_default();
-        let read = protobuf::read(message, self.dialect, &mut likely);
+        let read = protobuf::read(message, self.dialect, &mut likely, flow);
         self.likely = Some(likely);
         read
     }
@@ -302,10 +304,11 @@ impl Reader {
     }
 
     /// A message of so many octets, with what stands around it, was read.
-    fn done(&mut self, octets: usize, read: Result<(Flow, Skipped), Fault>) -> Result<Flow, Fault> {
+    #[inline]
+    fn done(&mut self, octets: usize, flow: Flow, read: Result<Skipped, Fault>) -> Result<Flow, Fault> {
         self.consume(octets);
         match read {
-            Ok((flow, skipped)) => {
+            Ok(skipped) => {
                 self.stats.bytes_decoded = self.stats.bytes_decoded.saturating_add(count(octets));
                 self.stats.flows = self.stats.flows.saturating_add(1);
                 self.stats.skipped.add(skipped);

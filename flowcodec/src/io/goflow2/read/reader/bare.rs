@@ -1,8 +1,9 @@
 //! Protobuf without lengths: where a message ends that only a newline follows.
 
 use super::{MOST, Reader};
-use crate::error::{Fault, FaultKind, Layer, LimitedBy};
+use crate::error::Fault;
 use crate::io::goflow2::read::wire::{LineEnd, end_of_line};
+use crate::io::goflow2::schema;
 use crate::model::Flow;
 
 impl Reader {
@@ -38,12 +39,10 @@ impl Reader {
             self.cut = !ends;
             return Some(self.too_long(end));
         }
-        let read = match len {
-            0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
-            _ => self.message(self.used, len),
-        };
+        let mut flow = Flow::new(schema());
+        let read = self.message(self.used, len, &mut flow);
         self.cut = !ends && read.is_err();
-        Some(self.done(end, read))
+        Some(self.done(end, flow, read))
     }
 }
 
