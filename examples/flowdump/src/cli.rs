@@ -115,6 +115,9 @@ Examples:
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
 
+In texts of exporters, octets that are not UTF-8 stand as \\xNN, and so do control characters in the table and in CSV; a backslash
+that by itself would look like that stands as \\x5c. Arrow and Parquet have the octets in raw_text.
+
 What could not be decoded is said on standard error, with its offset in the file.
 Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be (it is cut, or its
 messages cannot be told from one another any more), 2 for a wrong command line.";

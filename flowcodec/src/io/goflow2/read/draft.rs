@@ -121,7 +121,22 @@ impl<'f> Draft<'f> {
     }
 
     /// The same of a number.
+    #[inline]
     pub(super) fn put_number(&mut self, place: usize, form: Form, number: u64) {
+        match form {
+            // Half of what a message has, and nothing else is to be done for it.
+            Form::Number(id) => {
+                let bit = u32::try_from(place).map_or(0, |place| 1_u128.wrapping_shl(place));
+                self.check(self.given & bit == 0);
+                self.given |= bit;
+                let held = number == 0 || self.flow.set_unsigned(id, number);
+                self.check(held);
+            }
+            _ => self.put_other_number(place, form, number),
+        }
+    }
+
+    fn put_other_number(&mut self, place: usize, form: Form, number: u64) {
         self.put_any(place, form, Given::Number(number));
     }
 

@@ -1,6 +1,6 @@
 //! The message read from protobuf.
 
-use super::draft::Draft;
+use super::draft::{Draft, Given};
 use super::keys;
 use super::wire::{Field, Fields, Varint, Wire, field, invalid, varint};
 use crate::error::{Fault, FaultKind};
@@ -116,14 +116,15 @@ fn fields(draft: &mut Draft<'_>, message: &[u8], dialect: Option<Dialect>) -> Re
             continue;
         };
         match (form.shape(), value) {
-            (Shape::Number | Shape::Numbers, Wire::Varint(number)) => draft.put_number(place, form, number),
+            (Shape::Number, Wire::Varint(number)) => draft.put_number(place, form, number),
+            (Shape::Numbers, Wire::Varint(number)) => draft.put(place, form, Given::Number(number)),
             (Shape::Numbers, Wire::Octets(packed)) => {
                 let mut rest = packed;
                 while !rest.is_empty() {
                     let Varint::Whole(number, len) = varint(rest) else {
                         return Err(invalid(FaultKind::ValueInvalid, at, message));
                     };
-                    draft.put_number(place, form, number);
+                    draft.put(place, form, Given::Number(number));
                     rest = rest.get(len..).unwrap_or_default();
                 }
             }

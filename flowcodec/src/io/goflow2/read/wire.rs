@@ -62,36 +62,49 @@ pub(super) fn field(octets: &[u8]) -> Field<'_> {
     if octets.is_empty() {
         return Field::End;
     }
-    let (tag, tag_len) = match varint(octets) {
+    let (tag, tag_len) = match tag(octets) {
         Varint::Whole(tag, len) => (tag, len),
         Varint::Cut => return Field::Cut,
         Varint::Invalid => return Field::Invalid,
     };
     let Some(number) = u32::try_from(tag >> 3).ok().filter(|number| (1..1 << 29).contains(number)) else { return Field::Invalid };
     let rest = octets.get(tag_len..).unwrap_or_default();
-    let (value, len) = match tag & 7 {
-        0 => match varint(rest) {
+    // Not a match: two of them are nearly all, and a table of jumps takes longer than to ask.
+    let (value, len) = if tag & 7 == 0 {
+        match varint(rest) {
             Varint::Whole(value, len) => (Wire::Varint(value), len),
             Varint::Cut => return Field::Cut,
             Varint::Invalid => return Field::Invalid,
-        },
-        1 if rest.len() >= 8 => (Wire::Fixed, 8),
-        5 if rest.len() >= 4 => (Wire::Fixed, 4),
-        1 | 5 => return Field::Cut,
-        2 => {
-            let (len, len_len) = match varint(rest) {
-                Varint::Whole(len, len_len) => (usize::try_from(len).unwrap_or(usize::MAX), len_len),
-                Varint::Cut => return Field::Cut,
-                Varint::Invalid => return Field::Invalid,
-            };
-            let end = len_len.saturating_add(len);
-            let Some(octets) = rest.get(len_len..end) else { return Field::Cut };
-            (Wire::Octets(octets), end)
         }
-        // Groups went out of use before proto3, and 6 and 7 are nothing.
-        _ => return Field::Invalid,
+    } else if tag & 7 == 2 {
+        let (len, len_len) = match varint(rest) {
+            Varint::Whole(len, len_len) => (usize::try_from(len).unwrap_or(usize::MAX), len_len),
+            Varint::Cut => return Field::Cut,
+            Varint::Invalid => return Field::Invalid,
+        };
+        let end = len_len.saturating_add(len);
+        let Some(octets) = rest.get(len_len..end) else { return Field::Cut };
+        (Wire::Octets(octets), end)
+    } else {
+        match tag & 7 {
+            1 if rest.len() >= 8 => (Wire::Fixed, 8),
+            5 if rest.len() >= 4 => (Wire::Fixed, 4),
+            1 | 5 => return Field::Cut,
+            // Groups went out of use before proto3, and 6 and 7 are nothing.
+            _ => return Field::Invalid,
+        }
     };
     Field::Whole { number, value, len: tag_len.saturating_add(len) }
+}
+
+/// What stands in front of a value: one octet or two, and in a message always the same in the same place.
+#[inline]
+fn tag(octets: &[u8]) -> Varint {
+    match octets {
+        [low @ ..0x80, ..] => Varint::Whole(u64::from(*low), 1),
+        [low, high @ ..0x80, ..] => Varint::Whole(u64::from(*low & 0x7f) | u64::from(*high) << 7, 2),
+        _ => one_by_one(octets),
+    }
 }
 
 /// A number of seven bits an octet, and how many octets that is.
@@ -103,17 +116,34 @@ pub(super) enum Varint {
     Invalid,
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
 pub(super) fn varint(octets: &[u8]) -> Varint {
-    match octets {
-        // Most of them, tags among them.
-        [octet @ ..0x80, ..] => Varint::Whole(u64::from(*octet), 1),
-        _ => longer(octets),
+    // Their lengths are as random as numbers are: up to eight octets they decide no branch.
+    match octets.first_chunk::<8>().map(|octets| u64::from_le_bytes(*octets)) {
+        Some(word) if !word & TOPS != 0 => {
+            let end = !word & TOPS;
+            let len = usize::try_from(end.trailing_zeros() / 8).unwrap_or(0).wrapping_add(1);
+            Varint::Whole(joined(word & (end ^ end.wrapping_sub(1))), len)
+        }
+        _ => one_by_one(octets),
     }
 }
 
+/// The highest bit of every octet: set where another follows.
+const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Groups of seven bits, each in an octet of its own, as a number: octets, pairs, then halves move together side by side.
 #[inline]
-fn longer(octets: &[u8]) -> Varint {
+const fn joined(groups: u64) -> u64 {
+    let pairs = (groups & 0x007f_007f_007f_007f) | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+    let quarters = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (quarters & 0x0fff_ffff) | (quarters & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// Nine octets and more, and what the octets end within.
+#[inline(never)]
+fn one_by_one(octets: &[u8]) -> Varint {
     let mut value = 0_u64;
     for (place, &octet) in (0_u32..10).zip(octets) {
         if place == 9 && octet > 1 {
@@ -159,4 +189,34 @@ pub(super) enum LineEnd {
     Beyond(usize),
     /// Here is something that is no field.
     Invalid(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn varints_are_those_read_one_by_one(value in any::<u64>(), shift in 0_u32..64, behind in proptest::collection::vec(any::<u8>(), 0..12)) {
+            let value = value >> shift;
+            let (mut octets, mut rest) = (Vec::new(), value);
+            while rest >= 0x80 {
+                octets.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+                rest >>= 7;
+            }
+            octets.push(u8::try_from(rest).unwrap());
+            let len = octets.len();
+            for cut in 0..len {
+                prop_assert_eq!(varint(&octets[..cut]), Varint::Cut);
+            }
+            octets.extend_from_slice(&behind);
+            prop_assert_eq!(varint(&octets), Varint::Whole(value, len));
+        }
+
+        #[test]
+        fn octets_of_any_kind(octets in proptest::collection::vec(prop_oneof![any::<u8>(), 0x80..=0xff_u8], 0..12)) {
+            prop_assert_eq!(varint(&octets), one_by_one(&octets));
+        }
+    }
 }
