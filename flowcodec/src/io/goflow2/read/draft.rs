@@ -110,55 +110,59 @@ impl<'f> Draft<'f> {
         self.moments.doubts_millis = true;
     }
 
-    /// Takes a value of a field, the row `place` of the table. What the common model cannot hold is counted, and so is what takes the
-    /// place of another value: messages without anything between them look like one.
-    pub(super) fn put(&mut self, place: usize, form: Form, given: Given<'_>) {
+    /// Takes a value of the field at a place of the table, or behind it. What the common model cannot hold is counted, and so is what takes
+    /// the place of another value: messages without anything between them look like one.
+    pub(super) fn put(&mut self, place: usize, given: Given<'_>) {
         match given {
-            Given::Number(number) => self.put_number(place, form, number),
-            Given::Text(text) => self.put_text(place, form, text),
-            Given::Octets(octets) => self.put_octets(place, form, octets),
+            Given::Number(number) => self.put_number(place, number),
+            Given::Text(text) => self.put_text(place, text),
+            Given::Octets(octets) => self.put_octets(place, octets),
         }
     }
 
     /// The same of a number.
     #[inline]
-    pub(super) fn put_number(&mut self, place: usize, form: Form, number: u64) {
-        match form {
-            // Half of what a message has, and nothing else is to be done for it.
-            Form::Number(id) => {
-                let bit = u32::try_from(place).map_or(0, |place| 1_u128.wrapping_shl(place));
-                self.check(self.given & bit == 0);
-                self.given |= bit;
+    pub(super) fn put_number(&mut self, place: usize, number: u64) {
+        match keys::plain(place) {
+            // Most of what a message has. 0 is what goflow2 writes when it does not know.
+            Some(id) => {
+                self.mark(place);
                 let held = number == 0 || self.flow.set_unsigned(id, number);
                 self.check(held);
             }
-            _ => self.put_other_number(place, form, number),
+            None => self.put_other_number(place, number),
         }
     }
 
-    fn put_other_number(&mut self, place: usize, form: Form, number: u64) {
-        self.put_any(place, form, Given::Number(number));
+    fn put_other_number(&mut self, place: usize, number: u64) {
+        self.put_any(place, Given::Number(number));
     }
 
     /// The same of a text.
-    pub(super) fn put_text(&mut self, place: usize, form: Form, text: &[u8]) {
-        self.put_any(place, form, Given::Text(text));
+    pub(super) fn put_text(&mut self, place: usize, text: &[u8]) {
+        self.put_any(place, Given::Text(text));
     }
 
     /// The same of octets.
-    pub(super) fn put_octets(&mut self, place: usize, form: Form, octets: &[u8]) {
-        self.put_any(place, form, Given::Octets(octets));
+    pub(super) fn put_octets(&mut self, place: usize, octets: &[u8]) {
+        self.put_any(place, Given::Octets(octets));
     }
 
     #[expect(clippy::inline_always, reason = "once for each kind of value: none of them goes through memory as one of several")]
     #[inline(always)]
-    fn put_any(&mut self, place: usize, form: Form, given: Given<'_>) {
-        let bit = u32::try_from(place).map_or(0, |place| 1_u128.wrapping_shl(place));
-        let again = self.given & bit & !keys::LISTS != 0;
-        self.given |= bit;
-        self.check(!again);
+    fn put_any(&mut self, place: usize, given: Given<'_>) {
+        let Some(form) = keys::form(place) else { return };
+        self.mark(place);
         let held = self.held(form, given).is_some();
         self.check(held);
+    }
+
+    /// Notes that a field is there, and counts when it has been before and is no list.
+    #[inline]
+    fn mark(&mut self, place: usize) {
+        let bit = u32::try_from(place).map_or(0, |place| 1_u128.wrapping_shl(place));
+        self.check(self.given & bit & !keys::LISTS == 0);
+        self.given |= bit;
     }
 
     /// `None` when the value cannot be held. What goflow2 writes of fields it does not know is held by leaving them absent.

@@ -5,7 +5,7 @@ use super::escape::unescaped;
 use super::keys::{self, Order};
 use super::scan::{Quoted, Scan, Token};
 use crate::error::Fault;
-use crate::io::goflow2::table::{Form, ROWS, Shape};
+use crate::io::goflow2::table::{Form, ROWS};
 use crate::io::goflow2::{Skipped, schema, words};
 use crate::model::Flow;
 
@@ -34,8 +34,8 @@ pub(super) fn read(line: &[u8], flow: &mut Flow) -> Result<Skipped, Fault> {
             }
             None => find(&mut scan, &mut order)?,
         };
-        match place.and_then(|place| Some((place, keys::form(place)?))) {
-            Some((place, form)) => member(&mut scan, &mut draft, place, form)?,
+        match place {
+            Some(place) => member(&mut scan, &mut draft, place)?,
             None => {
                 draft.skipped.count_unknown();
                 scan.skip()?;
@@ -65,47 +65,40 @@ fn plain<T>(text: Quoted<'_>, take: impl FnOnce(&[u8]) -> T) -> T {
 
 /// The value of a field of the message.
 #[inline]
-fn member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize, form: Form) -> Result<(), Fault> {
+fn member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize) -> Result<(), Fault> {
     // As goflow2 writes nearly all of them.
     if let Some(number) = scan.plain_number() {
-        draft.put_number(place, form, number);
+        draft.put_number(place, number);
         return Ok(());
     }
     if let Some(text) = scan.plain_text() {
-        draft.put_text(place, form, text);
+        draft.put_text(place, text);
         return Ok(());
     }
-    rarer_member(scan, draft, place, form)
+    rarer_member(scan, draft, place)
 }
 
 /// The same of lists, and of whatever else may stand there.
-fn rarer_member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize, form: Form) -> Result<(), Fault> {
+fn rarer_member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize) -> Result<(), Fault> {
     let from = scan.at();
     match scan.token()? {
-        Token::Array if matches!(form.shape(), Shape::Numbers | Shape::Addresses) => {
+        Token::Array if keys::is_list(place) => {
             let mut more = !scan.is_empty_array();
             while more {
                 let from = scan.at();
                 let item = scan.token()?;
-                scalar(scan, draft, place, form, item, from)?;
+                scalar(scan, draft, place, item, from)?;
                 // A comma may stand before the end.
                 more = scan.more(b']')? && !scan.is_empty_array();
             }
             Ok(())
         }
-        token => scalar(scan, draft, place, form, token, from),
+        token => scalar(scan, draft, place, token, from),
     }
 }
 
 /// A value that began at `from`; one with parts is passed over and counted as refused.
-fn scalar(
-    scan: &mut Scan<'_>,
-    draft: &mut Draft<'_>,
-    place: usize,
-    form: Form,
-    token: Token<'_>,
-    from: usize,
-) -> Result<(), Fault> {
+fn scalar(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize, token: Token<'_>, from: usize) -> Result<(), Fault> {
     // What stands for a value that cannot be one.
     let refused = Given::Octets(b"?");
     let plain;
@@ -124,7 +117,7 @@ fn scalar(
             refused
         }
     };
-    draft.put(place, form, given);
+    draft.put(place, given);
     Ok(())
 }
 

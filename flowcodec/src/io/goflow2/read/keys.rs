@@ -5,6 +5,7 @@
 
 use crate::io::goflow2::Dialect;
 use crate::io::goflow2::table::{ENRICHED, Form, ROWS, Shape};
+use crate::model::{FieldId, field};
 
 /// Fields of the table, and those that are added to JSON.
 const FIELDS: usize = ROWS.len() + ENRICHED.len();
@@ -15,10 +16,40 @@ static FORMS: [Form; FIELDS] = forms();
 /// Bit n: the field at place n is a list.
 pub(super) const LISTS: u128 = lists();
 
+/// Whether the field at a place is a list.
+pub(super) fn is_list(place: usize) -> bool {
+    u32::try_from(place).is_ok_and(|place| LISTS.wrapping_shr(place) & 1 != 0)
+}
+
 /// What the field at a place says.
 #[inline]
 pub(super) fn form(place: usize) -> Option<Form> {
     FORMS.get(place).copied()
+}
+
+/// The field of a row or flow that a number is put into as it is, at a place where nothing else is to be done for it.
+#[inline]
+pub(super) fn plain(place: usize) -> Option<FieldId> {
+    PLAIN.get(place).copied().flatten()
+}
+
+static PLAIN: [Option<FieldId>; FIELDS] = plain_fields();
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
+const fn plain_fields() -> [Option<FieldId>; FIELDS] {
+    let (mut plain, mut place) = ([None; FIELDS], 0);
+    while place < ROWS.len() {
+        plain[place] = match ROWS[place].form {
+            Form::Octets => Some(field::OCTETS.id()),
+            Form::Packets => Some(field::PACKETS.id()),
+            Form::Etype => Some(field::ETHERTYPE.id()),
+            Form::Protocol => Some(field::IP_PROTOCOL.id()),
+            Form::Number(id) | Form::Network { bits: id, .. } => Some(id),
+            _ => None,
+        };
+        place += 1;
+    }
+    plain
 }
 
 /// Where in goflow2's order a line is.

@@ -4,7 +4,7 @@ use super::draft::{Draft, Given};
 use super::keys;
 use super::wire::{Field, Fields, Varint, Wire, field, invalid, varint};
 use crate::error::{Fault, FaultKind};
-use crate::io::goflow2::table::{ROWS, Shape};
+use crate::io::goflow2::table::{Form, ROWS, Shape};
 use crate::io::goflow2::{Dialect, Skipped, schema};
 use crate::model::Flow;
 
@@ -102,34 +102,28 @@ fn fields(draft: &mut Draft<'_>, message: &[u8], dialect: Option<Dialect>) -> Re
     while let Some((at, number, value)) = fields.step()? {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         signs.only |= ONLY.get(number).copied().unwrap_or(0);
-        if let (38, Wire::Varint(value)) = (number, value) {
-            signs.of_38 |= value;
-            if dialect.is_none() {
-                draft.doubt();
-                continue;
+        let place = rows.get(number).map_or(usize::MAX, |place| usize::from(*place));
+        match value {
+            Wire::Varint(value) if number == 38 => {
+                signs.of_38 |= value;
+                if dialect.is_some() { draft.put_number(place, value) } else { draft.doubt() }
             }
-        }
-        let Some((place, form)) =
-            rows.get(number).and_then(|place| Some((usize::from(*place), keys::form(usize::from(*place))?)))
-        else {
-            draft.skipped.count_unknown();
-            continue;
-        };
-        match (form.shape(), value) {
-            (Shape::Number, Wire::Varint(number)) => draft.put_number(place, form, number),
-            (Shape::Numbers, Wire::Varint(number)) => draft.put(place, form, Given::Number(number)),
-            (Shape::Numbers, Wire::Octets(packed)) => {
-                let mut rest = packed;
-                while !rest.is_empty() {
-                    let Varint::Whole(number, len) = varint(rest) else {
-                        return Err(invalid(FaultKind::ValueInvalid, at, message));
-                    };
-                    draft.put(place, form, Given::Number(number));
-                    rest = rest.get(len..).unwrap_or_default();
+            Wire::Varint(value) if keys::plain(place).is_some() => draft.put_number(place, value),
+            _ => match (keys::form(place).map(Form::shape), value) {
+                (Some(Shape::Number | Shape::Numbers), Wire::Varint(number)) => draft.put(place, Given::Number(number)),
+                (Some(Shape::Numbers), Wire::Octets(packed)) => {
+                    let mut rest = packed;
+                    while !rest.is_empty() {
+                        let Varint::Whole(number, len) = varint(rest) else {
+                            return Err(invalid(FaultKind::ValueInvalid, at, message));
+                        };
+                        draft.put(place, Given::Number(number));
+                        rest = rest.get(len..).unwrap_or_default();
+                    }
                 }
-            }
-            (Shape::Address | Shape::Addresses, Wire::Octets(octets)) => draft.put_octets(place, form, octets),
-            _ => draft.skipped.count_unknown(),
+                (Some(Shape::Address | Shape::Addresses), Wire::Octets(octets)) => draft.put_octets(place, octets),
+                _ => draft.skipped.count_unknown(),
+            },
         }
     }
     Ok(signs)
