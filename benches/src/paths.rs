@@ -240,16 +240,18 @@ impl Copies {
 /// Five fields of every v5 record, read where they lie, without a decoder.
 #[must_use]
 pub fn v5_lazy(_: &mut Ours, workload: &Workload) -> u64 {
-    let mut sum = 0_u64;
+    // Each field has a sum of its own: one for all would make every addition wait for the one before.
+    let (mut addresses, mut octets, mut packets, mut ports) = (0, 0_u64, 0_u64, 0_u64);
     for datagram in workload.data() {
         let Ok(packet) = Packet::parse(datagram.octets) else { continue };
         for record in packet.records().flatten() {
-            let addresses = u32::from(record.src_addr()) ^ u32::from(record.dst_addr());
-            let counters = u64::from(record.octets()) + u64::from(record.packets());
-            sum = sum.wrapping_add(u64::from(addresses) + counters + u64::from(record.src_port()));
+            addresses ^= u32::from(record.src_addr()) ^ u32::from(record.dst_addr());
+            octets += u64::from(record.octets());
+            packets += u64::from(record.packets());
+            ports += u64::from(record.src_port());
         }
     }
-    sum
+    u64::from(addresses) + octets + packets + ports
 }
 
 /// Every record as a row. Gives the number of rows.

@@ -60,8 +60,9 @@ impl Reader {
         match self.way {
             Way::SerdeJson => lines(&self.messages)
                 .for_each(|line| each(serde_json::from_slice::<JsonMessage<'_>>(line).map(black_box).is_ok())),
-            Way::SonicRs => lines(&self.messages)
-                .for_each(|line| each(sonic_rs::from_slice::<JsonMessage<'_>>(line).map(black_box).is_ok())),
+            Way::SonicRs => {
+                lines(&self.messages).for_each(|line| each(sonic_rs::from_slice::<JsonMessage<'_>>(line).map(black_box).is_ok()))
+            }
             Way::Prost => {
                 let mut rest = &*self.messages;
                 while !rest.is_empty() {

@@ -19,7 +19,7 @@ use crate::feed::{Feed, Place, Seen};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
 use crate::goflow2::{Goflow2InputOptions, Goflow2Options};
-use crate::input::Options;
+use crate::input::{InputError, Options};
 use crate::output::{Csv, Elements, Form, Goflow2, Json, Output, Table, exporters_as_json, exporters_as_table};
 use crate::report::{Report, tell};
 
@@ -120,7 +120,8 @@ that by itself would look like that stands as \\x5c. Arrow and Parquet have the 
 
 What could not be decoded is said on standard error, with its offset in the file.
 Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be (it is cut, or its
-messages cannot be told from one another any more), 2 for a wrong command line.";
+messages cannot be told from one another any more), 2 for a wrong command line. Of an IPFIX file that ends inside a message all
+that is there is read: that is a fault inside, and 1 only with -o, where a whole file is promised.";
 
 /// The forms of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -241,8 +242,10 @@ impl Arguments {
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
     match write(arguments) {
+        // A file under the final name promises more than what went to a pipe or the screen together with the warning.
+        Ok(Extent::Cut) if arguments.output.is_none() => ExitCode::SUCCESS,
         Ok(Extent::Whole) => ExitCode::SUCCESS,
-        Ok(Extent::Part | Extent::Nothing) => ExitCode::FAILURE,
+        Ok(Extent::Cut | Extent::Part | Extent::Nothing) => ExitCode::FAILURE,
         // Whoever reads our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -285,7 +288,7 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     // Who asks for counters gets no flows, and finds the faults there.
     let counted = arguments.stats || arguments.exporters;
     let output = if counted { None } else { Some(Output::new(arguments.form(&schema)?, arguments.filter.clone())) };
-    let mut whole = true;
+    let (mut whole, mut cut) = (true, false);
     let mut found = Found { out, output, report: Report::new(counted), empty: true, failed: None };
     for file in &arguments.files {
         let bar = progress_bar(file);
@@ -297,7 +300,7 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
         if let Err(error) = result {
             found.report.end_run();
             tell(&error);
-            whole = false;
+            if matches!(error, InputError::CutMessage { .. }) { cut = true } else { whole = false }
         }
     }
     feed.finish(&mut |place, seen| found.take(place, &seen));
@@ -330,6 +333,7 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     }
     report.finish();
     Ok(match (whole, empty) {
+        (true, _) if cut => Extent::Cut,
         (true, _) => Extent::Whole,
         (false, false) => Extent::Part,
         (false, true) => Extent::Nothing,

@@ -28,6 +28,8 @@ pub enum Destination {
 pub enum Extent {
     /// All files were read to their end.
     Whole,
+    /// All that is there was read, but a file ends inside a message.
+    Cut,
     /// One could not be read to its end.
     Part,
     /// One could not be read, and the others held nothing.

@@ -223,7 +223,7 @@ impl Feed {
             self.messages.get_or_insert_default().add(read.stats());
             let (offset, end) = (read.position(), read.stats().bytes);
             if read.is_cut() {
-                self.unread = Some(cut(file, offset, end));
+                self.unread = Some(InputError::Truncated { file: input::name(file), offset, end, inside: "message" });
             } else if read.has_failed() {
                 self.unread = Some(out_of_step(file, offset, end, "no length of a goflow2 message stands there"));
             }
@@ -236,7 +236,7 @@ impl Feed {
             let end = stream.pushed;
             self.unread = match (stream.lost_step, place.datagram) {
                 (Some(offset), _) => Some(out_of_step(file, offset, end, "no header of an IPFIX message stands there")),
-                (None, Some(offset)) if !rest.is_empty() => Some(cut(file, offset, end)),
+                (None, Some(offset)) if !rest.is_empty() => Some(InputError::CutMessage { file: input::name(file), offset, end }),
                 _ => None,
             };
         }
@@ -289,11 +289,6 @@ impl Stream {
             }
         }
     }
-}
-
-/// A file that ends inside a message.
-fn cut(file: &Path, offset: u64, end: u64) -> InputError {
-    InputError::Truncated { file: input::name(file), offset, end, inside: "message" }
 }
 
 /// A file whose messages are out of step from `offset` on.

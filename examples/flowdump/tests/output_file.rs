@@ -361,6 +361,28 @@ fn messages_that_are_lost_or_cut() {
     }
 }
 
+/// Of a message of IPFIX that is cut all that is there is shown: without a file that promises to be whole this is a fault like others.
+#[test]
+fn a_cut_message_of_ipfix_without_a_file() {
+    let folder = folder("cut");
+    let input = folder.join("input");
+    for (end, flows) in [(108, 3), (107, 2), (100, 2), (74, 2)] {
+        fs::write(&input, &ipfix_file()[..end]).unwrap();
+        let output = run(&["--format", "csv"], &[&input]);
+        assert_eq!(output.status.code(), Some(0), "{end}: {output:?}");
+        assert_eq!(str::from_utf8(&output.stdout).unwrap().lines().count(), flows + 1, "{end}");
+        let told =
+            format!("is cut short: it ends at octet {end}, inside the message that starts at octet 72, and is read up to there");
+        assert_eq!(error(&output).contains(&told), end != 108, "{end}: {output:?}");
+        let output = run(&["--stats"], &[&input]);
+        assert_eq!(output.status.code(), Some(0), "{end}: {output:?}");
+    }
+    // What is given up is another matter.
+    let ipfix = ipfix_file();
+    fs::write(&input, [&ipfix[..39], &[3], &ipfix[40..]].concat()).unwrap();
+    assert_eq!(run(&["--stats"], &[&input]).status.code(), Some(1));
+}
+
 /// The last line may lack its newline; faults that cost themselves alone do not count.
 #[test]
 fn messages_that_are_whole() {

@@ -169,7 +169,7 @@ pub enum InputError {
         /// The file.
         file: String,
     },
-    /// A file that stops inside a record of a capture, or inside a message.
+    /// A file that stops inside a record of a capture, or inside a message of goflow2's.
     #[error("{file} is cut short: it ends at octet {end}, inside the {inside} that starts at octet {offset}")]
     Truncated {
         /// The file.
@@ -180,6 +180,18 @@ pub enum InputError {
         end: u64,
         /// What is unfinished.
         inside: &'static str,
+    },
+    /// A file of IPFIX that stops inside a message. What of that is there has been read too.
+    #[error(
+        "{file} is cut short: it ends at octet {end}, inside the message that starts at octet {offset}, and is read up to there"
+    )]
+    CutMessage {
+        /// The file.
+        file: String,
+        /// Where the unfinished message starts, in the uncompressed file.
+        offset: u64,
+        /// Where the file ends, uncompressed.
+        end: u64,
     },
     /// Messages that cannot be told from one another from here on.
     #[error(
