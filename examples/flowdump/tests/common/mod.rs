@@ -82,7 +82,7 @@ pub(crate) fn decode<P: AsRef<Path>>(
             ControlFlow::Continue(())
         });
         match result {
-            Err(InputError::Truncated { inside: "message", .. }) if file.as_ref().ends_with(CUT) => {}
+            Err(InputError::CutMessage { .. }) if file.as_ref().ends_with(CUT) => {}
             result => result.unwrap_or_else(|error| panic!("{error}")),
         }
     }

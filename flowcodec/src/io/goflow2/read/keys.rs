@@ -189,7 +189,7 @@ const fn forms() -> [Form; FIELDS] {
 
 #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
 const fn lists() -> u128 {
-    assert!(FIELDS <= 128, "a bit for each");
+    const { assert!(FIELDS <= 128, "a bit for each") };
     let (mut lists, mut place) = (0, 0);
     while place < ROWS.len() {
         if matches!(ROWS[place].form.shape(), Shape::Numbers | Shape::Addresses) {
@@ -209,7 +209,7 @@ fn place_of(key: &[u8]) -> Option<usize> {
         if same(key, one) || same(key, other) {
             return Some(place);
         }
-        slot = slot.wrapping_add(1) % SLOTS.len();
+        slot = slot.wrapping_add(1) % SLOTS_LEN;
     }
 }
 
@@ -259,7 +259,7 @@ static SLOTS: [u8; SLOTS_LEN] = slots();
     reason = "evaluated by the compiler, which refuses what is out of bounds"
 )]
 const fn slots() -> [u8; SLOTS_LEN] {
-    assert!(FIELDS < 255, "a place fits an octet, and 255 is none");
+    const { assert!(FIELDS < 255, "a place fits an octet, and 255 is none") };
     let (mut slots, mut name) = ([255; SLOTS_LEN], 0);
     while name < 2 * FIELDS {
         let place = name / 2;

@@ -70,13 +70,14 @@ pub(super) fn field(octets: &[u8]) -> Field<'_> {
     let Some(number) = u32::try_from(tag >> 3).ok().filter(|number| (1..1 << 29).contains(number)) else { return Field::Invalid };
     let rest = octets.get(tag_len..).unwrap_or_default();
     // Not a match: two of them are nearly all, and a table of jumps takes longer than to ask.
-    let (value, len) = if tag & 7 == 0 {
+    let wire_type = tag & 7;
+    let (value, len) = if wire_type == 0 {
         match varint(rest) {
             Varint::Whole(value, len) => (Wire::Varint(value), len),
             Varint::Cut => return Field::Cut,
             Varint::Invalid => return Field::Invalid,
         }
-    } else if tag & 7 == 2 {
+    } else if wire_type == 2 {
         let (len, len_len) = match varint(rest) {
             Varint::Whole(len, len_len) => (usize::try_from(len).unwrap_or(usize::MAX), len_len),
             Varint::Cut => return Field::Cut,
@@ -86,7 +87,7 @@ pub(super) fn field(octets: &[u8]) -> Field<'_> {
         let Some(octets) = rest.get(len_len..end) else { return Field::Cut };
         (Wire::Octets(octets), end)
     } else {
-        match tag & 7 {
+        match wire_type {
             1 if rest.len() >= 8 => (Wire::Fixed, 8),
             5 if rest.len() >= 4 => (Wire::Fixed, 4),
             1 | 5 => return Field::Cut,
