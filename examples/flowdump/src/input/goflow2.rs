@@ -30,7 +30,7 @@ pub enum Messages {
 impl Goflow2Input {
     /// What reads such a file.
     #[must_use]
-    pub fn reader(&self) -> Reader {
+    pub fn reader(self) -> Reader {
         let reader = match self.messages {
             None | Some(Messages::Protobuf) => Reader::new(),
             Some(Messages::Json) => Reader::of(Format::Json),
@@ -44,7 +44,7 @@ impl Goflow2Input {
     }
 
     /// Whether the first octets have to tell whether lengths stand in front of messages, and do not.
-    pub(super) fn is_framing_unknown(&self, head: &[u8]) -> bool {
+    pub(super) fn is_framing_unknown(self, head: &[u8]) -> bool {
         self.messages == Some(Messages::Protobuf) && !matches!(recognise(head), Some(Format::Prefixed | Format::Lines))
     }
 }

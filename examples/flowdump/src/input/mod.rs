@@ -264,7 +264,7 @@ fn read_source(
     let done = if options.raw {
         read_raw(&mut source, each)
     } else {
-        match source.kind(&options.goflow2)? {
+        match source.kind(options.goflow2)? {
             kind @ (Kind::Pcap | Kind::PcapNg) => capture::read(&mut source, kind, progress, each),
             kind @ (Kind::Ipfix | Kind::Goflow2) => read_stream(&mut source, kind, progress, each),
         }

@@ -84,7 +84,7 @@ impl<'a> Source<'a> {
     }
 
     /// Says what the file is, and has the whole first record of a capture in the head.
-    pub(super) fn kind(&mut self, goflow2: &Goflow2Input) -> Result<Kind, InputError> {
+    pub(super) fn kind(&mut self, goflow2: Goflow2Input) -> Result<Kind, InputError> {
         self.fill_head(12)?;
         if self.head.is_empty() {
             return Err(InputError::Empty { file: self.file() });
