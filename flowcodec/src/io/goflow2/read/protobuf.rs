@@ -35,7 +35,8 @@ pub fn read_protobuf(message: &[u8]) -> Result<(Flow, Skipped), Fault> {
 /// use flowcodec::field;
 /// use flowcodec::io::goflow2::{Dialect, read_protobuf, read_protobuf_as};
 ///
-/// let message = [38 << 3 & 0x7f | 0x80, 38 << 3 >> 7, 2];
+/// // Number 38, a varint, is 2.
+/// let message = [0xb0, 2, 2];
 /// assert_eq!(read_protobuf_as(&message, Dialect::V1)?.0.get(field::START).map(|time| time.as_seconds()), Some(2));
 /// assert_eq!(read_protobuf_as(&message, Dialect::V2)?.0.get(field::FRAGMENT_FLAGS), Some(2 << 5));
 /// assert_eq!(read_protobuf(&message)?.1.doubtful_values, 1, "it could be either");
