@@ -5,7 +5,9 @@ mod values;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-pub(super) use values::{address, float, hex, hex_octet, key, list, mac, put, quoted, quoted_display, text, time, unsigned};
+#[cfg(feature = "csv")]
+pub(super) use values::hex_octet;
+pub(super) use values::{address, float, hex, key, list, mac, put, quoted, quoted_display, text, time, unsigned};
 
 use super::line::{self, Line, Sink, Today};
 use crate::model::{CORE, FieldId, FieldValue, Flow, FlowRecord, HOT, Mac, Schema, TakesFields, field, word};
