@@ -120,7 +120,7 @@ impl Workload {
         let mut samples = vec![Counters::NEW; next.len()];
         let mut records = 0;
         let mut made = 0;
-        while data.octets < size.octets() {
+        while data.octets < size.octets() || made < shape.turns() {
             let round = made / next.len();
             for ((number, next), samples) in next.iter_mut().enumerate().zip(&mut samples) {
                 if shape == Shape::Sflow {

@@ -73,6 +73,14 @@ impl Shape {
         }
     }
 
+    /// Messages after which each template was used.
+    pub(super) fn turns(self) -> usize {
+        match self {
+            Self::Templates(count) => usize::from(count),
+            _ => 0,
+        }
+    }
+
     /// Where the sequence number stands in the message (in sFlow, of an IPv4 agent).
     pub(super) const fn sequence_at(self) -> Option<usize> {
         match self {
