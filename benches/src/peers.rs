@@ -1,5 +1,6 @@
 //! Other decoders on the same octets, each in its fastest documented use, one instance for each exporter.
 
+mod inputs;
 mod outputs;
 
 use core::hint::black_box;
@@ -30,6 +31,8 @@ enum Engine {
     SerdeAmqp(Vec<Vec<u8>>),
     /// No decoder: what writes rows that were decoded before.
     Writer(outputs::Writer),
+    /// What reads messages of the same rows.
+    Reader(inputs::Reader),
 }
 
 #[derive(Debug, Default)]
@@ -88,14 +91,20 @@ impl Peer {
             let mut ours = Ours::new(workload);
             crate::outputs::rows(ours.outputs().0, workload)
         };
-        let writers = match path.name {
-            "json" => outputs::Writer::json(&rows())?,
-            "goflow2_bin" => outputs::Writer::protobuf(&rows())?,
-            "csv" | "json_sets" | "goflow2_sets" | "goflow2_json" | "goflow2_json_sets" | "read_goflow2_json"
-            | "read_goflow2_bin" => Vec::new(),
-            _ => return Ok(Self::all(workload)),
+        let writers = |writers: Vec<(_, _)>| {
+            writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect()
         };
-        Ok(writers.into_iter().map(|(name, writer)| Self { name, engine: Engine::Writer(writer) }).collect())
+        let readers = |readers: Vec<(_, _)>| {
+            readers.into_iter().map(|(name, reader)| Self { name, engine: Engine::Reader(reader) }).collect()
+        };
+        Ok(match path.name {
+            "json" => writers(outputs::Writer::json(&rows())?),
+            "goflow2_bin" => writers(outputs::Writer::protobuf(&rows())?),
+            "read_goflow2_json" => readers(inputs::Reader::json(&rows())?),
+            "read_goflow2_bin" => readers(inputs::Reader::protobuf(&rows())?),
+            "csv" | "json_sets" | "goflow2_sets" | "goflow2_json" | "goflow2_json_sets" => Vec::new(),
+            _ => Self::all(workload),
+        })
     }
 
     /// The name of its crate.
@@ -108,6 +117,7 @@ impl Peer {
     pub fn run(&mut self, workload: &Workload) -> Decoded {
         match &mut self.engine {
             Engine::Writer(writer) => return Decoded { records: writer.run(), refused: 0 },
+            Engine::Reader(reader) => return Decoded { records: reader.run(), refused: 0 },
             Engine::Parser(parsers) if matches!(workload.shape(), Shape::Capture(_)) => {
                 parsers.fill_with(NetflowParser::default);
             }
@@ -179,7 +189,7 @@ impl Peer {
                     }
                 }
             }
-            Engine::Writer(_) => {}
+            Engine::Writer(_) | Engine::Reader(_) => {}
         }
         decoded
     }

@@ -67,8 +67,59 @@ fn read(set: RecordSet<'_>, scratch: &mut RowScratch, batch: &mut FlowBatch) -> 
     read
 }
 
-/// Every common field of every record, and its JSON.
-fn whole(set: RecordSet<'_>, schema: &Arc<Schema>, text: &mut String) {
+/// The buffers that text is written to, again and again.
+struct Texts {
+    lines: String,
+    scratch: RowScratch,
+    #[cfg(feature = "csv")]
+    writer: flowcodec::io::csv::Writer,
+}
+
+impl Texts {
+    /// CSV has every common field as a column.
+    fn new(schema: &Schema) -> Self {
+        Self {
+            // As long as the batch when it is full.
+            lines: String::with_capacity(1 << 20),
+            scratch: RowScratch::new(),
+            #[cfg(feature = "csv")]
+            writer: {
+                let columns = schema.fields().iter().map(|spec| schema.find(&spec.name).unwrap());
+                flowcodec::io::csv::Writer::new(schema, columns).unwrap()
+            },
+        }
+    }
+
+    /// A set in every way that a whole set can be written.
+    fn set(&mut self, set: &RecordSet<'_>, schema: &Schema) {
+        self.lines.clear();
+        #[cfg(feature = "json")]
+        flowcodec::io::write_set(&mut self.lines, set, schema, &mut self.scratch);
+        #[cfg(feature = "csv")]
+        {
+            self.writer.write_set(&mut self.lines, set, &mut self.scratch);
+            let (writer, lines) = (&self.writer, &mut self.lines);
+            set.rows(&mut self.scratch, |rows| writer.write_rows(lines, rows));
+        }
+        #[cfg(feature = "goflow2")]
+        flowcodec::io::goflow2::write_json_set(&mut self.lines, set, &mut self.scratch, flowcodec::io::goflow2::Dialect::V2);
+        #[cfg(not(feature = "json"))]
+        let _ = (set, schema, &mut self.scratch);
+        black_box(self.lines.len());
+    }
+
+    #[cfg(feature = "csv")]
+    fn batch(&mut self, batch: &FlowBatch) {
+        self.lines.clear();
+        self.writer.write_batch(&mut self.lines, batch);
+        black_box(self.lines.len());
+    }
+}
+
+/// Every common field of every record, its JSON, and its line of CSV.
+fn whole(set: RecordSet<'_>, schema: &Arc<Schema>, texts: &mut Texts) {
+    texts.set(&set, schema);
+    let text = &mut texts.lines;
     for record in set {
         black_box(record.fields(schema).count());
         black_box(record.headers().map(|headers| headers.inner().is_some()));
@@ -82,6 +133,8 @@ fn whole(set: RecordSet<'_>, schema: &Arc<Schema>, text: &mut String) {
             flowcodec::io::write_record(text, &record, schema);
             flowcodec::io::write_elements(text, &record);
         }
+        #[cfg(feature = "csv")]
+        texts.writer.write_record(text, &record);
         black_box(text.len());
     }
 }
@@ -90,7 +143,8 @@ fn whole(set: RecordSet<'_>, schema: &Arc<Schema>, text: &mut String) {
 /// `announce` comes first.
 fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u32, elements: u64) {
     let mut decoder = Decoder::default();
-    let (mut scratch, schema, mut text) = (RowScratch::new(), Schema::common(), String::new());
+    let (mut scratch, schema) = (RowScratch::new(), Schema::common());
+    let mut texts = Texts::new(&schema);
     let mut batch = FlowBatch::builder(Schema::common()).all().capacity(64).build().unwrap();
     let exporter = exporter();
     if let Some(announce) = announce {
@@ -106,7 +160,9 @@ fn steady(announce: Option<&[u8]>, datagram: &mut [u8], sequence: usize, step: u
         while let Some(event) = events.next() {
             if let Event::Flows(set) | Event::Counters(set) | Event::Unknown(set) = event {
                 read_all += read(set, &mut scratch, &mut batch);
-                whole(set, &schema, &mut text);
+                whole(set, &schema, &mut texts);
+                #[cfg(feature = "csv")]
+                texts.batch(&batch);
             }
         }
     }
@@ -165,9 +221,12 @@ fn ipfix_of_antrea() {
     let texts = [100, 101, 102, 103, 104, 105, 109, 110].map(|element| (56_506, element, 65_535));
     let announce = ipfix(&[set(2, &template(260, &[&FIELDS[..], &texts, &[(0, 152, 8)]].concat()))]);
     let mut record = vec![7; 26];
-    for text in ["default", "client-5f7b", "kube-system", "", "node-1", "", "default/web:http", "allow"] {
+    // One of them has to be escaped in every way there is.
+    let texts =
+        [&b"default"[..], b"client-5f7b", b"kube-system", b"", b"node-1", b"", b"default/web:http", b"al\"l,ow\x1b\xff\\xff"];
+    for text in texts {
         record.push(u8::try_from(text.len()).unwrap());
-        record.extend_from_slice(text.as_bytes());
+        record.extend_from_slice(text);
     }
     record.extend_from_slice(&1_700_000_000_000_u64.to_be_bytes());
     let mut datagram = ipfix(&[set(260, &record.repeat(12))]);

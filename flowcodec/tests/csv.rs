@@ -131,6 +131,19 @@ fn quotes_where_they_are_needed() {
     }
 }
 
+/// A text with a backslash, and a text with an octet that would look the same.
+#[test]
+fn no_two_texts_are_one_cell() {
+    let writer = Writer::new(&Schema::common(), [field::SRC_POD.id(), field::DST_POD.id(), field::SERVICE_NAME.id()]).unwrap();
+    let mut flow = Flow::new(Schema::common());
+    flow.set(field::SRC_POD.id(), FieldValue::Text(Text::new(b"web\xff")));
+    flow.set(field::DST_POD.id(), FieldValue::Text(Text::new(br"web\xff")));
+    flow.set(field::SERVICE_NAME.id(), FieldValue::Text(Text::new(br"CORP\user")));
+    let mut out = String::new();
+    writer.write_flow(&mut out, &flow);
+    assert_eq!(out, "web\\xff,web\\x5cxff,CORP\\user\r\n");
+}
+
 #[test]
 fn columns_that_cannot_be() {
     let schema = Schema::common();
@@ -231,6 +244,8 @@ proptest! {
         prop::collection::vec(any::<u8>(), 0..40),
         "[a-c,\" é\r\n]{0,40}".prop_map(String::into_bytes),
         "[a-z,]{0,3000}".prop_map(String::into_bytes),
+        // What looks like an octet, and octets.
+        "(\\\\|x|[0-9a-fA-F]{2}|\\\\x[0-9a-f]{2}|é|,){0,12}".prop_map(|text| [text.as_bytes(), b"\\\xc3\\xc3"].concat()),
     ]), 1..7)) {
         let schema = Schema::common();
         let ids = [field::SRC_POD, field::SRC_NODE, field::SRC_NAMESPACE, field::DST_POD, field::DST_NODE, field::SERVICE_NAME];
@@ -244,7 +259,12 @@ proptest! {
         let mut out = writer.header().to_owned();
         writer.write_flow(&mut out, &flow);
         let shown: Vec<_> = texts.iter().map(|text| text.as_ref().map_or_else(String::new, |text| Text::new(text).trimmed().to_string())).collect();
-        prop_assert_eq!(&read(&out).1, &[shown]);
+        let lines = read(&out).1;
+        prop_assert_eq!(&lines, &[shown]);
+        for (cell, text) in lines[0].iter().zip(&texts) {
+            let octets = Text::new(text.as_deref().unwrap_or_default()).trimmed();
+            prop_assert_eq!(Text::octets_of(cell), octets.as_bytes(), "{}", cell);
+        }
         prop_assert_eq!(out.matches(['\r', '\n']).count(), 4);
     }
 }

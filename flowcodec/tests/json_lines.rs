@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{NOW, exporter, ipfix, set, template};
-use flowcodec::model::Schema;
-use flowcodec::{Decoder, Event, RowScratch, io};
+use flowcodec::model::{FieldValue, Flow, Schema};
+use flowcodec::{Decoder, Event, RowScratch, Text, field, io};
 use proptest::prelude::*;
 
 /// Writes the flows of a datagram in both ways, and gives how many there were.
@@ -63,4 +63,42 @@ proptest! {
         let datagram = ipfix(&[set(2, &template(256, &fields)), set(256, &octets)]);
         flows(&mut Decoder::default(), &datagram);
     }
+
+    /// Whatever octets a text has, a member tells them all: in JSON control characters are themselves.
+    #[test]
+    fn any_text_reads_back(texts in proptest::collection::vec(prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        "(\\\\|x|[0-9a-fA-F]{2}|\\\\x[0-9a-f]{2}|é|\"|\n){0,12}".prop_map(String::into_bytes),
+        "(\\\\|x|[0-9a-fA-F]{2}|\\\\x[0-9a-f]{2}|é){0,12}".prop_map(|text| [text.as_bytes(), b"\\\xc3\\xc3"].concat()),
+    ], 3)) {
+        let ids = [field::SRC_POD.id(), field::DST_POD.id(), field::SERVICE_NAME.id()];
+        let mut flow = Flow::new(Schema::common());
+        for (id, text) in ids.into_iter().zip(&texts) {
+            flow.set(id, FieldValue::Text(Text::new(text)));
+        }
+        let mut out = String::new();
+        io::write_flow(&mut out, &flow);
+        let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+        for (name, text) in ["src_pod", "dst_pod", "service_name"].into_iter().zip(&texts) {
+            let member = object[name].as_str().unwrap();
+            prop_assert_eq!(Text::octets_of(member), Text::new(text).trimmed().as_bytes(), "{}", out);
+        }
+    }
+}
+
+/// A text with a backslash, and a text with an octet that would look the same.
+#[test]
+fn no_two_texts_are_one_member() {
+    let mut flow = Flow::new(Schema::common());
+    flow.set(field::SRC_POD.id(), FieldValue::Text(Text::new(b"web\xff")));
+    flow.set(field::DST_POD.id(), FieldValue::Text(Text::new(br"web\xff")));
+    flow.set(field::SERVICE_NAME.id(), FieldValue::Text(Text::new(br"CORP\user")));
+    let mut out = String::new();
+    io::write_flow(&mut out, &flow);
+    let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        object,
+        serde_json::json!({"src_pod": r"web\xff", "dst_pod": r"web\x5cxff", "service_name": r"CORP\user"}),
+        "{out}"
+    );
 }

@@ -5,7 +5,7 @@
 //! ```
 
 use flowcodec::io::goflow2::{
-    Dialect, Format, Framing, Reader, ReaderStats, read_json, read_protobuf, write_json, write_protobuf,
+    Dialect, Format, Framing, Reader, ReaderStats, read_json, read_protobuf, read_protobuf_as, write_json, write_protobuf,
 };
 use flowcodec::model::Flow;
 use flowcodec::{Fault, FaultKind};
@@ -82,7 +82,7 @@ fn rewritten(flow: &Flow) {
         write_protobuf(&mut framed, flow, dialect, Framing::PrefixedLines);
         assert!(framed.ends_with(&[&*bare, b"\n"].concat()), "the frame is around the message");
         if dialect == Dialect::V2
-            && let Ok((again, _)) = read_protobuf(&bare)
+            && let Ok((again, _)) = read_protobuf_as(&bare, dialect)
         {
             let mut second = Vec::new();
             write_protobuf(&mut second, &again, dialect, Framing::Bare);

@@ -12,7 +12,7 @@ use flowdump::input::{Item, Options, read};
 /// Seconds since the one before, and the flow.
 fn flows(file: &str) -> Vec<(u8, Flow)> {
     let (mut decoder, mut flows, mut before) = (Decoder::default(), Vec::new(), None);
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file), &Options { raw: false }, &mut |_| {}, &mut |item| {
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file), &Options::default(), &mut |_| {}, &mut |item| {
         if let Item::Datagram { source, received_ns, bytes, .. } = item {
             let second = received_ns / 1_000_000_000;
             let seconds = u8::try_from((second - before.replace(second).unwrap_or(second)).min(63)).unwrap();

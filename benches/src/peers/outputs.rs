@@ -199,7 +199,7 @@ pub(super) struct GoflowMessage {
 }
 
 impl GoflowMessage {
-    fn new(row: &FlowRecord) -> Self {
+    pub(super) fn new(row: &FlowRecord) -> Self {
         let octets = |address: Option<IpAddr>| match address {
             Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
             Some(IpAddr::V6(v6)) => v6.octets().to_vec(),

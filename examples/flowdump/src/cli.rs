@@ -18,7 +18,7 @@ use crate::destination::{Destination, Extent};
 use crate::feed::{Feed, Place, Seen};
 use crate::fields::{self, Columns, ColumnsError};
 use crate::filter::{Filter, FilterError};
-use crate::goflow2::Goflow2Options;
+use crate::goflow2::{Goflow2InputOptions, Goflow2Options};
 use crate::input::{InputError, Options};
 use crate::output::{Csv, Elements, Form, Goflow2, Json, Output, Table, exporters_as_json, exporters_as_table};
 use crate::report::{Report, tell};
@@ -73,6 +73,9 @@ pub struct Arguments {
     /// How goflow2's messages are written.
     #[command(flatten)]
     pub goflow2: Goflow2Options,
+    /// What is said of goflow2's messages that are read.
+    #[command(flatten)]
+    pub goflow2_input: Goflow2InputOptions,
     /// Each FILE is one bare datagram: a UDP payload and nothing else.
     #[arg(long)]
     pub raw: bool,
@@ -107,9 +110,13 @@ Examples:
   flowdump --format goflow2-json capture.pcap     what goflow2 2.x would write; --dialect v1 for 1.x
   flowdump --format goflow2-bin --separator none capture.pcap     for ClickHouse's format Protobuf
   flowdump --filter 'dst_port = 443' goflow2.json     goflow2's output is an input too
+  flowdump --input-format goflow2-bin --input-dialect v1 flows.pb     where it does not tell by itself what it is
   tcpdump -U -w - udp port 4739 | flowdump -      as they come; with --line-buffered into a pipe too
   flowdump --exporters capture.pcap               who emitted what, and what was lost
   flowdump --stats capture.pcap                   what was in it, and what could not be decoded
+
+In texts of exporters, octets that are not UTF-8 stand as \\xNN, and so do control characters in the table and in CSV; a backslash
+that by itself would look like that stands as \\x5c. Arrow and Parquet have the octets in raw_text.
 
 What could not be decoded is said on standard error, with its offset in the file.
 Exit status: 0 when all files were read to their end (faults inside do not count), 1 when one could not be (it is cut, or its
@@ -162,6 +169,9 @@ impl Arguments {
         let columnar = matches!(self.format, Format::Arrow | Format::Parquet);
         let binary = columnar || self.format == Format::Goflow2Bin;
         let to_stdout = self.output.as_deref().is_none_or(|output| output == Path::new("-"));
+        if let Some(conflict) = self.goflow2_input.conflict() {
+            return Some(conflict);
+        }
         Some(match self.format {
             _ if self.goflow2.is_given() && !to_goflow2 => {
                 "--dialect, --length-prefix and --separator are for --format goflow2-json and --format goflow2-bin"
@@ -273,7 +283,8 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
     let mut settings = Settings::default();
     settings.schema = Arc::clone(&schema);
     settings.scope.other_domains = arguments.other_domains;
-    let mut feed = Feed::new(Decoder::new(settings), Options { raw: arguments.raw });
+    let options = Options { raw: arguments.raw, goflow2: arguments.goflow2_input.input() };
+    let mut feed = Feed::new(Decoder::new(settings), options);
     // Who asks for counters gets no flows, and finds the faults there.
     let counted = arguments.stats || arguments.exporters;
     let output = if counted { None } else { Some(Output::new(arguments.form(&schema)?, arguments.filter.clone())) };
@@ -306,12 +317,11 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
             &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
         );
     }
-    let skipped = feed.skipped();
-    if !counted && skipped != Skipped::default() {
-        tell(&format_args!(
-            "goflow2's messages: {} unknown fields and {} values that no flow can hold were left out; --stats counts them",
-            skipped.unknown_fields, skipped.refused_values
-        ));
+    if arguments.goflow2_input.input_dialect.is_some() && !feed.has_read_goflow2() {
+        tell(&"--input-dialect was of no use: no file held goflow2's messages");
+    }
+    if !counted {
+        tell_skipped(&feed.skipped());
     }
     if arguments.exporters {
         let exporters = feed.exporters();
@@ -328,6 +338,23 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
         (false, false) => Extent::Part,
         (false, true) => Extent::Nothing,
     })
+}
+
+/// Says what of goflow2's messages is in no flow.
+fn tell_skipped(skipped: &Skipped) {
+    if skipped.unknown_fields != 0 || skipped.refused_values != 0 {
+        tell(&format_args!(
+            "goflow2's messages: {} unknown fields and {} values that no flow can hold were left out; --stats counts them",
+            skipped.unknown_fields, skipped.refused_values
+        ));
+    }
+    if skipped.doubtful_values != 0 {
+        tell(&format_args!(
+            "goflow2's messages: {} values mean one thing in one version and another in others, and were left out; --input-dialect v1 or \
+             v2 says which it is",
+            skipped.doubtful_values
+        ));
+    }
 }
 
 /// What becomes of what is found.

@@ -190,7 +190,7 @@ impl Feed {
                 entry.push(&mut self.decoder, file, bytes, each)
             }
             Item::Goflow2 { bytes, .. } => {
-                self.goflow2.get_or_insert_default().push(bytes);
+                self.goflow2.get_or_insert_with(|| self.options.goflow2.reader()).push(bytes);
                 self.messages(file, each)
             }
             Item::StreamEnd { stream } => self.end(file, stream, each),

@@ -1,9 +1,12 @@
-//! Options of goflow2's formats.
+//! Options of goflow2's formats, as outputs and as inputs.
 
 use clap::{Args, ValueEnum};
 use flowcodec::io::goflow2::{Dialect, Framing};
 
+use crate::input::{Goflow2Input, Messages};
+
 const HEADING: &str = "goflow2's formats";
+const INPUT_HEADING: &str = "goflow2's output as input";
 
 /// What `--format goflow2-json` and `--format goflow2-bin` ask for; without it, they write what goflow2 writes to a file.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -52,6 +55,80 @@ pub enum Separator {
     None,
 }
 
+impl From<Version> for Dialect {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::V1 => Self::V1,
+            Version::V2 => Self::V2,
+        }
+    }
+}
+
+/// What is said of files that goflow2 wrote; without it, each file tells it by its first octets and each message by what is in it.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Goflow2InputOptions {
+    /// Take every FILE as what goflow2 wrote, whatever it begins with.
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = INPUT_HEADING, conflicts_with = "raw")]
+    pub input_format: Option<InputFormat>,
+    /// The dialect of goflow2's protobuf. Without it every message tells its own.
+    ///
+    /// goflow2's own messages do: they say when goflow2 received the flow, in seconds (v1) or nanoseconds (v2). In messages with fewer
+    /// fields number 38 can be the start of a flow (v1) or flags of IPv4 (v2); in v1 the numbers 63 and 64 can be times in milliseconds,
+    /// or fields of goflow that came before it. What is in doubt is left out and counted (--stats: `doubtful_values`), not guessed.
+    /// JSON has names for everything: it needs no dialect.
+    #[arg(long, value_enum, value_name = "VERSION", help_heading = INPUT_HEADING)]
+    pub input_dialect: Option<Version>,
+    /// With --input-format goflow2-bin: whether the length of each message stands in front of it.
+    ///
+    /// Without it the first octets tell. goflow2 v2 writes it always, v1 with `-format.protobuf.fixedlen`.
+    #[arg(long, value_enum, value_name = "WHETHER", help_heading = INPUT_HEADING, requires = "input_format")]
+    pub input_length_prefix: Option<Whether>,
+    /// With --input-length-prefix yes: what stands behind each message. Without it the octet behind the first one tells.
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = INPUT_HEADING, requires = "input_length_prefix")]
+    pub input_separator: Option<Separator>,
+}
+
+/// What goflow2 writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputFormat {
+    /// One JSON object a line.
+    Goflow2Json,
+    /// Protobuf.
+    Goflow2Bin,
+}
+
+impl Goflow2InputOptions {
+    /// What does not go together.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&'static str> {
+        Some(match (self.input_format, self.input_length_prefix) {
+            (Some(InputFormat::Goflow2Json), _) if self.input_dialect.is_some() => {
+                "goflow2's JSON says in its keys what a field is; --input-dialect is for --input-format goflow2-bin"
+            }
+            (Some(InputFormat::Goflow2Json), Some(_)) => {
+                "goflow2-json is one object a line; --input-length-prefix and --input-separator are for --input-format goflow2-bin"
+            }
+            (_, Some(Whether::No)) if self.input_separator == Some(Separator::None) => {
+                "neither a length in front of messages nor a separator behind them: nobody can tell one from the next"
+            }
+            _ => return None,
+        })
+    }
+
+    /// The same for the reading of files.
+    #[must_use]
+    pub fn input(&self) -> Goflow2Input {
+        let separated = self.input_separator.map(|separator| separator == Separator::Newline);
+        let messages = self.input_format.map(|format| match (format, self.input_length_prefix) {
+            (InputFormat::Goflow2Json, _) => Messages::Json,
+            (InputFormat::Goflow2Bin, None) => Messages::Protobuf,
+            (InputFormat::Goflow2Bin, Some(Whether::Yes)) => Messages::Prefixed { separated },
+            (InputFormat::Goflow2Bin, Some(Whether::No)) => Messages::Lines,
+        });
+        Goflow2Input { messages, dialect: self.input_dialect.map(Dialect::from) }
+    }
+}
+
 impl Goflow2Options {
     /// Whether any of them was given.
     #[must_use]
@@ -74,10 +151,7 @@ impl Goflow2Options {
     /// The dialect.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match self.dialect.unwrap_or(Version::V2) {
-            Version::V1 => Dialect::V1,
-            Version::V2 => Dialect::V2,
-        }
+        self.dialect.unwrap_or(Version::V2).into()
     }
 
     /// What stands around a message.

@@ -188,3 +188,75 @@ fn options_are_refused_where_they_mean_nothing() {
         assert!(told.contains(wanted), "{options:?}: {told}");
     }
 }
+
+/// Two messages of 8 packets, with 2 at number 38 and nothing that tells their dialect: each behind its length.
+const DOUBTFUL: [u8; 12] = [5, 10 << 3, 8, 0xb0, 2, 2, 5, 10 << 3, 8, 0xb0, 2, 2];
+
+#[test]
+fn a_dialect_that_is_not_told_is_not_guessed() {
+    let file = temporary("doubtful.pb", &DOUBTFUL);
+    let prefixed = ["--format", "json", "--input-format", "goflow2-bin", "--input-length-prefix", "yes"];
+    let output = run(&prefixed, &file);
+    assert_eq!(objects(&output.stdout), [json!({"packets": 8}), json!({"packets": 8})]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let wanted =
+        "2 values mean one thing in one version and another in others, and were left out; --input-dialect v1 or v2 says which";
+    assert!(said.contains(wanted), "{said}");
+    let stats = &objects(&shown(&[&["--stats"], &prefixed[2..]].concat(), &file))[0]["goflow2"];
+    assert_eq!((&stats["flows"], &stats["doubtful_values"]), (&json!(2), &json!(2)));
+
+    let told = |dialect| objects(&shown(&[&prefixed[..], &["--input-dialect", dialect]].concat(), &file));
+    assert_eq!(told("v1")[1], json!({"packets": 8, "start": "1970-01-01T00:00:02.000000000Z"}));
+    assert_eq!(told("v2")[1], json!({"packets": 8, "fragment_flags": 0x40}));
+}
+
+/// What the options say goes before what the first octets look like.
+#[test]
+fn the_form_of_an_input_can_be_said() {
+    let json = ["--format", "json"];
+    // Too short to be told.
+    let file = temporary("short.pb", &DOUBTFUL);
+    let output = run(&[&json[..], &["--input-format", "goflow2-bin"]].concat(), &file);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("--input-length-prefix yes or no"), "{said}");
+    let file = temporary("short.json", br#"{"bytes":60}"#);
+    let output = run(&json, &file);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert_eq!(objects(&shown(&[&json[..], &["--input-format", "goflow2-json"]].concat(), &file)), [json!({"octets": 60})]);
+    // Ten octets behind the first message look like a newline.
+    let long = [5, 10 << 3, 8, 0xb0, 2, 2, 10, 10 << 3, 9, 6 << 3 | 2, 4, 10, 0, 0, 1, 9 << 3, 1];
+    let file = temporary("ten.pb", &[&long[..], &[9 << 3, 1][..0]].concat());
+    let form =
+        ["--input-format", "goflow2-bin", "--input-dialect", "v2", "--input-length-prefix", "yes", "--input-separator", "none"];
+    let read = objects(&shown(&[&json[..], &form].concat(), &file));
+    assert_eq!(read[1], json!({"packets": 9, "src_addr": "10.0.0.1", "octets": 1}));
+    // Messages behind one another, as the same options write them.
+    for dialect in ["v1", "v2"] {
+        for (prefix, separator) in [("no", "newline"), ("yes", "newline"), ("yes", "none")] {
+            let written = ["--format", "goflow2-bin", "--dialect", dialect, "--length-prefix", prefix, "--separator", separator];
+            let file = temporary(&format!("said-{dialect}{prefix}{separator}.pb"), &shown(&written, &recording()));
+            let prefix = if prefix == "no" { &["--input-length-prefix", "no"][..] } else { &["--input-length-prefix", "yes"] };
+            let said = [&json[..], &["--input-format", "goflow2-bin", "--input-dialect", dialect], prefix].concat();
+            assert!(shown(&[&said[..], &["--input-separator", separator]].concat(), &file) == shown(&json, &file));
+        }
+    }
+}
+
+#[test]
+fn inputs_that_make_no_sense_are_refused() {
+    let json_dialect = refusal(&["--input-format", "goflow2-json", "--input-dialect", "v1"]);
+    assert!(json_dialect.contains("--input-dialect is for --input-format goflow2-bin"), "{json_dialect}");
+    let json_framing = refusal(&["--input-format", "goflow2-json", "--input-length-prefix", "yes"]);
+    assert!(json_framing.contains("one object a line"), "{json_framing}");
+    let form = ["--input-format", "goflow2-bin", "--input-length-prefix", "no", "--input-separator", "none"];
+    assert!(refusal(&form).contains("nobody can tell one from the next"));
+    for options in
+        [&["--input-length-prefix", "yes"][..], &["--input-separator", "none"], &["--raw", "--input-format", "goflow2-bin"]]
+    {
+        let output = run(options, &recording());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{options:?}");
+    }
+    let output = run(&["--input-dialect", "v1", "--format", "csv"], &recording());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("--input-dialect was of no use"), "{said}");
+}

@@ -239,6 +239,19 @@ fn lines_come_as_soon_as_they_are_complete() {
     assert!(child.wait().unwrap().success());
 }
 
+/// A batch is no line: who asks for both is told so, and what to ask for instead.
+#[test]
+fn batches_do_not_come_line_by_line() {
+    for format in ["arrow", "parquet"] {
+        let output = program().args(["--format", format, "--line-buffered"]).arg(recording()).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{format}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let wanted =
+            "Arrow and Parquet are written in batches, not in lines: for a pipe that is watched, --format json --line-buffered";
+        assert!(said.contains(wanted), "{format}: {said}");
+    }
+}
+
 /// The disk is full, as far as this program can tell.
 #[cfg(unix)]
 #[test]

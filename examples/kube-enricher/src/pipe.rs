@@ -167,8 +167,8 @@ impl Pipe {
                 let skipped = reader.stats().skipped;
                 if skipped != Skipped::default() {
                     info!(
-                        "{} fields of messages are not known, {} values did not fit",
-                        skipped.unknown_fields, skipped.refused_values
+                        "{} fields of messages are not known, {} values did not fit, {} mean different things in v1 and v2",
+                        skipped.unknown_fields, skipped.refused_values, skipped.doubtful_values
                     );
                 }
                 return Ok(());

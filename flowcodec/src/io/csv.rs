@@ -6,7 +6,8 @@
 //! | a number | decimal digits; as a word where [`word`] has one (`protocol`, `counters_scaled`, `drop_reason`) |
 //! | an address, a MAC address | `192.0.2.1`, `2001:db8::1`, `02:00:00:00:00:0a` |
 //! | a time | RFC 3339 with nine digits, UTC: `2026-11-21T04:16:41.363000000Z` |
-//! | text | as it came, without NULs at the end; octets that are not UTF-8, and control characters, as `\xNN` |
+//! | text | as it came, without NULs at the end; octets that are not UTF-8, and control characters, as `\xNN`, and so is a backslash
+//! | | that would look like one of them ([`Text`]) |
 //! | octets | hexadecimal digits, two an octet |
 //! | a list | decimal numbers with a blank between |
 //!
@@ -260,7 +261,8 @@ impl<'a> Lines<'a> {
     fn text(&mut self, text: Text<'_>) {
         let octets = text.as_bytes();
         // All of them are asked, without an early end: the compiler makes vectors of that.
-        let plain = octets.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~') & !matches!(octet, b'"' | b','));
+        let plain =
+            octets.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~') & !matches!(octet, b'"' | b',' | b'\\'));
         match text.to_str() {
             Ok("") => self.empty(),
             Ok(text) if plain => self.line.text(text),

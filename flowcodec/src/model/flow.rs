@@ -159,6 +159,16 @@ impl Flow {
         true
     }
 
+    /// Puts a number in, as [`set`](Self::set) does.
+    #[cfg(feature = "goflow2")]
+    #[inline]
+    pub(crate) fn set_unsigned(&mut self, id: FieldId, number: u64) -> bool {
+        match super::schema::hot_offset(id) {
+            Some(_) => self.row.set_unsigned(id, number),
+            None => self.set(id, FieldValue::Unsigned(number)),
+        }
+    }
+
     /// Keeps an element that no field of this flow says all of.
     pub fn push_other(&mut self, element: OtherElement) {
         self.other.push(element);

@@ -157,27 +157,36 @@ impl FlowRecord {
 
     /// Puts a value in the place of a field of the row. `false` when the field has no place here, or the value does not fit it.
     pub fn set(&mut self, id: FieldId, value: FieldValue<'_>) -> bool {
-        let (Some(offset), Some(spec)) = (hot_offset(id), CORE.get(id.index())) else { return false };
+        let (Some(offset), Some(column)) = (hot_offset(id), COLUMNS.get(id.index())) else { return false };
         let offset = usize::from(offset);
-        match (spec.column, value) {
+        match (*column, value) {
             (ColumnType::Address, FieldValue::Address(address)) => self.put(offset, octets(address)),
-            (ColumnType::U8, FieldValue::Unsigned(number)) => match u8::try_from(number) {
-                Ok(number) => self.put(offset, number.to_ne_bytes()),
-                Err(_) => return false,
-            },
-            (ColumnType::U16, FieldValue::Unsigned(number)) => match u16::try_from(number) {
-                Ok(number) => self.put(offset, number.to_ne_bytes()),
-                Err(_) => return false,
-            },
-            (ColumnType::U32, FieldValue::Unsigned(number)) => match u32::try_from(number) {
-                Ok(number) => self.put(offset, number.to_ne_bytes()),
-                Err(_) => return false,
-            },
-            (ColumnType::U64, FieldValue::Unsigned(number)) => self.put(offset, number.to_ne_bytes()),
+            (_, FieldValue::Unsigned(number)) => return self.set_unsigned(id, number),
             (ColumnType::I64, FieldValue::Signed(number)) => self.put(offset, number.to_ne_bytes()),
             (ColumnType::Double, FieldValue::Double(number)) => self.put(offset, number.to_ne_bytes()),
             (ColumnType::Time, FieldValue::Time(time)) => self.put(offset, time.as_nanos().to_ne_bytes()),
             (ColumnType::Mac, FieldValue::Mac(mac)) => self.put(offset, mac.octets()),
+            _ => return false,
+        }
+        self.mark(bit(id));
+        true
+    }
+
+    /// The same of a number.
+    #[inline]
+    pub(crate) fn set_unsigned(&mut self, id: FieldId, number: u64) -> bool {
+        let (Some(offset), Some(column)) = (hot_offset(id), COLUMNS.get(id.index())) else { return false };
+        if number > column.max() {
+            return false;
+        }
+        let offset = usize::from(offset);
+        let [a, b, c, d, ..] = number.to_le_bytes();
+        match *column {
+            ColumnType::U8 => self.put(offset, [a]),
+            ColumnType::U16 => self.put(offset, u16::from_le_bytes([a, b]).to_ne_bytes()),
+            ColumnType::U32 => self.put(offset, u32::from_le_bytes([a, b, c, d]).to_ne_bytes()),
+            ColumnType::U64 => self.put(offset, number.to_ne_bytes()),
+            // Their largest is 0.
             _ => return false,
         }
         self.mark(bit(id));

@@ -1,7 +1,8 @@
 //! Streams that are cut, split, wrong or made to hurt.
 
 use flowcodec::io::goflow2::{
-    Dialect, Format, Framing, MOST, Reader, read_json, read_protobuf, recognise, schema, write_json, write_protobuf,
+    Dialect, Format, Framing, MOST, Reader, Skipped, read_json, read_protobuf, read_protobuf_as, recognise, schema, write_json,
+    write_protobuf,
 };
 use flowcodec::model::{FieldValue, Flow};
 use flowcodec::{Fault, FaultKind, LimitedBy, Protocol, Timestamp, field};
@@ -269,15 +270,68 @@ fn what_is_not_known_is_counted() {
 #[test]
 fn dialects_are_told_apart_by_what_is_there() {
     let flags = |message: &[u8]| {
-        let flow = read_protobuf(message).unwrap().0;
-        (flow.get(field::START).map(Timestamp::as_seconds), flow.get(field::FRAGMENT_FLAGS))
+        let (flow, skipped) = read_protobuf(message).unwrap();
+        (flow.get(field::START).map(Timestamp::as_seconds), flow.get(field::FRAGMENT_FLAGS), skipped.doubtful_values)
     };
     let seconds = [0xb0, 2, 0x80, 0xe2, 0xcf, 0xaa, 6];
-    assert_eq!(flags(&seconds), (Some(1_700_000_000), None));
-    assert_eq!(flags(&[0xb0, 2, 2]), (None, Some(0x40)));
+    assert_eq!(flags(&seconds), (Some(1_700_000_000), None, 0));
     // Beside the moment of reception in seconds, or in nanoseconds.
-    assert_eq!(flags(&[2 << 3, 1, 0xb0, 2, 2]), (Some(2), None));
-    assert_eq!(flags(&[0xb0, 2, 2, 0xf0, 6, 1]), (None, Some(0x40)));
+    assert_eq!(flags(&[2 << 3, 1, 0xb0, 2, 2]), (Some(2), None, 0));
+    assert_eq!(flags(&[0xb0, 2, 2, 0xf0, 6, 1]), (None, Some(0x40), 0));
+    // Both: v2, whose mapping can put an element of any kind at number 2.
+    assert_eq!(flags(&[2 << 3, 1, 0xb0, 2, 2, 0xf0, 6, 1]), (None, Some(0x40), 0));
+}
+
+/// Where nothing in a message tells its dialect, what means one thing or another is left out and counted; the rest is there.
+#[test]
+fn what_the_dialect_decides_is_not_guessed() {
+    // 8 packets; number 38 is 2.
+    let message = [10 << 3, 8, 0xb0, 2, 2];
+    let (flow, skipped) = read_protobuf(&message).unwrap();
+    assert_eq!((flow.get(field::PACKETS), flow.fields().count(), skipped.doubtful_values), (Some(8), 1, 1));
+    let read = |dialect| {
+        let (flow, skipped) = read_protobuf_as(&message, dialect).unwrap();
+        assert_eq!((skipped, flow.get(field::PACKETS)), (Skipped::default(), Some(8)));
+        (flow.get(field::START).map(Timestamp::as_seconds), flow.get(field::FRAGMENT_FLAGS))
+    };
+    assert_eq!((read(Dialect::V1), read(Dialect::V2)), ((Some(2), None), (None, Some(0x40))));
+    // A stream tells no more than its messages do, unless it was said: what stands before and behind is of no account.
+    let told = [2 << 3, 1, 10 << 3, 8];
+    let stream = [&[4][..], &told, &[5], &message, &[4], &told].concat();
+    for (dialect, wanted) in
+        [(None, (None, None, 1)), (Some(Dialect::V1), (Some(2), None, 0)), (Some(Dialect::V2), (None, Some(0x40), 0))]
+    {
+        let reader = Reader::of(Format::Prefixed).separated(false);
+        let mut reader = if let Some(dialect) = dialect { reader.dialect(dialect) } else { reader };
+        reader.push(&stream);
+        reader.end();
+        let flows: Vec<Flow> = core::iter::from_fn(|| reader.next()).map(Result::unwrap).collect();
+        let start = flows[1].get(field::START).map(Timestamp::as_seconds);
+        assert_eq!((start, flows[1].get(field::FRAGMENT_FLAGS), reader.stats().skipped.doubtful_values), wanted);
+        // What only v1 has is unknown in v2.
+        let unknown = if dialect == Some(Dialect::V2) { 2 } else { 0 };
+        assert_eq!((flows.len(), reader.stats().skipped.unknown_fields), (3, unknown));
+    }
+}
+
+/// In goflow, which came before goflow2, numbers 63 and 64 belong to PPP: whether there is a header, and its octets.
+#[test]
+fn ppp_is_no_moment() {
+    // Received and begun at 1,700,000,000; number 63 is 1, number 64 is 0xff03.
+    let seconds = [0x80, 0xe2, 0xcf, 0xaa, 6];
+    let goflow = [&[2 << 3][..], &seconds, &[0xb0, 2], &seconds, &[0xf8, 3, 1, 0x80, 4, 0x83, 0xfe, 3]].concat();
+    let (flow, skipped) = read_protobuf(&goflow).unwrap();
+    let times = [flow.get(field::START), flow.get(field::END)].map(|time| time.map(Timestamp::as_nanos));
+    assert_eq!((times, skipped.doubtful_values), ([Some(1_700_000_000_000_000_000), None], 2));
+    // goflow2's own milliseconds are of the second that stands beside them; alone they count when the dialect was said.
+    let millis = [0xf8, 3, 0x87, 0xd0, 0x95, 0xff, 0xbc, 0x31];
+    let of = |read: (Flow, _)| read.0.get(field::START).map(Timestamp::as_nanos);
+    let beside = [&[0xb0, 2][..], &seconds, &millis].concat();
+    assert_eq!(of(read_protobuf(&beside).unwrap()), Some(1_700_000_000_007_000_000));
+    assert_eq!(of(read_protobuf(&millis).unwrap()), None);
+    assert_eq!(of(read_protobuf_as(&millis, Dialect::V1).unwrap()), Some(1_700_000_000_007_000_000));
+    let named = read_json(br#"{"TimeFlowStartMs":1700000000007}"#).unwrap();
+    assert_eq!(of(named), Some(1_700_000_000_007_000_000), "JSON has names");
 }
 
 /// RFC 8259 §7: an escape is another way to write what it stands for.

@@ -167,7 +167,7 @@ fn seed(path: &Path) -> File {
 fn file(path: &Path, raw: bool) -> File {
     let mut datagrams = Vec::new();
     let mut framers = std::collections::BTreeMap::new();
-    let options = Options { raw };
+    let options = Options { raw, ..Options::default() };
     read(path, &options, &mut |_| {}, &mut |item| {
         match item {
             Item::Datagram { source, bytes, .. } => datagrams.push(Datagram { source, bytes: bytes.to_vec() }),

@@ -17,6 +17,7 @@
 
 mod capture;
 mod fragments;
+mod goflow2;
 mod link;
 mod packet;
 mod recognise;
@@ -32,6 +33,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
+pub use goflow2::{Goflow2Input, Messages};
 pub use recognise::{COLLECTOR_PORTS, recognise};
 
 pub(crate) use source::name;
@@ -50,6 +52,8 @@ pub const MAX_RAW: usize = 1 << 20;
 pub struct Options {
     /// The whole file is one datagram, whatever it looks like.
     pub raw: bool,
+    /// What is known of files that goflow2 wrote.
+    pub goflow2: Goflow2Input,
 }
 
 /// What a file gives, in order.
@@ -151,7 +155,15 @@ pub enum InputError {
         /// The file.
         file: String,
     },
-    /// The first octets say nothing that is known here.
+    /// The file holds goflow2's messages, and nothing tells one from the next.
+    #[error(
+        "{file}: its first octets do not tell whether lengths stand in front of goflow2's messages; say it: --input-length-prefix yes or no"
+    )]
+    FramingUnknown {
+        /// The file.
+        file: String,
+    },
+    /// The first octets belong to no format that is known here.
     #[error("{file} is neither a capture (pcap, pcapng), nor an IPFIX file, nor goflow2's output; for a bare datagram use --raw")]
     NotRecognised {
         /// The file.
@@ -252,7 +264,7 @@ fn read_source(
     let done = if options.raw {
         read_raw(&mut source, each)
     } else {
-        match source.kind()? {
+        match source.kind(options.goflow2)? {
             kind @ (Kind::Pcap | Kind::PcapNg) => capture::read(&mut source, kind, progress, each),
             kind @ (Kind::Ipfix | Kind::Goflow2) => read_stream(&mut source, kind, progress, each),
         }

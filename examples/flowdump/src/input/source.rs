@@ -9,7 +9,7 @@ use std::rc::Rc;
 use flate2::read::MultiGzDecoder;
 use flowcodec::io::goflow2;
 
-use super::{InputError, MAX_RECORD, octets};
+use super::{Goflow2Input, InputError, MAX_RECORD, octets};
 
 /// A file under way. Reading starts with its first octet, even after a look at the head.
 pub(super) struct Source<'a> {
@@ -84,10 +84,15 @@ impl<'a> Source<'a> {
     }
 
     /// Says what the file is, and has the whole first record of a capture in the head.
-    pub(super) fn kind(&mut self) -> Result<Kind, InputError> {
+    pub(super) fn kind(&mut self, goflow2: Goflow2Input) -> Result<Kind, InputError> {
         self.fill_head(12)?;
         if self.head.is_empty() {
             return Err(InputError::Empty { file: self.file() });
+        }
+        if goflow2.messages.is_some() {
+            self.fill_head(GOFLOW2_HEAD)?;
+            let unknown = goflow2.is_framing_unknown(&self.head);
+            return if unknown { Err(InputError::FramingUnknown { file: self.file() }) } else { Ok(Kind::Goflow2) };
         }
         let magic = self.head.first_chunk::<4>().copied().map_or(0, u32::from_be_bytes);
         let (kind, length) = match magic {

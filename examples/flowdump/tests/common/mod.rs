@@ -53,7 +53,7 @@ pub(crate) struct Member {
 impl Group {
     /// Whether the file is one bare datagram.
     pub(crate) fn options(&self) -> Options {
-        Options { raw: self.members[0].format == "raw" }
+        Options { raw: self.members[0].format == "raw", ..Options::default() }
     }
 
     /// Decodes all members with one decoder.
@@ -82,7 +82,7 @@ pub(crate) fn decode<P: AsRef<Path>>(
             ControlFlow::Continue(())
         });
         match result {
-            Err(InputError::Truncated { inside: "message", .. }) if file.as_ref().ends_with(CUT) => {}
+            Err(InputError::CutMessage { .. }) if file.as_ref().ends_with(CUT) => {}
             result => result.unwrap_or_else(|error| panic!("{error}")),
         }
     }

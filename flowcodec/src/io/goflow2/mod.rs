@@ -25,32 +25,20 @@
 //!   is counted as unknown.
 //! - `layer_stack` and what else 2.2 tells of headers is written of flows that were read from goflow2, and else empty.
 
-mod decode;
-mod draft;
-mod escape;
-mod json;
-mod message;
-mod parse;
-mod plan;
-mod protobuf;
-mod reader;
+mod read;
 mod table;
-mod varint;
 mod words;
+mod write;
 
 use std::sync::{Arc, LazyLock};
 
-pub use decode::read_protobuf;
-pub use json::{write_json, write_json_rows, write_json_set};
-pub use message::Message;
-pub use parse::read_json;
-pub use protobuf::{write_protobuf, write_protobuf_rows, write_protobuf_set};
-pub use reader::{Format, JSON_HEAD, MOST, Reader, ReaderStats, recognise};
+pub use read::{Format, JSON_HEAD, MOST, Reader, ReaderStats, read_json, read_protobuf, read_protobuf_as, recognise};
+pub use write::{Message, write_json, write_json_rows, write_json_set, write_protobuf, write_protobuf_rows, write_protobuf_set};
 
 use self::table::Scale;
 use crate::model::{COLUMNS, FieldDef, FieldId, Octets, Schema, U32, U32List, Unit};
 
-/// The two forms of the message. A reader tells them apart by what is in a message.
+/// The two forms of the message. A reader tells them apart by what is in a message, as far as that tells: see [`read_protobuf`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a third would be another format")]
 pub enum Dialect {
@@ -102,6 +90,9 @@ pub struct Skipped {
     /// Values that the common model cannot hold: an address of five octets, a port above 65,535, a second VLAN. And values that are
     /// there once more: the last one counts.
     pub refused_values: u64,
+    /// Values of protobuf that mean one thing or another, where nothing in the message says which: [`read_protobuf`] lists them, and
+    /// [`read_protobuf_as`] and [`Reader::dialect`] read them.
+    pub doubtful_values: u64,
 }
 
 impl Skipped {
@@ -112,6 +103,7 @@ impl Skipped {
     const fn add(&mut self, other: Self) {
         self.unknown_fields = self.unknown_fields.saturating_add(other.unknown_fields);
         self.refused_values = self.refused_values.saturating_add(other.refused_values);
+        self.doubtful_values = self.doubtful_values.saturating_add(other.doubtful_values);
     }
 }
 

@@ -1,9 +1,21 @@
 //! The words goflow2 has for numbers.
 
 use super::table::Name;
+use crate::exporter::Protocol;
 
 /// Protocols a message came in, by number.
 pub(super) const TYPES: [&str; 5] = ["FLOWUNKNOWN", "SFLOW_5", "NETFLOW_V5", "NETFLOW_V9", "IPFIX"];
+
+/// The protocol that goflow2 has this number for.
+pub(super) const fn protocol_of_type(kind: u64) -> Option<Protocol> {
+    Some(match kind {
+        1 => Protocol::Sflow,
+        2 => Protocol::NetFlow5,
+        3 => Protocol::NetFlow9,
+        4 => Protocol::Ipfix,
+        _ => return None,
+    })
+}
 
 /// An Ethernet type; empty for most.
 pub(super) const fn etype(number: u64) -> &'static str {
@@ -34,6 +46,9 @@ pub(super) fn protocol(number: u64) -> &'static str {
 /// The IP protocol of a word, also of those of v1 and of v2 before 2.2; `None` for words that several have.
 pub(super) fn protocol_of(word: &[u8]) -> Option<u64> {
     let number = match word {
+        // What most packets are is not looked for.
+        b"TCP" => Some(6),
+        b"UDP" => Some(17),
         b"ICMPv6" => Some(58),
         b"reserved" => Some(255),
         _ => PROTOCOLS.iter().position(|known| known.as_bytes() == word),

@@ -335,7 +335,7 @@ fn other_files_are_refused_in_words() {
 
 #[test]
 fn raw_takes_the_whole_file() {
-    let raw = Options { raw: true };
+    let raw = Options { raw: true, ..Options::default() };
     let expected = |bytes: &[u8]| Got::Datagram(NOWHERE, NOWHERE, 0, 0, bytes.to_vec());
     for bytes in [flow(60), message(40), vec![1], pcap(RAW_IP, &[])] {
         let (got, done) = run_with(&bytes[..], raw);

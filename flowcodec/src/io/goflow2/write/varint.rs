@@ -126,8 +126,8 @@ pub(super) fn address(room: &mut Room, at: usize, tag: Tag, address: IpAddr) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::ROWS;
     use super::*;
+    use crate::io::goflow2::table::ROWS;
 
     type Way = fn(&mut Room, usize, Tag, u64) -> usize;
 

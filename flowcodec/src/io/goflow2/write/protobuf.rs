@@ -1,10 +1,12 @@
 //! The message in protobuf (proto3): a field that is 0 or empty is left out, numbers of a list stand together.
 
-use super::message::{Beside, Message, View, each_view};
+use super::beside::Beside;
+use super::message::{Message, each_view};
 use super::plan::{self, ALWAYS, DIRECT, NOT_OF_SFLOW, Other, Plan, RARE};
-use super::table::{ROWS, Shape};
 use super::varint::{LENGTH, ROOM, Room, Tag, VARINT, address, groups, push_varint, varint};
-use super::{Dialect, Framing};
+use super::view::View;
+use crate::io::goflow2::table::{ROWS, Shape};
+use crate::io::goflow2::{Dialect, Framing};
 use crate::io::line::lay;
 use crate::model::{COLUMNS, ColumnType, FieldId, FieldValue, FlowRecord, Numbers, TakesFields, presence_bit};
 use crate::record::RecordSet;

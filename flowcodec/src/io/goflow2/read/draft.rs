@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::message::protocol;
-use super::table::{Form, Moment, Mpls, Scale, Shape};
-use super::{Skipped, id, schema, words};
+use super::keys;
+use super::moments::Moments;
+use super::text::{address, mac_number, prefix_len};
 use crate::Text;
 use crate::exporter::Protocol;
+use crate::io::goflow2::table::{Form, Mpls};
+use crate::io::goflow2::{Skipped, id, words};
 use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
-use crate::time::Timestamp;
 
 /// A value as an encoding has it.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,7 @@ pub(super) enum Given<'a> {
 
 impl<'a> Given<'a> {
     /// A number, also when it was written as text.
+    #[inline]
     fn number(self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(number),
@@ -30,6 +32,7 @@ impl<'a> Given<'a> {
         }
     }
 
+    #[inline]
     const fn text(self) -> Option<&'a [u8]> {
         match self {
             Self::Text(text) => Some(text),
@@ -37,6 +40,7 @@ impl<'a> Given<'a> {
         }
     }
 
+    #[inline]
     const fn is_empty(self) -> bool {
         match self {
             Self::Number(_) => false,
@@ -45,6 +49,7 @@ impl<'a> Given<'a> {
     }
 
     /// An address in 4 or 16 octets, or as text.
+    #[inline]
     fn address(self) -> Option<IpAddr> {
         match self {
             Self::Octets(octets) => match octets.len() {
@@ -52,7 +57,7 @@ impl<'a> Given<'a> {
                 16 => octets.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
                 _ => None,
             },
-            Self::Text(text) => core::str::from_utf8(text).ok()?.parse().ok(),
+            Self::Text(text) => address(text),
             Self::Number(_) => None,
         }
     }
@@ -60,18 +65,17 @@ impl<'a> Given<'a> {
 
 /// The flow, and what has to wait for the end of the message.
 #[derive(Debug)]
-pub(super) struct Draft {
-    flow: Flow,
+pub(super) struct Draft<'f> {
+    flow: &'f mut Flow,
     sampler: Option<IpAddr>,
     vlan_id: Option<u64>,
-    /// Of each moment the finest that is there: v1 says seconds and milliseconds.
-    times: [Option<(Scale, Timestamp)>; 3],
+    moments: Moments,
     lists: Vec<(FieldId, Vec<u32>)>,
     segments: Vec<u8>,
     labels: Stack,
     ttls: Stack,
     depth: u64,
-    /// Forms that are no lists and have been there, by their rows in the table.
+    /// Forms that have been there, by their rows in the table.
     given: u128,
     pub(super) skipped: Skipped,
 }
@@ -83,13 +87,14 @@ struct Stack {
     last: u32,
 }
 
-impl Draft {
-    pub(super) fn new() -> Self {
+impl<'f> Draft<'f> {
+    /// Of a flow of [`schema`](crate::io::goflow2::schema) that has nothing yet.
+    pub(super) fn new(flow: &'f mut Flow) -> Self {
         Self {
-            flow: Flow::new(schema()),
+            flow,
             sampler: None,
             vlan_id: None,
-            times: [None; 3],
+            moments: Moments::default(),
             lists: Vec::new(),
             segments: Vec::new(),
             labels: Stack::default(),
@@ -100,19 +105,69 @@ impl Draft {
         }
     }
 
-    /// Takes a value of a field, the row `number` of the table. What the common model cannot hold is counted, and so is what takes the
-    /// place of another value: messages without anything between them look like one.
-    pub(super) fn put(&mut self, number: usize, form: Form, given: Given<'_>) {
-        let is_list = matches!(form.shape(), Shape::Numbers | Shape::Addresses);
-        let bit = u32::try_from(number).map_or(0, |number| 1_u128.wrapping_shl(number));
-        let again = !is_list && self.given & bit != 0;
-        self.given |= bit;
-        self.check(!again);
+    /// Milliseconds count only beside the same second: nobody has said that the message is not of goflow.
+    pub(super) const fn doubt_millis(&mut self) {
+        self.moments.doubts_millis = true;
+    }
+
+    /// Takes a value of the field at a place of the table, or behind it. What the common model cannot hold is counted, and so is what takes
+    /// the place of another value: messages without anything between them look like one.
+    pub(super) fn put(&mut self, place: usize, given: Given<'_>) {
+        match given {
+            Given::Number(number) => self.put_number(place, number),
+            Given::Text(text) => self.put_text(place, text),
+            Given::Octets(octets) => self.put_octets(place, octets),
+        }
+    }
+
+    /// The same of a number.
+    #[inline]
+    pub(super) fn put_number(&mut self, place: usize, number: u64) {
+        match keys::plain(place) {
+            // Most of what a message has. 0 is what goflow2 writes when it does not know.
+            Some(id) => {
+                self.mark(place);
+                let held = number == 0 || self.flow.set_unsigned(id, number);
+                self.check(held);
+            }
+            None => self.put_other_number(place, number),
+        }
+    }
+
+    fn put_other_number(&mut self, place: usize, number: u64) {
+        self.put_any(place, Given::Number(number));
+    }
+
+    /// The same of a text.
+    pub(super) fn put_text(&mut self, place: usize, text: &[u8]) {
+        self.put_any(place, Given::Text(text));
+    }
+
+    /// The same of octets.
+    pub(super) fn put_octets(&mut self, place: usize, octets: &[u8]) {
+        self.put_any(place, Given::Octets(octets));
+    }
+
+    #[expect(clippy::inline_always, reason = "once for each kind of value: none of them goes through memory as one of several")]
+    #[inline(always)]
+    fn put_any(&mut self, place: usize, given: Given<'_>) {
+        let Some(form) = keys::form(place) else { return };
+        self.mark(place);
         let held = self.held(form, given).is_some();
         self.check(held);
     }
 
+    /// Notes that a field is there, and counts when it has been before and is no list.
+    #[inline]
+    fn mark(&mut self, place: usize) {
+        let bit = u32::try_from(place).map_or(0, |place| 1_u128.wrapping_shl(place));
+        self.check(self.given & bit & !keys::LISTS == 0);
+        self.given |= bit;
+    }
+
     /// `None` when the value cannot be held. What goflow2 writes of fields it does not know is held by leaving them absent.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
     fn held(&mut self, form: Form, given: Given<'_>) -> Option<()> {
         match form {
             Form::Type => self.kind(given),
@@ -129,7 +184,7 @@ impl Draft {
                 Some(())
             }
             Form::TopBits(id) => self.unsigned(id, given.number().filter(|bits| *bits < 8)? << 5),
-            Form::Time(moment, scale) => self.time(moment, scale, given.number()?),
+            Form::Time(moment, scale) => self.moments.put(moment, scale, given.number()?),
             Form::Sampler => {
                 self.sampler = if given.is_empty() { None } else { Some(given.address()?) };
                 Some(())
@@ -157,13 +212,15 @@ impl Draft {
         }
     }
 
+    #[inline]
     fn set(&mut self, id: FieldId, value: FieldValue<'_>) -> Option<()> {
         self.flow.set(id, value).then_some(())
     }
 
     /// A number; 0 is what goflow2 writes when it does not know.
+    #[inline]
     fn unsigned(&mut self, id: FieldId, number: u64) -> Option<()> {
-        if number == 0 { Some(()) } else { self.set(id, FieldValue::Unsigned(number)) }
+        (number == 0 || self.flow.set_unsigned(id, number)).then_some(())
     }
 
     /// A number, or a word for one; no word at all says nothing.
@@ -180,24 +237,8 @@ impl Draft {
         let kind = given.text().and_then(of_word).and_then(|kind| u64::try_from(kind).ok()).or_else(|| given.number())?;
         match kind {
             0 => Some(()),
-            kind => self.unsigned(field::PROTOCOL.id(), u64::from(protocol(kind)?.code())),
+            kind => self.unsigned(field::PROTOCOL.id(), u64::from(words::protocol_of_type(kind)?.code())),
         }
-    }
-
-    fn time(&mut self, moment: Moment, scale: Scale, number: u64) -> Option<()> {
-        if number == 0 {
-            return Some(());
-        }
-        let nanos = number.checked_mul(u64::from(scale.nanos())).and_then(|nanos| i64::try_from(nanos).ok())?;
-        let place = match moment {
-            Moment::Received => self.times.first_mut(),
-            Moment::Start => self.times.get_mut(1),
-            Moment::End => self.times.get_mut(2),
-        }?;
-        if place.is_none_or(|(known, _)| known <= scale) {
-            *place = Some((scale, Timestamp::from_nanos(nanos)));
-        }
-        Some(())
     }
 
     fn mac(&mut self, id: FieldId, given: Given<'_>) -> Option<()> {
@@ -232,19 +273,26 @@ impl Draft {
         Some(())
     }
 
+    /// Leaves a value out that means one thing or another.
+    pub(super) const fn doubt(&mut self) {
+        self.skipped.doubtful_values = self.skipped.doubtful_values.saturating_add(1);
+    }
+
+    #[inline]
     fn check(&mut self, held: bool) {
         self.skipped.refused_values = self.skipped.refused_values.saturating_add(u64::from(!held));
     }
 
-    /// The flow, and what of the message is not in it.
-    pub(super) fn finish(mut self) -> (Flow, Skipped) {
+    /// Gives the flow what was left for the end. Gives what of the message is not in it.
+    pub(super) fn finish(mut self) -> Skipped {
         if let Some(address) = self.sampler {
             let of_sflow = self.flow.row().protocol() == Some(Protocol::Sflow.code());
             let sampler = if of_sflow { field::AGENT.id() } else { field::EXPORTER.id() };
             self.flow.set(sampler, FieldValue::Address(address));
         }
-        for (id, time) in [field::RECEIVED.id(), field::START.id(), field::END.id()].into_iter().zip(self.times) {
-            if let Some((_, time)) = time {
+        self.skipped.doubtful_values = self.skipped.doubtful_values.saturating_add(self.moments.doubtful());
+        for (id, time) in [field::RECEIVED.id(), field::START.id(), field::END.id()].into_iter().zip(self.moments.known()) {
+            if let Some(time) = time {
                 self.flow.set(id, FieldValue::Time(time));
             }
         }
@@ -267,7 +315,7 @@ impl Draft {
         if !self.segments.is_empty() {
             self.flow.set(id::SEGMENTS, FieldValue::Octets(&self.segments));
         }
-        (self.flow, self.skipped)
+        self.skipped
     }
 }
 
@@ -284,25 +332,4 @@ impl Stack {
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "see above")]
 const fn rounded(rate: u64) -> f64 {
     rate as f64
-}
-
-/// `aa:bb:cc:dd:ee:ff` as a number.
-fn mac_number(text: &[u8]) -> Option<u64> {
-    let mut octets = [0_u8; 8];
-    let mut parts = text.split(|octet| *octet == b':');
-    for place in octets.iter_mut().skip(2) {
-        let digits = core::str::from_utf8(parts.next().filter(|digits| digits.len() == 2)?).ok()?;
-        *place = u8::from_str_radix(digits, 16).ok()?;
-    }
-    parts.next().is_none().then_some(u64::from_be_bytes(octets))
-}
-
-/// The length of a prefix such as `10.0.0.0/8`; 0 for what goflow2 writes without an address.
-fn prefix_len(text: &[u8]) -> Option<u64> {
-    if text == b"invalid Prefix" {
-        return Some(0);
-    }
-    let (address, bits) = core::str::from_utf8(text).ok()?.split_once('/')?;
-    let most = if address.parse::<IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
-    bits.parse().ok().filter(|bits| *bits <= most)
 }

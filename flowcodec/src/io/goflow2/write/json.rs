@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::message::{Beside, Message, View, each_view};
-use super::table::{Form, ROWS, Shape};
-use super::{Dialect, words};
+use super::beside::Beside;
+use super::message::{Message, each_view};
+use super::view::View;
+use crate::io::goflow2::table::{Form, ROWS, Shape};
+use crate::io::goflow2::{Dialect, words};
 use crate::io::json::{address, unsigned};
 use crate::io::line::{self, Line, Sink};
 use crate::model::{FlowRecord, Mac, field};

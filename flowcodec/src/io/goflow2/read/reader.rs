@@ -1,72 +1,17 @@
 //! Messages out of a stream of octets.
 
-use super::Skipped;
-use super::decode::{LineEnd, Varint, end_of_line, looks_like_message, read_protobuf, varint};
-use super::parse::{looks_like_json, read_json};
+mod bare;
+
+use memchr::memchr;
+
+use super::json;
+use super::protobuf;
+use super::recognise::{Format, HEAD, JSON_HEAD, is_object, recognise};
+use super::stats::ReaderStats;
+use super::wire::{Varint, varint};
 use crate::error::{Fault, FaultKind, Layer, LimitedBy};
+use crate::io::goflow2::{Dialect, Skipped, schema};
 use crate::model::Flow;
-
-/// How a stream holds its messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// JSON, one object a line.
-    Json,
-    /// Protobuf, the length in front of each message; with or without a newline behind, which the first message tells.
-    Prefixed,
-    /// Protobuf, a newline behind each message.
-    Lines,
-}
-
-/// The format that octets from the start of a stream are in; `None` when they are no messages of goflow2. Some 64 octets are enough, but
-/// of JSON with its members in another order than goflow2's up to [`JSON_HEAD`]: an object counts when two of its members are such as
-/// only goflow2's message has.
-///
-/// ```
-/// use flowcodec::io::goflow2::{Format, recognise};
-/// assert_eq!(recognise(br#"{"Type":"IPFIX","TimeReceived":1628419398,"#), Some(Format::Json));
-/// assert_eq!(recognise(br#"{"src_addr":"10.0.0.1","octets":60}"#), None, "of the common model");
-/// assert_eq!(recognise(&[0, 9, 0, 1, 0, 0, 0, 0]), None);
-/// ```
-#[must_use]
-pub fn recognise(head: &[u8]) -> Option<Format> {
-    if is_object(head) {
-        return looks_like_json(head).then_some(Format::Json);
-    }
-    if let Varint::Whole(len, at) = varint(head) {
-        let rest = head.get(at..).unwrap_or_default();
-        let len = usize::try_from(len).unwrap_or(usize::MAX);
-        if len <= MOST && looks_like_message(rest.get(..len).unwrap_or(rest)) {
-            return Some(Format::Prefixed);
-        }
-    }
-    looks_like_message(head).then_some(Format::Lines)
-}
-
-/// Whether octets begin an object of JSON.
-fn is_object(head: &[u8]) -> bool {
-    let members = head.trim_ascii_start().strip_prefix(b"{");
-    members.is_some_and(|members| matches!(members.trim_ascii_start().first(), None | Some(b'"' | b'}')))
-}
-
-/// What a reader has done so far. `bytes` is the sum of `bytes_decoded`, `bytes_reported` and what the reader still holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-#[non_exhaustive]
-pub struct ReaderStats {
-    /// Octets given to it.
-    pub bytes: u64,
-    /// Of them in flows, or between them.
-    pub bytes_decoded: u64,
-    /// Of them in faults.
-    pub bytes_reported: u64,
-    /// Flows.
-    pub flows: u64,
-    /// Faults.
-    pub faults: u64,
-    /// What of messages is not in flows.
-    #[serde(flatten)]
-    pub skipped: Skipped,
-}
 
 /// Reads messages out of octets that arrive split anywhere. It has no source of its own: it is fed.
 ///
@@ -103,6 +48,10 @@ pub struct Reader {
     format: Option<Format>,
     /// Whether newlines stand behind prefixed messages, once that is known.
     separated: Option<bool>,
+    /// The dialect of protobuf, when it was said.
+    dialect: Option<Dialect>,
+    /// The dialect of the message before.
+    likely: Option<Dialect>,
     /// Whether the next octet stands behind a message.
     behind: bool,
     /// Octets of a message that is too long which have been let go.
@@ -129,24 +78,6 @@ enum Stage {
 /// The longest message that is read: 1 MiB, as much as Kafka takes by default. goflow2's have some hundred octets.
 pub const MOST: usize = 1 << 20;
 
-/// What is needed to tell the format.
-const HEAD: usize = 64;
-
-/// What is looked at of JSON, at most, to tell whether goflow2 wrote it: more than one message of its own.
-pub const JSON_HEAD: usize = 4096;
-
-impl ReaderStats {
-    /// Counts what another reader has done as well.
-    pub const fn add(&mut self, other: &Self) {
-        self.bytes = self.bytes.saturating_add(other.bytes);
-        self.bytes_decoded = self.bytes_decoded.saturating_add(other.bytes_decoded);
-        self.bytes_reported = self.bytes_reported.saturating_add(other.bytes_reported);
-        self.flows = self.flows.saturating_add(other.flows);
-        self.faults = self.faults.saturating_add(other.faults);
-        self.skipped.add(other.skipped);
-    }
-}
-
 impl Reader {
     /// A reader that tells the format by the first octets.
     #[must_use]
@@ -165,6 +96,14 @@ impl Reader {
     #[must_use]
     pub const fn separated(mut self, separated: bool) -> Self {
         self.separated = Some(separated);
+        self
+    }
+
+    /// Says which dialect protobuf is in. Without this each message tells it, as [`read_protobuf`](super::read_protobuf) does. JSON says
+    /// in its keys what a field is.
+    #[must_use]
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
         self
     }
 
@@ -251,7 +190,7 @@ impl Reader {
     fn next_line(&mut self) -> Option<Result<Flow, Fault>> {
         loop {
             let from = self.searched.min(self.rest().len());
-            let found = self.rest().get(from..).and_then(|rest| rest.iter().position(|octet| *octet == b'\n'));
+            let found = self.rest().get(from..).and_then(|rest| memchr(b'\n', rest));
             let (len, end) = match found.map(|at| from.saturating_add(at)) {
                 Some(at) => (at, at.saturating_add(1)),
                 None if self.has_ended() => (self.rest().len(), self.rest().len()),
@@ -271,9 +210,10 @@ impl Reader {
             }
             let line = self.rest().get(..len).unwrap_or_default();
             if !line.trim_ascii().is_empty() {
-                let read = read_json(line);
+                let mut flow = Flow::new(schema());
+                let read = json::read(line, &mut flow);
                 self.cut = !ends && read.is_err();
-                return Some(self.done(end, read));
+                return Some(self.done(end, flow, read));
             }
             self.pass(end);
         }
@@ -307,55 +247,25 @@ impl Reader {
             return Some(self.fail(fault.sizes(count32(len), count32(MOST))));
         }
         let end = prefix.saturating_add(len);
-        let Some(message) = rest.get(prefix..end) else {
+        if rest.len() < end {
             return if self.has_ended() { Some(self.cut_short(end)) } else { None };
-        };
-        let read = match len {
-            0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
-            _ => read_protobuf(message),
-        };
+        }
+        let mut flow = Flow::new(schema());
+        let read = self.message(self.used.saturating_add(prefix), len, &mut flow);
         self.behind = true;
-        Some(self.done(end, read))
+        Some(self.done(end, flow, read))
     }
 
-    /// A message in front of a newline. Where something is no field, the message ends at the next newline behind which one begins as
-    /// goflow2's do, with their type: a newline alone could be a part of an address.
-    fn next_bare(&mut self) -> Option<Result<Flow, Fault>> {
-        if self.dropped == 0 && self.rest().is_empty() {
-            return None;
+    /// A message of protobuf that lies in the buffer.
+    fn message(&mut self, from: usize, len: usize, flow: &mut Flow) -> Result<Skipped, Fault> {
+        if len == 0 {
+            return Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0));
         }
-        if !self.astray && self.dropped == 0 {
-            match end_of_line(self.rest(), self.searched) {
-                LineEnd::At(at) | LineEnd::Beyond(at) => self.searched = at,
-                LineEnd::Invalid(at) => (self.searched, self.astray) = (at, true),
-            }
-        }
-        let astray = self.astray || self.dropped != 0;
-        let ahead = self.rest().get(self.searched..).unwrap_or_default();
-        let newline = if astray { line_end_astray(ahead) } else { (ahead.first() == Some(&b'\n')).then_some(0) };
-        let (len, end) = match newline.map(|at| self.searched.saturating_add(at)) {
-            Some(at) if !astray || self.has_ended() || self.rest().len() > at.saturating_add(2) => (at, at.saturating_add(1)),
-            None if self.has_ended() => (self.rest().len(), self.rest().len()),
-            undecided => {
-                let len = self.rest().len();
-                if astray {
-                    self.searched = undecided.unwrap_or(len);
-                }
-                self.drop_long(if astray { self.searched } else { len });
-                return None;
-            }
-        };
-        let ends = end > len;
-        if self.dropped != 0 || len > MOST {
-            self.cut = !ends;
-            return Some(self.too_long(end));
-        }
-        let read = match len {
-            0 => Err(Fault::new(FaultKind::LengthTooSmall, Layer::Header, LimitedBy::MessageLength, 0)),
-            _ => read_protobuf(self.rest().get(..len).unwrap_or_default()),
-        };
-        self.cut = !ends && read.is_err();
-        Some(self.done(end, read))
+        let mut likely = self.likely.unwrap_or(Dialect::V2);
+        let message = self.buffer.get(from..from.saturating_add(len)).unwrap_or_default();
+        let read = protobuf::read(message, self.dialect, &mut likely, flow);
+        self.likely = Some(likely);
+        read
     }
 
     /// Lets go of so many octets of a message that is too long already; its end is still looked for.
@@ -394,10 +304,11 @@ impl Reader {
     }
 
     /// A message of so many octets, with what stands around it, was read.
-    fn done(&mut self, octets: usize, read: Result<(Flow, Skipped), Fault>) -> Result<Flow, Fault> {
+    #[inline]
+    fn done(&mut self, octets: usize, flow: Flow, read: Result<Skipped, Fault>) -> Result<Flow, Fault> {
         self.consume(octets);
         match read {
-            Ok((flow, skipped)) => {
+            Ok(skipped) => {
                 self.stats.bytes_decoded = self.stats.bytes_decoded.saturating_add(count(octets));
                 self.stats.flows = self.stats.flows.saturating_add(1);
                 self.stats.skipped.add(skipped);
@@ -448,16 +359,6 @@ impl Reader {
 /// Where a length or a newline has to be, something else is.
 const fn lost(kind: FaultKind) -> Fault {
     Fault::new(kind, Layer::Header, LimitedBy::MessageLength, 0)
-}
-
-/// The first newline behind which a message begins with its type, or behind which the octets end before that can be told.
-fn line_end_astray(octets: &[u8]) -> Option<usize> {
-    let newlines = octets.iter().enumerate().filter(|(_, octet)| **octet == b'\n').map(|(at, _)| at);
-    let mut ends = newlines.filter(|at| {
-        let behind = octets.get(at.saturating_add(1)..).unwrap_or_default();
-        matches!(behind, [] | [8] | [8, 1..=4, ..])
-    });
-    ends.next()
 }
 
 fn count(octets: usize) -> u64 {

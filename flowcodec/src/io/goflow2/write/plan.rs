@@ -3,9 +3,9 @@
 //! Most fields of a message are a number or an address of the row as it is. The others have several sources, are of another form, or
 //! do not lie in the row.
 
-use super::Dialect;
-use super::table::{Form, Moment, ROWS, Scale, Shape};
 use super::varint::{LENGTH, Tag, VARINT};
+use crate::io::goflow2::Dialect;
+use crate::io::goflow2::table::{Form, Moment, ROWS, Scale, Shape};
 use crate::model::{FieldId, HOT, field, presence_bit};
 
 /// The plan of a dialect.
@@ -38,9 +38,9 @@ pub(super) struct Plan {
     /// Where each of them goes, by the number of the field.
     tags: [Tag; HOT.len()],
     /// Where the numbers go that what they came in says of all its records, in the order of
-    /// [`View::of_message`](super::message::View::of_message).
+    /// [`View::of_message`](super::view::View::of_message).
     pub(super) of_message: [Tag; 4],
-    /// The same of each record, in the order of [`View::of_record`](super::message::View::of_record).
+    /// The same of each record, in the order of [`View::of_record`](super::view::View::of_record).
     pub(super) of_record: ([Tag; 2], [Tag; 2]),
     /// What else has to be worked out.
     others: [Other; ROWS.len()],
