@@ -240,6 +240,7 @@ impl Sessions {
     }
 
     /// A message begins.
+    #[inline]
     pub(super) fn begin(&mut self, owner: Owner, context: &Context, store: &mut Store, limits: &Limits) -> Begun {
         let key = SessionKey::of(context);
         // Nearly always the one of its last message.
@@ -317,6 +318,7 @@ impl Sessions {
     }
 
     /// A message has ended.
+    #[inline]
     pub(super) fn end(
         &mut self,
         session: SessionId,
