@@ -51,7 +51,7 @@ pub(crate) fn flows(path: &Path, schema: &Arc<Schema>) -> Vec<(Timestamp, Flow)>
                 }
             }
         };
-    read(path, &Options { raw: false }, &mut |_| {}, &mut |item| {
+    read(path, &Options::default(), &mut |_| {}, &mut |item| {
         match item {
             Item::Datagram { source, received_ns, bytes, .. } => {
                 keep(&mut decoder, None, source, received_ns, bytes, &mut flows);
