@@ -49,7 +49,7 @@ impl<'a> Text<'a> {
     }
 
     /// The octets of a text by how it is shown: the way back from [`Display`](fmt::Display), and from the texts of every output of this
-    /// crate that is text itself.
+    /// crate that is text itself, where they are without NULs at the end ([`trimmed`](Self::trimmed)).
     #[must_use]
     pub fn octets_of(shown: &str) -> Vec<u8> {
         let mut octets = Vec::with_capacity(shown.len());
