@@ -120,7 +120,7 @@ fn escape(behind: &[u8]) -> Option<u8> {
 }
 
 /// Control characters, line and paragraph separators, and what turns the direction of writing.
-fn commands(character: char) -> bool {
+pub(crate) fn commands(character: char) -> bool {
     character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -64,7 +64,7 @@ proptest! {
         flows(&mut Decoder::default(), &datagram);
     }
 
-    /// Whatever octets a text has, a member tells them all: in JSON control characters are themselves.
+    /// Whatever octets a text has, a member tells them all: what JSON escapes itself is read as it was.
     #[test]
     fn any_text_reads_back(texts in proptest::collection::vec(prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40),

@@ -31,8 +31,8 @@ pub enum ColumnType {
     Time,
     /// 6 octets.
     Mac,
-    /// Octets that should be UTF-8. JSON and CSV show those that are not as [`Text`] does, so that no two values look the same; Arrow
-    /// keeps them apart.
+    /// Octets that should be UTF-8. JSON and CSV show those that are not as [`Text`] does, so that no two values look the same, and let
+    /// nothing through that would command a terminal; Arrow keeps them apart.
     Text,
     /// Octets without a meaning of their own.
     Octets,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::io::line::{self, Sink, Today};
 use crate::model::{Mac, Numbers};
-use crate::text::{Text, ambiguous};
+use crate::text::{Text, ambiguous, commands};
 use crate::time::Timestamp;
 
 pub(in crate::io) fn put(out: &mut impl Sink, value: impl fmt::Display) {
@@ -35,7 +35,8 @@ fn escaped(out: &mut impl Sink, text: &str) {
             Some('\n') => out.text("\\n"),
             Some('\r') => out.text("\\r"),
             Some('\t') => out.text("\\t"),
-            Some(control) if control.is_control() => out.put(format_args!("\\u{:04x}", u32::from(control))),
+            // All of them are below U+10000.
+            Some(command) if commands(command) => out.put(format_args!("\\u{:04x}", u32::from(command))),
             Some(character) => out.text(character.encode_utf8(&mut [0; 4])),
             None => {}
         }
@@ -46,8 +47,9 @@ fn escaped(out: &mut impl Sink, text: &str) {
 
 /// Where something may stand that needs an escape. Sixteen octets are asked at once, all of them: the compiler makes vectors of that.
 fn first_special(octets: &[u8]) -> Option<usize> {
-    // C1 controls are two octets, of which the first is 0xc2; what else begins with it is harmless, and goes the long way too.
-    let special = |octet: &u8| *octet < 0x20 || matches!(octet, b'"' | b'\\' | 0x7f | 0xc2);
+    // C1 controls are two octets, of which the first is 0xc2; separators and what turns the direction are three, of which the first is
+    // 0xe2. What else begins with these is harmless, and goes the long way too.
+    let special = |octet: &u8| *octet < 0x20 || matches!(octet, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2);
     let (chunks, rest) = octets.as_chunks::<16>();
     let plain = chunks.iter().position(|chunk| chunk.iter().fold(false, |any, octet| any | special(octet)));
     let from = plain.unwrap_or(chunks.len()).wrapping_mul(16);
@@ -62,7 +64,7 @@ pub(in crate::io) fn quoted_display(out: &mut impl Sink, value: impl fmt::Displa
     out.mark(b'"');
 }
 
-/// What [`Text`] shows between quotes, but for control characters, which have escapes of their own.
+/// What [`Text`] shows between quotes, but for what would command a terminal, which has escapes of its own in JSON.
 pub(in crate::io) fn text(out: &mut impl Sink, text: Text<'_>) {
     match text.to_str() {
         Ok(valid) if first_special(text.as_bytes()).is_none() => {
@@ -195,16 +197,20 @@ mod tests {
         let shown = said(|out| text(out, Text::new("é\"\\\n\u{1}\x7f\u{9b}°x\u{80}".as_bytes())));
         assert_eq!(shown, "\"é\\\"\\\\\\n\\u0001\\u007f\\u009b°x\\u0080\"");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "é\"\\\n\u{1}\x7f\u{9b}°x\u{80}");
+        let turned = said(|out| text(out, Text::new("a\u{202e}b\u{2028}c\u{2069}\u{200f}–€".as_bytes())));
+        assert_eq!(turned, r#""a\u202eb\u2028c\u2069\u200f–€""#);
+        assert_eq!(serde_json::from_str::<String>(&turned).unwrap(), "a\u{202e}b\u{2028}c\u{2069}\u{200f}–€");
+        assert_eq!(said(|out| text(out, Text::new(b"\xe2\x80\xae\xff"))), r#""\u202e\\xff""#);
         assert_eq!(said(|out| text(out, Text::new(b"a\xffb"))), "\"a\\\\xffb\"");
         assert_eq!(said(|out| text(out, Text::new(br"a\xffb\c"))), r#""a\\x5cxffb\\c""#);
         assert_eq!(said(|out| text(out, Text::new(b"\\xff\xff\n"))), r#""\\x5cxff\\xff\n""#);
         // Wherever it stands among sixteen.
         for place in 0..40 {
-            for special in ['"', '\\', '\n', '\u{1f}', '\x7f', '\u{85}', '\u{a0}', 'é', ' '] {
+            for special in ['"', '\\', '\n', '\u{1f}', '\x7f', '\u{85}', '\u{a0}', '\u{2066}', '€', 'é', ' '] {
                 let value = format!("{}{special}{}", "x".repeat(place), "y".repeat(40 - place));
                 let shown = said(|out| quoted(out, &value));
                 assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), value);
-                assert!(!shown.chars().any(char::is_control), "{shown}");
+                assert!(!shown.chars().any(commands), "{shown}");
             }
         }
     }
