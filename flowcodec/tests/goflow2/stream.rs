@@ -546,3 +546,87 @@ fn what_is_there_twice_is_counted() {
     assert_eq!((read.get(field::OCTETS), skipped.refused_values), (Some(2), 1));
     assert_eq!(read.get(field::AS_PATH).unwrap().iter().collect::<Vec<_>>(), [1, 2]);
 }
+
+/// What another value takes the place of is counted, and so is what has nowhere to go.
+#[test]
+fn nothing_is_lost_in_silence() {
+    let refused = |line: &str| {
+        let (flow, skipped) = read_json(line.as_bytes()).unwrap();
+        assert_eq!((skipped.unknown_fields, skipped.doubtful_values), (0, 0), "{line}");
+        (flow, skipped.refused_values)
+    };
+    // Of moments the finest counts. Whole seconds may be rounded either way: 1.x has one more of NetFlow 9 than in milliseconds.
+    for (line, nanos, lost) in [
+        (r#"{"TimeFlowStart":1000,"TimeFlowStartMs":2000999}"#, 2_000_999_000_000, 1),
+        (r#"{"TimeFlowStart":2000,"TimeFlowStartMs":2000999}"#, 2_000_999_000_000, 0),
+        (r#"{"TimeFlowStart":2001,"TimeFlowStartMs":2000999}"#, 2_000_999_000_000, 0),
+        (r#"{"TimeFlowStart":2001,"TimeFlowStartMs":2000000}"#, 2_000_000_000_000, 1),
+        (r#"{"TimeFlowStart":1,"TimeFlowStartMs":5,"time_flow_start_ns":3000000001}"#, 3_000_000_001, 2),
+        (r#"{"TimeFlowStart":0,"TimeFlowStartMs":0,"time_flow_start_ns":3000000001}"#, 3_000_000_001, 0),
+    ] {
+        let (flow, refused) = refused(line);
+        assert_eq!((flow.get(field::START).map(Timestamp::as_nanos), refused), (Some(nanos), lost), "{line}");
+    }
+    // 1,000 seconds and 2,000,999 milliseconds.
+    let message = [0xb0, 2, 0xe8, 7, 0xf8, 3, 0xe7, 0x90, 0x7a];
+    let (flow, skipped) = read_protobuf_as(&message, Dialect::V1).unwrap();
+    assert_eq!((flow.get(field::START).map(Timestamp::as_nanos), skipped.refused_values), (Some(2_000_999_000_000), 1));
+
+    let labels = |line: &str| {
+        let (flow, refused) = refused(line);
+        (flow.get(field::MPLS_LABELS).map(|labels| labels.iter().collect::<Vec<_>>()).unwrap_or_default(), refused)
+    };
+    for (line, wanted, lost) in [
+        // As 1.3 has them of NetFlow and IPFIX: without a count.
+        (r#"{"HasMPLS":true,"MPLS1Label":100}"#, &[100][..], 0),
+        (r#"{"HasMPLS":true,"MPLSCount":0,"MPLS1Label":100,"MPLS2Label":200,"MPLS3Label":0}"#, &[100, 200], 0),
+        (r#"{"MPLS1Label":100,"MPLS3Label":300,"MPLSLastLabel":400}"#, &[100], 2),
+        (r#"{"MPLS2Label":200}"#, &[], 1),
+        (r#"{"MPLSCount":1,"MPLS1Label":100,"MPLS2Label":200}"#, &[100], 1),
+        (r#"{"MPLSCount":1,"MPLS1Label":100,"MPLSLastLabel":100}"#, &[100], 0),
+        (r#"{"MPLSCount":2,"MPLS1Label":100,"MPLSLastLabel":200}"#, &[100, 0], 1),
+        (r#"{"MPLSCount":5,"MPLS1Label":1,"MPLS2Label":2,"MPLS3Label":3,"MPLSLastLabel":5}"#, &[1, 2, 3, 5], 1),
+        (r#"{"mpls_label":[1,2],"MPLSCount":1,"MPLS1Label":100}"#, &[100], 2),
+        (r#"{"mpls_label":[100],"MPLSCount":1,"MPLS1Label":100}"#, &[100], 0),
+        (r#"{"mpls_label":[1,2],"MPLSCount":0,"MPLS1Label":0}"#, &[1, 2], 0),
+        (r#"{"MPLSCount":1,"MPLS1Label":100,"MPLS1TTL":9,"MPLS2TTL":8}"#, &[100], 1),
+    ] {
+        assert_eq!(labels(line), (wanted.to_vec(), lost), "{line}");
+    }
+
+    // Names repeat numbers, and that of type 0 of ICMP is there without it.
+    for (line, lost) in [
+        (r#"{"ProtoName":"TCP"}"#, 1),
+        (r#"{"ProtoName":"TCP","Proto":6}"#, 0),
+        (r#"{"ProtoName":6}"#, 1),
+        (r#"{"EtypeName":"IPv4","Etype":0}"#, 1),
+        (r#"{"EtypeName":"","ProtoName":"","icmp_name":"unknown"}"#, 0),
+        (r#"{"icmp_name":"Echo"}"#, 1),
+        (r#"{"icmp_name":"Echo","proto":"ICMP","icmp_type":8}"#, 0),
+        (r#"{"icmp_name":"Echo","proto":"ICMP","icmp_type":0}"#, 1),
+        (r#"{"icmp_name":"EchoReply","proto":"ICMP","icmp_type":0}"#, 0),
+        (r#"{"icmp_name":"EchoReply","proto":"ICMPv6","icmp_type":0}"#, 1),
+    ] {
+        assert_eq!(refused(line).1, lost, "{line}");
+    }
+}
+
+/// 1.x subtracts whole seconds of uptime from seconds and milliseconds from milliseconds: base 1,700,000,000, uptime 1,500 ms ago.
+#[test]
+fn milliseconds_of_netflow_are_no_doubt() {
+    // 1,699,999,999 seconds and 1,699,999,998,500 milliseconds.
+    let message = [0xb0, 2, 0xff, 0xe1, 0xcf, 0xaa, 6, 0xf8, 3, 0xa4, 0xc4, 0x95, 0xff, 0xbc, 0x31];
+    let (flow, skipped) = read_protobuf(&message).unwrap();
+    assert_eq!((flow.get(field::START).map(Timestamp::as_nanos), skipped), (Some(1_699_999_998_500_000_000), Skipped::default()));
+}
+
+/// 0 and empty are what is not known, and what does not fit is no value: what was there before stays, and is counted against the other.
+#[test]
+fn the_last_one_that_says_something_counts() {
+    let line = r#"{"bytes":5,"src_port":7,"SamplerAddress":"10.0.0.1","vlan_id":3,"TimeReceived":9,"MPLSCount":1,"MPLS1Label":4}"#;
+    let again = r#"{"Bytes":0,"SrcPort":70000,"sampler_address":"","VlanId":0,"time_received":0,"mpls_count":0,"mpls1_label":0}"#;
+    let (once, _) = read_json(line.as_bytes()).unwrap();
+    let twice = format!("{},{}", line.trim_end_matches('}'), again.trim_start_matches('{'));
+    let (flow, skipped) = read_json(twice.as_bytes()).unwrap();
+    assert_eq!((flow, skipped.unknown_fields, skipped.refused_values), (once, 0, 8));
+}

@@ -7,7 +7,7 @@ use super::moments::Moments;
 use super::text::{address, mac_number, prefix_len};
 use crate::Text;
 use crate::exporter::Protocol;
-use crate::io::goflow2::table::{Form, Mpls};
+use crate::io::goflow2::table::{Form, Mpls, Name};
 use crate::io::goflow2::{Skipped, id, words};
 use crate::model::{FieldId, FieldValue, Flow, Mac, Numbers, field, octets_of_address};
 
@@ -75,13 +75,23 @@ pub(super) struct Draft<'f> {
     labels: Stack,
     ttls: Stack,
     depth: u64,
+    named: Named,
     /// Forms that have been there, by their rows in the table.
     given: u128,
     pub(super) skipped: Skipped,
 }
 
+/// The numbers whose names have been there: names say nothing that the numbers do not say.
+#[derive(Debug, Default)]
+struct Named {
+    etype: bool,
+    protocol: bool,
+    /// Whether it was the name of type 0, which is read as absent.
+    icmp: Option<bool>,
+}
+
 /// The first three entries and the last one.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Stack {
     first: [u32; 3],
     last: u32,
@@ -100,6 +110,7 @@ impl<'f> Draft<'f> {
             labels: Stack::default(),
             ttls: Stack::default(),
             depth: 0,
+            named: Named::default(),
             given: 0,
             skipped: Skipped::default(),
         }
@@ -180,16 +191,16 @@ impl<'f> Draft<'f> {
             Form::Packets => self.unsigned(field::PACKETS.id(), given.number()?),
             Form::Number(id) => self.unsigned(id, given.number()?),
             Form::VlanId => {
-                self.vlan_id = Some(given.number()?).filter(|number| *number != 0);
+                self.vlan_id = Some(given.number()?).filter(|number| *number != 0).or(self.vlan_id);
                 Some(())
             }
             Form::TopBits(id) => self.unsigned(id, given.number().filter(|bits| *bits < 8)? << 5),
             Form::Time(moment, scale) => self.moments.put(moment, scale, given.number()?),
+            Form::Sampler | Form::Address(_) | Form::Text(_) if given.is_empty() => Some(()),
             Form::Sampler => {
-                self.sampler = if given.is_empty() { None } else { Some(given.address()?) };
+                self.sampler = Some(given.address()?);
                 Some(())
             }
-            Form::Address(_) | Form::Text(_) if given.is_empty() => Some(()),
             Form::Addresses(id::SEGMENTS) => {
                 self.segments.extend(octets_of_address(given.address()?));
                 Some(())
@@ -207,7 +218,7 @@ impl<'f> Draft<'f> {
                 self.push(id, layer)
             }
             Form::Mpls(part) => self.mpls(part, given.number()?),
-            Form::Name(_) => Some(()),
+            Form::Name(name) => self.name(name, given.text()?),
             Form::Text(id) => self.set(id, FieldValue::Text(Text::new(given.text()?))),
         }
     }
@@ -260,10 +271,23 @@ impl<'f> Draft<'f> {
         Some(())
     }
 
+    /// An empty one and `unknown` are what goflow2 writes when it has none.
+    fn name(&mut self, name: Name, text: &[u8]) -> Option<()> {
+        match name {
+            _ if matches!(text, b"" | b"unknown") => {}
+            Name::Etype => self.named.etype = true,
+            Name::Protocol => self.named.protocol = true,
+            Name::Icmp => self.named.icmp = Some(text == b"EchoReply"),
+        }
+        Some(())
+    }
+
     fn mpls(&mut self, part: Mpls, number: u64) -> Option<()> {
         let narrow = u32::try_from(number).ok()?;
         match part {
+            // The labels say it.
             Mpls::Any => {}
+            _ if number == 0 => {}
             Mpls::Count => self.depth = number,
             Mpls::Label(place) => *self.labels.first.get_mut(place)? = narrow,
             Mpls::LastLabel => self.labels.last = narrow,
@@ -280,7 +304,12 @@ impl<'f> Draft<'f> {
 
     #[inline]
     fn check(&mut self, held: bool) {
-        self.skipped.refused_values = self.skipped.refused_values.saturating_add(u64::from(!held));
+        self.refuse(u64::from(!held));
+    }
+
+    #[inline]
+    const fn refuse(&mut self, values: u64) {
+        self.skipped.refused_values = self.skipped.refused_values.saturating_add(values);
     }
 
     /// Gives the flow what was left for the end. Gives what of the message is not in it.
@@ -291,6 +320,7 @@ impl<'f> Draft<'f> {
             self.flow.set(sampler, FieldValue::Address(address));
         }
         self.skipped.doubtful_values = self.skipped.doubtful_values.saturating_add(self.moments.doubtful());
+        self.refuse(self.moments.lost());
         for (id, time) in [field::RECEIVED.id(), field::START.id(), field::END.id()].into_iter().zip(self.moments.known()) {
             if let Some(time) = time {
                 self.flow.set(id, FieldValue::Time(time));
@@ -302,13 +332,12 @@ impl<'f> Draft<'f> {
             let held = self.flow.set(field::VLAN.id(), FieldValue::Unsigned(vlan));
             self.check(held && of_port.is_none_or(|of_port| of_port == vlan));
         }
-        if self.depth != 0 {
-            self.check(self.depth <= 4);
-            self.lists.push((field::MPLS_LABELS.id(), self.labels.list(self.depth)));
-            if self.ttls != Stack::default() {
-                self.lists.push((id::MPLS_TTLS, self.ttls.list(self.depth)));
-            }
+        self.check(self.depth <= 4);
+        self.stack(field::MPLS_LABELS.id(), self.labels);
+        if self.ttls != Stack::default() {
+            self.stack(id::MPLS_TTLS, self.ttls);
         }
+        self.refuse(self.lost_names());
         for (id, list) in &self.lists {
             self.flow.set(*id, FieldValue::Numbers(Numbers::from(&**list)));
         }
@@ -317,15 +346,58 @@ impl<'f> Draft<'f> {
         }
         self.skipped
     }
+
+    /// Puts the list of a stack in the place of one that was there as a whole; what of either is lost is counted.
+    fn stack(&mut self, id: FieldId, stack: Stack) {
+        let list = stack.list(self.depth);
+        self.refuse(stack.lost(&list));
+        match self.lists.iter_mut().find(|(known, _)| *known == id) {
+            _ if list.is_empty() => {}
+            Some((_, known)) => {
+                let lost = if *known == list { 0 } else { count(known.len()) };
+                *known = list;
+                self.refuse(lost);
+            }
+            None => self.lists.push((id, list)),
+        }
+    }
+
+    /// How many names stand for numbers that are not there.
+    fn lost_names(&self) -> u64 {
+        let absent = |id: FieldId| self.flow.value(id).is_none();
+        let is_type_0 = self.named.icmp == Some(true) && self.flow.get(field::IP_PROTOCOL) == Some(1);
+        let lost = [
+            self.named.etype && absent(field::ETHERTYPE.id()),
+            self.named.protocol && absent(field::IP_PROTOCOL.id()),
+            self.named.icmp.is_some() && !is_type_0 && absent(field::ICMP_TYPE.id()),
+        ];
+        lost.into_iter().map(u64::from).sum()
+    }
 }
 
 impl Stack {
-    /// Of a stack deeper than four what is between the third and the last is not known.
+    /// Of a stack deeper than four what is between the third and the last is not known. Where nothing says how deep it is, the first
+    /// entries are what they are up to one that is not there: goflow2 1.x has labels of NetFlow and IPFIX without their count, and with
+    /// `-format.selector` whatever fields were chosen.
     fn list(&self, depth: u64) -> Vec<u32> {
-        let first = usize::try_from(depth).unwrap_or(usize::MAX).min(self.first.len());
+        let first = match depth {
+            0 => self.first.iter().take_while(|entry| **entry != 0).count(),
+            depth => usize::try_from(depth).unwrap_or(usize::MAX),
+        };
         let last = (depth > 3).then_some(self.last);
         self.first.iter().copied().take(first).chain(last).collect()
     }
+
+    /// How many entries are not in its list. The last one may be said twice.
+    fn lost(&self, list: &[u32]) -> u64 {
+        let beyond = self.first.iter().skip(list.len()).filter(|entry| **entry != 0).count();
+        let last = self.last != 0 && list.last() != Some(&self.last);
+        count(beyond).saturating_add(u64::from(last))
+    }
+}
+
+fn count(values: usize) -> u64 {
+    u64::try_from(values).unwrap_or(u64::MAX)
 }
 
 /// Rates are far below 2^53.
