@@ -87,8 +87,9 @@ impl Framing {
 pub struct Skipped {
     /// Fields that the message of goflow2 does not have: mapped ones, for example.
     pub unknown_fields: u64,
-    /// Values that the common model cannot hold: an address of five octets, a port above 65,535, a second VLAN. And values that are
-    /// there once more: the last one counts.
+    /// Values that the common model cannot hold: an address of five octets, a port above 65,535, a second VLAN, a label of MPLS that no
+    /// place is known of, a protocol's name without its number. And values that are there once more: the last one that is not 0 and
+    /// fits counts. So does the finest of moments that do not agree.
     pub refused_values: u64,
     /// Values of protobuf that mean one thing or another, where nothing in the message says which: [`read_protobuf`] lists them, and
     /// [`read_protobuf_as`] and [`Reader::dialect`] read them.
