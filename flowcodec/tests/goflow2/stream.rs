@@ -178,7 +178,7 @@ fn a_bad_message_costs_itself() {
 
 #[test]
 fn faults_say_where() {
-    let cases: [(&[u8], FaultKind, u32); 16] = [
+    let cases: [(&[u8], FaultKind, u32); 18] = [
         (b"", FaultKind::Truncated, 0),
         (b"{\"bytes\":1", FaultKind::Truncated, 10),
         (b"{\"bytes\":1}}", FaultKind::TrailingOctets, 11),
@@ -194,6 +194,8 @@ fn faults_say_where() {
         (b"{\"src_addr\":\"\x1f\"}", FaultKind::ValueInvalid, 13),
         (b"{\"x\":[1,{\"y\":[}]}", FaultKind::ValueInvalid, 14),
         (b"{\"x\":{\"y\":1]}", FaultKind::ValueInvalid, 11),
+        (b"{\"x\":[1,2,]}", FaultKind::ValueInvalid, 10),
+        (b"{\"as_path\":[1,2,]}", FaultKind::ValueInvalid, 16),
         (b"[1]", FaultKind::ValueInvalid, 0),
     ];
     for (line, kind, offset) in cases {
@@ -521,8 +523,8 @@ proptest! {
     }
 
     #[test]
-    fn json_that_is_read_is_json(line in "[\\[\\]{}\",:0-9a\\\\. e-]{0,30}") {
-        let line = format!("{{\"x\":{line}}}");
+    fn json_that_is_read_is_json(line in "[\\[\\]{}\",:0-9a\\\\. e-]{0,30}", key in prop_oneof![Just("x"), Just("as_path")]) {
+        let line = format!("{{\"{key}\":{line}}}");
         let strict = serde_json::from_str::<serde_json::Value>(&line).is_ok();
         // Only numbers that serde_json finds too large are JSON for one alone.
         prop_assert!(read_json(line.as_bytes()).is_ok() == strict || line.contains('e'), "{line}");
@@ -623,7 +625,8 @@ fn milliseconds_of_netflow_are_no_doubt() {
 /// 0 and empty are what is not known, and what does not fit is no value: what was there before stays, and is counted against the other.
 #[test]
 fn the_last_one_that_says_something_counts() {
-    let line = r#"{"bytes":5,"src_port":7,"SamplerAddress":"10.0.0.1","vlan_id":3,"TimeReceived":9,"MPLSCount":1,"MPLS1Label":4}"#;
+    let line =
+        r#"{"bytes":5,"src_port":7,"SamplerAddress":"10.0.0.1","vlan_id":3,"TimeReceived":9,"MPLSCount":1,"MPLS1Label":4}"#;
     let again = r#"{"Bytes":0,"SrcPort":70000,"sampler_address":"","VlanId":0,"time_received":0,"mpls_count":0,"mpls1_label":0}"#;
     let (once, _) = read_json(line.as_bytes()).unwrap();
     let twice = format!("{},{}", line.trim_end_matches('}'), again.trim_start_matches('{'));

@@ -88,8 +88,7 @@ fn rarer_member(scan: &mut Scan<'_>, draft: &mut Draft<'_>, place: usize) -> Res
                 let from = scan.at();
                 let item = scan.token()?;
                 scalar(scan, draft, place, item, from)?;
-                // A comma may stand before the end.
-                more = scan.more(b']')? && !scan.is_empty_array();
+                more = scan.more(b']')?;
             }
             Ok(())
         }
