@@ -24,8 +24,8 @@ use crate::model::Flow;
 /// # Errors
 /// When the octets are not protobuf. The message is lost as a whole.
 pub fn read_protobuf(message: &[u8]) -> Result<(Flow, Skipped), Fault> {
-    let mut flow = Flow::new(schema());
-    let skipped = read(message, None, &mut Dialect::V2.clone(), &mut flow)?;
+    let (mut flow, mut likely) = (Flow::new(schema()), Dialect::V2);
+    let skipped = read(message, None, &mut likely, &mut flow)?;
     Ok((flow, skipped))
 }
 
@@ -46,8 +46,8 @@ pub fn read_protobuf(message: &[u8]) -> Result<(Flow, Skipped), Fault> {
 /// # Errors
 /// When the octets are not protobuf. The message is lost as a whole.
 pub fn read_protobuf_as(message: &[u8], dialect: Dialect) -> Result<(Flow, Skipped), Fault> {
-    let mut flow = Flow::new(schema());
-    let skipped = read(message, Some(dialect), &mut dialect.clone(), &mut flow)?;
+    let (mut flow, mut likely) = (Flow::new(schema()), dialect);
+    let skipped = read(message, Some(dialect), &mut likely, &mut flow)?;
     Ok((flow, skipped))
 }
 
