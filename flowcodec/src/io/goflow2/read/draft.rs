@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::keys;
 use super::moments::Moments;
+use super::stack::Stack;
 use super::text::{address, mac_number, prefix_len};
 use crate::Text;
 use crate::exporter::Protocol;
@@ -88,13 +89,6 @@ struct Named {
     protocol: bool,
     /// Whether it was the name of type 0, which is read as absent.
     icmp: Option<bool>,
-}
-
-/// The first three entries and the last one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Stack {
-    first: [u32; 3],
-    last: u32,
 }
 
 impl<'f> Draft<'f> {
@@ -354,9 +348,9 @@ impl<'f> Draft<'f> {
         match self.lists.iter_mut().find(|(known, _)| *known == id) {
             _ if list.is_empty() => {}
             Some((_, known)) => {
-                let lost = if *known == list { 0 } else { count(known.len()) };
+                let lost = if *known == list { 0 } else { known.len() };
                 *known = list;
-                self.refuse(lost);
+                self.refuse(u64::try_from(lost).unwrap_or(u64::MAX));
             }
             None => self.lists.push((id, list)),
         }
@@ -373,31 +367,6 @@ impl<'f> Draft<'f> {
         ];
         lost.into_iter().map(u64::from).sum()
     }
-}
-
-impl Stack {
-    /// Of a stack deeper than four what is between the third and the last is not known. Where nothing says how deep it is, the first
-    /// entries are what they are up to one that is not there: goflow2 1.x has labels of NetFlow and IPFIX without their count, and with
-    /// `-format.selector` whatever fields were chosen.
-    fn list(&self, depth: u64) -> Vec<u32> {
-        let first = match depth {
-            0 => self.first.iter().take_while(|entry| **entry != 0).count(),
-            depth => usize::try_from(depth).unwrap_or(usize::MAX),
-        };
-        let last = (depth > 3).then_some(self.last);
-        self.first.iter().copied().take(first).chain(last).collect()
-    }
-
-    /// How many entries are not in its list. The last one may be said twice.
-    fn lost(&self, list: &[u32]) -> u64 {
-        let beyond = self.first.iter().skip(list.len()).filter(|entry| **entry != 0).count();
-        let last = self.last != 0 && list.last() != Some(&self.last);
-        count(beyond).saturating_add(u64::from(last))
-    }
-}
-
-fn count(values: usize) -> u64 {
-    u64::try_from(values).unwrap_or(u64::MAX)
 }
 
 /// Rates are far below 2^53.

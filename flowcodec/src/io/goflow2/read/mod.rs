@@ -9,6 +9,7 @@ mod protobuf;
 mod reader;
 mod recognise;
 mod scan;
+mod stack;
 mod stats;
 mod text;
 mod wire;
