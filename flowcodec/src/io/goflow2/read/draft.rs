@@ -110,7 +110,7 @@ impl<'f> Draft<'f> {
         }
     }
 
-    /// Milliseconds count only beside the same second: nobody has said that the message is not of goflow.
+    /// Milliseconds count only beside their second: nobody has said that the message is not of goflow.
     pub(super) const fn doubt_millis(&mut self) {
         self.moments.doubts_millis = true;
     }
@@ -212,7 +212,10 @@ impl<'f> Draft<'f> {
                 self.push(id, layer)
             }
             Form::Mpls(part) => self.mpls(part, given.number()?),
-            Form::Name(name) => self.name(name, given.text()?),
+            Form::Name(name) => {
+                self.name(name, given.text()?);
+                Some(())
+            }
             Form::Text(id) => self.set(id, FieldValue::Text(Text::new(given.text()?))),
         }
     }
@@ -266,14 +269,13 @@ impl<'f> Draft<'f> {
     }
 
     /// An empty one and `unknown` are what goflow2 writes when it has none.
-    fn name(&mut self, name: Name, text: &[u8]) -> Option<()> {
+    fn name(&mut self, name: Name, text: &[u8]) {
         match name {
             _ if matches!(text, b"" | b"unknown") => {}
             Name::Etype => self.named.etype = true,
             Name::Protocol => self.named.protocol = true,
             Name::Icmp => self.named.icmp = Some(text == b"EchoReply"),
         }
-        Some(())
     }
 
     fn mpls(&mut self, part: Mpls, number: u64) -> Option<()> {
@@ -348,9 +350,9 @@ impl<'f> Draft<'f> {
         match self.lists.iter_mut().find(|(known, _)| *known == id) {
             _ if list.is_empty() => {}
             Some((_, known)) => {
-                let lost = if *known == list { 0 } else { known.len() };
+                let replaced = if *known == list { 0 } else { known.len() };
                 *known = list;
-                self.refuse(u64::try_from(lost).unwrap_or(u64::MAX));
+                self.refuse(u64::try_from(replaced).unwrap_or(u64::MAX));
             }
             None => self.lists.push((id, list)),
         }

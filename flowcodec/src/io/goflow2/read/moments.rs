@@ -9,7 +9,7 @@ pub(super) struct Moments {
     received: Units,
     start: Units,
     end: Units,
-    /// Whether milliseconds count only beside the same second: their numbers in protobuf are other fields in goflow.
+    /// Whether milliseconds count only beside their second: their numbers in protobuf are other fields in goflow.
     pub(super) doubts_millis: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::model::Flow;
 /// | 38 | start of the flow, in seconds | IPv4's flags, three bits | by any field that one dialect alone has; else it is v1's when it
 /// | | | | needs more than three bits, and else left out |
 /// | 63, 64 | its times in milliseconds, from 1.1.1 on; in goflow, which came before goflow2, fields of PPP | | times, when those in
-/// | | | | seconds say the same second; else left out |
+/// | | | | seconds say the same second or, as 1.x does of NetFlow 5 and 9, the next; else left out |
 ///
 /// goflow2 writes when it received a flow into every message, by another number in each dialect, and so its own messages are never in
 /// doubt. Whoever makes messages with fewer fields says the dialect: [`read_protobuf_as`]. What is left out is counted.

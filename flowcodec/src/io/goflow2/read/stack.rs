@@ -20,10 +20,10 @@ impl Stack {
         self.first.iter().copied().take(first).chain(last).collect()
     }
 
-    /// How many entries are not in its list. The last one may be said twice.
-    pub(super) fn lost(&self, list: &[u32]) -> u64 {
-        let beyond = self.first.iter().skip(list.len()).filter(|entry| **entry != 0).count();
-        let last = self.last != 0 && list.last() != Some(&self.last);
+    /// How many entries are not among these, which are its list. The last one may be said twice.
+    pub(super) fn lost(&self, held: &[u32]) -> u64 {
+        let beyond = self.first.iter().skip(held.len()).filter(|entry| **entry != 0).count();
+        let last = self.last != 0 && held.last() != Some(&self.last);
         u64::try_from(beyond).unwrap_or(u64::MAX).saturating_add(u64::from(last))
     }
 }
