@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::Ipv4Addr;
 
-use flowcodec::{Decoder, Event, Exporter, Limits, Settings, Timestamp};
+use flowcodec::{Decoder, Event, Exporter, Limits, RowScratch, Settings, Timestamp};
 
 /// Counts what each thread holds, so that tests may run side by side.
 struct Counting;
@@ -97,9 +97,11 @@ impl Watched {
         self.records = 0;
         let mut events = self.decoder.datagram(from, self.now, datagram);
         while let Some(event) = events.next() {
-            if let Event::Flows(set) = event
-                && set.context().exporter == from
-            {
+            let Event::Flows(set) = event else { continue };
+            // A plan is compiled with the first record, and its shuffles with the eighth.
+            let mut scratch = RowScratch::new();
+            (0..8).for_each(|_| set.rows(&mut scratch, |_| ()));
+            if set.context().exporter == from {
                 self.records += set.len();
             }
         }
@@ -512,4 +514,42 @@ fn floods_of_different_kinds_one_after_the_other() {
     drop(watched.decoder.tick(later));
     assert_eq!(watched.decoder.templates().count(), 0);
     watched.check();
+}
+
+/// Templates that are all different, each with a record, so that each has a plan.
+#[test]
+fn plans_of_all_kinds() {
+    const COMMON: [u16; 24] = [8, 12, 7, 11, 4, 1, 2, 27, 28, 152, 153, 21, 22, 56, 80, 10, 14, 5, 6, 15, 58, 82, 70, 136];
+    let length = |element, random: u64| match element {
+        8 | 10 | 12 | 14 | 15 | 21 | 22 => 4,
+        27 | 28 => 16,
+        152 | 153 => 8,
+        56 | 80 => 6,
+        70 => 3,
+        _ => 1 + u16::try_from(random % 8).unwrap(),
+    };
+    for most in [3, 12, 16, 40] {
+        let mut watched = Watched::small();
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64 + most;
+        let mut random = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        let mut read = 0;
+        for number in 0..3_000_u16 {
+            let fields: Vec<(u16, u16)> = (0..=random() % most)
+                .map(|_| {
+                    let element = COMMON[usize::try_from(random() % 24).unwrap()];
+                    (element, length(element, random()))
+                })
+                .collect();
+            let record = vec![1; fields.iter().map(|&(_, length)| usize::from(length)).sum()];
+            let sets = [Set::Template(256 + number, &fields), Set::Data(256 + number, &record)];
+            watched.ipfix(exporter(u32::from(number % 7)), 1, &sets);
+            read += watched.records;
+        }
+        assert!(read > 2_000, "{read}");
+    }
 }

@@ -163,12 +163,16 @@ impl Arguments {
         }
     }
 
+    fn is_to_stdout(&self) -> bool {
+        self.output.as_deref().is_none_or(|output| output == Path::new("-"))
+    }
+
     /// What does not go together.
     fn conflict(&self) -> Option<&'static str> {
         let to_goflow2 = matches!(self.format, Format::Goflow2Json | Format::Goflow2Bin);
         let columnar = matches!(self.format, Format::Arrow | Format::Parquet);
         let binary = columnar || self.format == Format::Goflow2Bin;
-        let to_stdout = self.output.as_deref().is_none_or(|output| output == Path::new("-"));
+        let to_stdout = self.is_to_stdout();
         if let Some(conflict) = self.goflow2_input.conflict() {
             return Some(conflict);
         }
@@ -243,7 +247,7 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> ExitCode {
     match write(arguments) {
         // A file under the final name promises more than what went to a pipe or the screen together with the warning.
-        Ok(Extent::Cut) if arguments.output.is_none() => ExitCode::SUCCESS,
+        Ok(Extent::Cut) if arguments.is_to_stdout() => ExitCode::SUCCESS,
         Ok(Extent::Whole) => ExitCode::SUCCESS,
         Ok(Extent::Cut | Extent::Part | Extent::Nothing) => ExitCode::FAILURE,
         // Whoever reads our output has seen enough.
@@ -317,8 +321,8 @@ pub fn dump(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<Extent
             &"goflow2's messages have no elements and do not tell of loss: they are not in this output; --format json shows them",
         );
     }
-    if arguments.goflow2_input.input_dialect.is_some() && !feed.has_read_goflow2() {
-        tell(&"--input-dialect was of no use: no file held goflow2's messages");
+    if arguments.goflow2_input.input_dialect.is_some() && !feed.has_read_protobuf() {
+        tell(&"--input-dialect was of no use: no file held goflow2's messages in protobuf");
     }
     if !counted {
         tell_skipped(&feed.skipped());

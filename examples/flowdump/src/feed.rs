@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use flowcodec::io::goflow2::{Reader, ReaderStats, Skipped};
+use flowcodec::io::goflow2::{Format, Reader, ReaderStats, Skipped};
 use flowcodec::ipfix::Framer;
 use flowcodec::model::Flow;
 use flowcodec::{Context, Decoder, Event, Exporter, ExporterStatus, Fault, Session, Stats, Timestamp, ipfix, netflow5, netflow9};
@@ -28,6 +28,7 @@ pub struct Feed {
     goflow2: Option<Reader>,
     /// Of all such files that were read, if there was one.
     messages: Option<ReaderStats>,
+    protobuf: bool,
     /// Why the file that is being read is not read to its end, though its octets came.
     unread: Option<InputError>,
 }
@@ -91,6 +92,7 @@ impl Feed {
             passed: BTreeMap::new(),
             goflow2: None,
             messages: None,
+            protobuf: false,
             unread: None,
         }
     }
@@ -121,6 +123,17 @@ impl Feed {
         self.messages.is_some()
     }
 
+    /// Whether some of these were protobuf.
+    #[must_use]
+    pub const fn has_read_protobuf(&self) -> bool {
+        self.protobuf
+    }
+
+    fn count(&mut self, reader: &Reader) {
+        self.messages.get_or_insert_default().add(reader.stats());
+        self.protobuf |= matches!(reader.format(), Some(Format::Prefixed | Format::Lines));
+    }
+
     /// What of goflow2's messages is not in their flows.
     #[must_use]
     pub fn skipped(&self) -> Skipped {
@@ -139,7 +152,7 @@ impl Feed {
         let read = input::read(file, &options, progress, &mut |item| self.item(file, &item, each));
         // Of a file that could not be read to its end.
         if let Some(reader) = self.goflow2.take() {
-            self.messages.get_or_insert_default().add(reader.stats());
+            self.count(&reader);
         }
         let unread = self.unread.take();
         read?;
@@ -220,7 +233,7 @@ impl Feed {
             reader.end();
             let flow = self.messages(file, each);
             let read = self.goflow2.take().unwrap_or_default();
-            self.messages.get_or_insert_default().add(read.stats());
+            self.count(&read);
             let (offset, end) = (read.position(), read.stats().bytes);
             if read.is_cut() {
                 self.unread = Some(InputError::Truncated { file: input::name(file), offset, end, inside: "message" });

@@ -256,7 +256,13 @@ fn inputs_that_make_no_sense_are_refused() {
         let output = run(options, &recording());
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{options:?}");
     }
-    let output = run(&["--input-dialect", "v1", "--format", "csv"], &recording());
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && said.contains("--input-dialect was of no use"), "{said}");
+    // JSON tells its dialect itself.
+    let json = temporary("tells.json", &shown(&["--format", "goflow2-json"], &recording()));
+    for file in [recording(), json] {
+        let output = run(&["--input-dialect", "v1", "--format", "csv"], &file);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.contains("--input-dialect was of no use"), "{said}");
+    }
+    let protobuf = temporary("tells.bin", &shown(&["--format", "goflow2-bin", "--dialect", "v1"], &recording()));
+    shown(&["--input-dialect", "v1", "--format", "csv"], &protobuf);
 }

@@ -374,8 +374,10 @@ fn a_cut_message_of_ipfix_without_a_file() {
         let told =
             format!("is cut short: it ends at octet {end}, inside the message that starts at octet 72, and is read up to there");
         assert_eq!(error(&output).contains(&told), end != 108, "{end}: {output:?}");
-        let output = run(&["--stats"], &[&input]);
-        assert_eq!(output.status.code(), Some(0), "{end}: {output:?}");
+        for options in [&["--stats"][..], &["--format", "csv", "-o", "-"]] {
+            let output = run(options, &[&input]);
+            assert_eq!(output.status.code(), Some(0), "{end}: {output:?}");
+        }
     }
     // What is given up is another matter.
     let ipfix = ipfix_file();

@@ -11,7 +11,9 @@ impl FlowBatch {
     pub(super) fn by_rows(&mut self, set: RecordSet<'_>) {
         let first = self.len;
         if !self.wait(&set) {
-            let mut scratch = self.scratch.take().unwrap_or_else(|| scratch(self.portable));
+            // What waits stands in the scratch that is filled anew here.
+            self.put_waiting();
+            let mut scratch = self.scratch.take().unwrap_or_else(|| new_scratch(self.portable));
             set.rows(&mut scratch, |rows| {
                 let row = self.open_rows(rows.len());
                 put_rows(&mut self.slots, &mut self.cells, row, rows);
@@ -36,18 +38,15 @@ impl FlowBatch {
     /// ten of its cells. `false` for all other sets, and for those that are large enough.
     fn wait(&mut self, set: &RecordSet<'_>) -> bool {
         let Some(count) = usize::try_from(set.len()).ok().filter(|count| *count <= RowScratch::RUN / 2) else { return false };
-        if set.templated().is_some() {
-            return false;
-        }
         if self.waiting.saturating_add(count) > RowScratch::RUN {
             self.put_waiting();
         }
         if self.waiting == 0 {
             self.close();
         }
-        let scratch = self.scratch.get_or_insert_with(|| scratch(self.portable));
-        let mut made = 0_usize;
-        set.rows_of_samples(scratch.rows().get_mut(self.waiting..).unwrap_or_default(), |rows| made = rows.len());
+        let scratch = self.scratch.get_or_insert_with(|| new_scratch(self.portable));
+        let free = scratch.rows().get_mut(self.waiting..).unwrap_or_default();
+        let Some(made) = set.rows_of_samples(free) else { return false };
         self.waiting = self.waiting.saturating_add(made);
         self.len = self.len.saturating_add(made);
         true
@@ -78,7 +77,7 @@ impl FlowBatch {
     }
 }
 
-fn scratch(portable: bool) -> RowScratch {
+fn new_scratch(portable: bool) -> RowScratch {
     if portable { RowScratch::portable() } else { RowScratch::new() }
 }
 

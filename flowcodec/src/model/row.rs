@@ -108,6 +108,7 @@ impl FlowRecord {
     /// ten fields.
     #[inline]
     pub(crate) const fn copy_from(&mut self, other: &Self) {
+        const { assert!(Self::SIZE == 192, "the pieces are the whole") };
         let ([a, b, c], [x, y, z]) = (self.octets.as_chunks_mut::<64>().0, other.octets.as_chunks::<64>().0) else { return };
         (*a, *b, *c) = (*x, *y, *z);
     }

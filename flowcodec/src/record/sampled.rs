@@ -164,6 +164,17 @@ pub(super) fn rows(
     }
 }
 
+/// As many samples as rows as there is room for; gives how many.
+pub(super) fn first_rows(
+    context: &Context,
+    octets: &[u8],
+    places: &[Option<Places>],
+    depth: u8,
+    rows: &mut [FlowRecord],
+) -> usize {
+    Left { prototype: prototype(context), context, depth, octets, places: places.iter() }.fill(rows)
+}
+
 /// Samples that are still to become rows.
 struct Left<'a> {
     prototype: FlowRecord,

@@ -166,11 +166,10 @@ impl<'a> RecordSet<'a> {
         }
     }
 
-    /// Samples as rows in `rows`, from the first on, as many as there is room for at a time; `false` for records of a template.
-    pub(crate) fn rows_of_samples(&self, rows: &mut [FlowRecord], each: impl FnMut(&[FlowRecord])) -> bool {
-        let Of::Samples { places, depth } = self.of else { return false };
-        sampled::rows(self.context, self.octets, places, depth, rows, each);
-        true
+    /// Samples as rows in `rows`, as many as there is room for: how many that are. `None` for records of a template.
+    pub(crate) fn rows_of_samples(&self, rows: &mut [FlowRecord]) -> Option<usize> {
+        let Of::Samples { places, depth } = self.of else { return None };
+        Some(sampled::first_rows(self.context, self.octets, places, depth, rows))
     }
 
     /// The template, and what else its records are read with; `None` for samples.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use flowcodec::model::Schema;
 use flowcodec::sflow::DropReason;
 use flowcodec::{Decoder, Event, ExporterSettings, FlowBatch, field};
 
@@ -577,4 +578,48 @@ fn samples_in_batches_are_as_their_rows() {
 fn tagged(tags: &[u32]) -> Vec<u8> {
     let packet = packet();
     [&packet[..12], &words(tags), &packet[12..]].concat()
+}
+
+/// Samples wait for their columns: whatever comes behind them, every cell is what its record says.
+#[test]
+fn what_comes_behind_samples_that_wait() {
+    let schema = Schema::common();
+    let section = ipfix_section();
+    // How many samples each datagram has; 0 is a record with the headers of a packet, which is read by way of rows too.
+    let all: [&[u32]; 6] = [&[3, 17, 2, 40], &[3, 0, 1, 0, 16], &[16, 16, 1, 17, 0], &[1; 40], &[31, 1, 0, 2], &[0, 2, 0]];
+    for (counts, finish) in all.into_iter().flat_map(|counts| [(counts, false), (counts, true)]) {
+        let mut batch = FlowBatch::builder(schema.clone()).all().capacity(200).build().unwrap();
+        let (mut decoder, mut expected) = (Decoder::default(), Vec::new());
+        for (&count, number) in counts.iter().zip(1..) {
+            let samples: Vec<_> = (0..count).map(|nth| flow(3, number * 100 + nth, &[header(1, 118, &packet())])).collect();
+            let datagram = if count == 0 { section.clone() } else { Head::new(number).with(&samples) };
+            decoder.datagram(exporter(), NOW, &datagram).for_each(|event| {
+                let Event::Flows(set) = event else { return };
+                expected.extend(
+                    set.records()
+                        .map(|record| record.fields(&schema).map(|(id, value)| (id, format!("{value:?}"))).collect::<Vec<_>>()),
+                );
+                assert!(batch.append(set).is_none());
+            });
+        }
+        if finish {
+            batch.finish();
+        }
+        assert_eq!(batch.len(), expected.len(), "{counts:?}");
+        assert_eq!(expected.len(), usize::try_from(counts.iter().map(|&count| count.max(1)).sum::<u32>()).unwrap());
+        for (row, fields) in expected.iter().enumerate() {
+            let cells = batch.fields().filter_map(|id| Some((id, format!("{:?}", batch.value(id, row)?))));
+            assert_eq!(&cells.collect::<Vec<_>>(), fields, "{counts:?}, row {row}");
+        }
+    }
+}
+
+/// An IPFIX message of a template with sourceIPv4Address and dataLinkFrameSection (315), and one record.
+fn ipfix_section() -> Vec<u8> {
+    let mut section = packet();
+    section.resize(60, 0);
+    let template: Vec<u8> = [2_u16, 16, 256, 2, 8, 4, 315, 60].into_iter().flat_map(u16::to_be_bytes).collect();
+    let data = [&[1, 0, 0, 68, 9, 9, 9, 9], &*section].concat();
+    let len = u16::try_from(16 + template.len() + data.len()).unwrap();
+    [&10_u16.to_be_bytes()[..], &len.to_be_bytes(), &[0; 12], &template, &data].concat()
 }

@@ -79,9 +79,12 @@ fn is_best(collector: &Collector, view: RecordView<'_>) -> bool {
         .is_none_or(|best| best.id() == view.id() || best.record_type() != view.record_type())
 }
 
-/// Text as JSON can hold it: octets that are not UTF-8 as `\xNN`.
+/// Text as JSON can hold it: octets that are not UTF-8 as `\xNN`, and no other text like that.
 pub(crate) fn shown(text: Text<'_>) -> Cow<'_, str> {
-    text.to_str().map_or_else(|_| Cow::Owned(text.to_string()), Cow::Borrowed)
+    match text.to_str() {
+        Ok(valid) if !valid.contains("\\x") => Cow::Borrowed(valid),
+        _ => Cow::Owned(text.to_string()),
+    }
 }
 
 pub(crate) fn micros(time: Option<Timestamp>) -> u64 {
@@ -164,5 +167,20 @@ pub(crate) fn group_of(process: Option<Process<'_>>) -> Option<Cow<'_, str>> {
     match process? {
         Process::Known(view) => view.text(Attribute::GROUP).map(shown),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Identities are compared as they are shown.
+    #[test]
+    fn no_two_texts_are_shown_alike() {
+        let texts: [(&[u8], &str); 4] =
+            [(b"a\xff", "a\\xff"), (b"a\\xff", "a\\x5cxff"), (b"a\\b", "a\\b"), ("é\u{202e}".as_bytes(), "é\u{202e}")];
+        for (octets, expected) in texts {
+            assert_eq!(shown(Text::new(octets)), expected);
+        }
     }
 }
