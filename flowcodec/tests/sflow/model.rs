@@ -338,7 +338,7 @@ fn discarded_packets_say_why() {
             let Event::Flows(set) = event else { return };
             for record in set {
                 let mut out = String::new();
-                flowcodec::io::write_record(&mut out, &record, &flowcodec::model::Schema::common());
+                flowcodec::io::write_record(&mut out, &record, &Schema::common());
                 assert_eq!(super::heard::strict(&out)["drop_reason"], name);
             }
         });
@@ -348,7 +348,7 @@ fn discarded_packets_say_why() {
     Decoder::default().datagram(exporter(), NOW, &Head::new(1).with(&[discard(3, 1, 77_777, &[])])).for_each(|event| {
         let Event::Flows(set) = event else { return };
         let mut out = String::new();
-        flowcodec::io::write_record(&mut out, &set.records().next().unwrap(), &flowcodec::model::Schema::common());
+        flowcodec::io::write_record(&mut out, &set.records().next().unwrap(), &Schema::common());
         assert_eq!(super::heard::strict(&out)["drop_reason"], 77_777);
     });
     // A notice is of one packet, and stands for no other.
@@ -526,7 +526,7 @@ fn rows_do_not_depend_on_the_order_of_records() {
 /// whatever comes between.
 #[test]
 fn samples_in_batches_are_as_their_rows() {
-    let schema = flowcodec::model::Schema::common();
+    let schema = Schema::common();
     for at_once in [1, 3, 4, 15, 16, 17, 40] {
         for of_all in [false, true] {
             let batch = FlowBatch::builder(schema.clone()).capacity(120);
